@@ -1,0 +1,167 @@
+#include "base/thread_pool.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <atomic>
+#include <cassert>
+#include <exception>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/topology.h"
+
+namespace yoke {
+namespace {
+
+constexpr int spins_before_yield = 256;   // about 5 µs: the usual gap between two regions of a decode step
+constexpr int spins_before_sleep = 4096;  // after that nothing is asked of us for a while
+constexpr int spins_per_yield = 64;
+
+void pause_cpu() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+/// Returns when `value` is no longer `old`: spins first, soon giving its processor to whoever wants it (it
+/// may be the very thread that is waited for), then sleeps.
+template <class T>
+void wait_while_equal(const std::atomic<T>& value, T old) {
+  for (int spin = 0; spin < spins_before_sleep; ++spin) {
+    if (value.load(std::memory_order_acquire) != old) return;
+    if (spin >= spins_before_yield && spin % spins_per_yield == 0) {
+      std::this_thread::yield();
+    } else {
+      pause_cpu();
+    }
+  }
+  value.wait(old, std::memory_order_acquire);
+}
+
+/// Binds the calling thread. Where the system refuses, the thread stays where the system puts it.
+void bind_to(int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+}
+
+/// Binds the thread that makes it, and gives that thread its old processors back at the end.
+class BoundCaller {
+ public:
+  explicit BoundCaller(int cpu) : thread_(pthread_self()) {
+    if (pthread_getaffinity_np(thread_, sizeof before_, &before_) != 0)
+      sched_getaffinity(0, sizeof before_, &before_);
+    bind_to(cpu);
+  }
+  ~BoundCaller() {
+    if (pthread_equal(thread_, pthread_self())) pthread_setaffinity_np(thread_, sizeof before_, &before_);
+  }
+  BoundCaller(const BoundCaller&) = delete;
+  BoundCaller& operator=(const BoundCaller&) = delete;
+
+ private:
+  pthread_t thread_;
+  cpu_set_t before_{};
+};
+
+}  // namespace
+
+struct ThreadPool::State {
+  explicit State(int size_) : size(size_) {}
+
+  const int size;
+  std::optional<BoundCaller> caller;
+  std::vector<std::thread> workers;
+
+  // Written by the caller before it raises `region`, read by workers after they have seen it raised.
+  void (*body)(void*, int) = nullptr;
+  void* context = nullptr;
+  bool stop = false;
+
+  alignas(64) std::atomic<std::uint32_t> region{
+      0};                                   // number of the current region; workers wait for it to rise
+  alignas(64) std::atomic<int> working{0};  // workers that have not ended it; the caller waits for 0
+
+  std::atomic_flag failed;  // set by the first thread whose body throws: it alone writes `error`
+  std::exception_ptr error;
+
+  void call(int thread) noexcept {
+    try {
+      body(context, thread);
+    } catch (...) {
+      if (!failed.test_and_set(std::memory_order_relaxed)) error = std::current_exception();
+    }
+  }
+
+  void raise_region() {
+    working.store(size - 1, std::memory_order_relaxed);
+    region.fetch_add(1);
+    region.notify_all();
+  }
+
+  void work(int thread) {
+    for (std::uint32_t seen = 0;; ++seen) {
+      wait_while_equal(region, seen);
+      if (stop) return;
+      call(thread);
+      if (working.fetch_sub(1) == 1) working.notify_one();
+    }
+  }
+
+  void stop_workers() {
+    stop = true;
+    raise_region();
+    for (std::thread& worker : workers) worker.join();
+  }
+};
+
+ThreadPool::ThreadPool(int threads, bool pin) : state_(std::make_unique<State>(threads)) {
+  assert(threads >= 1);
+  std::vector<int> cpus;
+  if (pin) {
+    Topology topology = read_topology();
+    if (threads <= topology.cores) cpus = std::move(topology.core_cpus);
+  }
+  try {
+    for (int thread = 1; thread < threads; ++thread) {
+      const int cpu = cpus.empty() ? -1 : cpus[static_cast<std::size_t>(thread)];
+      state_->workers.emplace_back([state = state_.get(), thread, cpu] {
+        if (cpu >= 0) bind_to(cpu);
+        state->work(thread);
+      });
+    }
+  } catch (...) {  // the system refuses another thread: those already started must end first
+    state_->stop_workers();
+    throw;
+  }
+  if (!cpus.empty()) state_->caller.emplace(cpus.front());
+}
+
+ThreadPool::~ThreadPool() { state_->stop_workers(); }
+
+int ThreadPool::size() const { return state_->size; }
+
+void ThreadPool::run_region(void (*body)(void*, int), void* context) {
+  State& state = *state_;
+  assert(state.working.load() == 0 && "regions do not nest, and one thread at a time uses a pool");
+  state.body = body;
+  state.context = context;
+  if (state.size > 1) state.raise_region();
+  state.call(0);
+  for (int left = state.working.load(std::memory_order_acquire); left != 0;
+       left = state.working.load(std::memory_order_acquire)) {
+    wait_while_equal(state.working, left);
+  }
+  if (state.failed.test(std::memory_order_relaxed)) {
+    state.failed.clear(std::memory_order_relaxed);
+    std::rethrow_exception(std::exchange(state.error, nullptr));
+  }
+}
+
+}  // namespace yoke

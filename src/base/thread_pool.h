@@ -1,0 +1,54 @@
+// A pool of threads that stay; the caller is one of them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <type_traits>
+
+namespace yoke {
+
+/// Between two parallel regions workers spin for some thousands of iterations (a decode step has a region
+/// every few tens of microseconds), then sleep. One thread at a time may use a pool; regions do not nest.
+class ThreadPool {
+ public:
+  /// `threads` ≥ 1 counts the caller. With `pin`, thread i is bound to the i-th physical core this process
+  /// may use, where there are that many; otherwise the system places them.
+  explicit ThreadPool(int threads, bool pin = false);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int size() const;
+
+  /// Calls body(thread) once on every thread, 0 being the caller; returns when all have ended. The first
+  /// exception a body throws is thrown again here.
+  template <class Body>
+  void run(Body&& body) {
+    run_region(
+        [](void* context, int thread) { (*static_cast<std::remove_reference_t<Body>*>(context))(thread); },
+        const_cast<void*>(static_cast<const void*>(&body)));
+  }
+
+  /// Splits [0, n) into one contiguous range per thread, as even as whole multiples of `grain` allow, and
+  /// calls body(begin, end) for the non-empty ones. The same n, grain and size always give the same ranges.
+  template <class Body>
+  void split(std::int64_t n, std::int64_t grain, Body&& body) {
+    const std::int64_t grains = (n + grain - 1) / grain;
+    if (size() == 1 || grains <= 1) {
+      if (n > 0) body(std::int64_t{0}, n);
+      return;
+    }
+    run([&](int thread) {
+      const std::int64_t begin = grains * thread / size() * grain;
+      const std::int64_t end = thread + 1 == size() ? n : grains * (thread + 1) / size() * grain;
+      if (begin < end) body(begin, end);
+    });
+  }
+
+ private:
+  void run_region(void (*body)(void*, int), void* context);
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace yoke

@@ -1,0 +1,33 @@
+// What this process may use of its machine.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace yoke {
+
+struct Topology {
+  int cores = 1;         // physical cores this process may run on (affinity and cgroup CPU quota respected)
+  int logical_cpus = 1;  // hardware threads, likewise
+  std::vector<int>
+      core_cpus;  // one logical CPU number per physical core that affinity allows, in order; never
+                  // fewer than `cores`, except that it is empty where the machine is unknown
+};
+/// Read with hwloc; never fails (falls back to what the C++ library says).
+Topology read_topology();
+
+struct Memory {
+  std::uint64_t total = 0;      // bytes of the machine
+  std::uint64_t available = 0;  // bytes this process can still take: the smallest of what the kernel calls
+                                // available and what each cgroup (v1 or v2, ancestors too) leaves
+  std::string limited_by;       // "memory of the machine" or "cgroup limit of 2.0 GiB (/sys/fs/cgroup/…)"
+};
+/// Reads `root`/proc and `root`/sys/fs/cgroup; never fails (what cannot be read does not limit; without
+/// /proc/meminfo all is 0).
+Memory read_memory(const std::string& root = "");
+
+/// "13.4 GB", "3.97 MB", "512 bytes": decimal units, three digits.
+std::string format_bytes(std::uint64_t bytes);
+
+}  // namespace yoke
