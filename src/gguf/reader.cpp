@@ -1,0 +1,155 @@
+#include "gguf/reader.h"
+
+#include <algorithm>
+#include <cassert>
+#include <iterator>
+#include <numeric>
+#include <optional>
+#include <system_error>
+#include <tuple>
+#include <utility>
+
+#include "base/error.h"
+#include "gguf/mapped_file.h"
+#include "gguf/printable.h"
+#include "gguf/split_name.h"
+#include "gguf/wire.h"
+
+namespace yoke::gguf {
+namespace {
+
+/// One file, mapped and parsed.
+struct OpenFile {
+  std::filesystem::path path;
+  std::unique_ptr<MappedFile> mapped;
+  Header header;
+};
+
+OpenFile open_file(const std::filesystem::path& path) {
+  auto mapped = std::make_unique<MappedFile>(path);
+  Header header = parse_header(mapped->bytes(), path.string());
+  return {path, std::move(mapped), std::move(header)};
+}
+
+std::int64_t split_value(const OpenFile& file, std::string_view key) {
+  try {
+    return file.header.metadata.integer(key);
+  } catch (const Error& error) {
+    fail("{}: {}", file.path.string(), error.what());
+  }
+}
+
+void check_split_value(const OpenFile& file, std::string_view key, std::int64_t expected,
+                       std::string_view reason) {
+  const std::int64_t found = split_value(file, key);
+  require(found == expected, "{}: the metadata key '{}' is {}, expected {}: {}", file.path.string(), key,
+          found, expected, reason);
+}
+
+/// The parts' own words against their names and what they hold.
+void check_parts(const std::vector<OpenFile>& files) {
+  const std::int64_t n_files = std::ssize(files);
+  std::int64_t n_tensors = 0;
+  for (const OpenFile& file : files) n_tensors += std::ssize(file.header.tensors);
+  for (std::int64_t i = 0; i < n_files; ++i) {
+    const OpenFile& file = files[static_cast<std::size_t>(i)];
+    check_split_value(file, split_count_key, n_files, "the file's name says so");
+    check_split_value(file, split_number_key, i, "the file's name says so, counted from 1");
+    check_split_value(file, split_tensors_key, n_tensors, "so many tensors are in all parts together");
+  }
+}
+
+std::vector<OpenFile> open_parts(const std::filesystem::path& path, const SplitName& name) {
+  const MappedFile given(path);  // its own trouble is told before that of its siblings
+  std::vector<OpenFile> files;
+  for (int number = 1; number <= name.count; ++number) {
+    const std::filesystem::path part = name.part(number);
+    std::error_code error;
+    require(std::filesystem::exists(part, error), "{}: is part {} of {}, but {} is missing", path.string(),
+            name.number, name.count, part.string());
+    files.push_back(open_file(part));
+  }
+  // A model in one part needs no split metadata.
+  if (name.count > 1 || files[0].header.metadata.has(split_count_key)) check_parts(files);
+  return files;
+}
+
+std::vector<OpenFile> open_files(const std::filesystem::path& path) {
+  if (const std::optional<SplitName> name = parse_split_name(path)) return open_parts(path, *name);
+  std::vector<OpenFile> files;
+  files.push_back(open_file(path));
+  const std::int64_t count =
+      files[0].header.metadata.has(split_count_key) ? split_value(files[0], split_count_key) : 1;
+  require(count <= 1,
+          "{}: is one of {} parts of a split model (metadata key '{}'), but its name does not tell which: "
+          "expected "
+          "NAME-00001-of-{:05}.gguf",
+          path.string(), count, split_count_key, count);
+  return files;
+}
+
+/// The tensors' indices in order of their names; refuses a name that two files hold.
+std::vector<std::size_t> index_by_name(const std::vector<TensorInfo>& tensors,
+                                       const std::vector<OpenFile>& files) {
+  std::vector<std::size_t> order(tensors.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return std::tie(tensors[a].name, a) < std::tie(tensors[b].name, b);
+  });
+  for (std::size_t i = 1; i < order.size(); ++i) {
+    const TensorInfo& first = tensors[order[i - 1]];
+    const TensorInfo& second = tensors[order[i]];
+    if (first.name == second.name) {
+      const auto path_of = [&](const TensorInfo& tensor) {
+        return files[static_cast<std::size_t>(tensor.file)].path.string();
+      };
+      fail("{}: tensor '{}' is in {} as well", path_of(second), printable(first.name), path_of(first));
+    }
+  }
+  return order;
+}
+
+}  // namespace
+
+Model::Model(Model&&) noexcept = default;
+Model& Model::operator=(Model&&) noexcept = default;
+Model::~Model() = default;
+
+Model Model::open(const std::filesystem::path& path) {
+  std::vector<OpenFile> files = open_files(path);
+  Model model;
+  model.path_ = files[0].path;
+  model.version_ = files[0].header.version;
+  model.metadata_ = std::move(files[0].header.metadata);
+  for (OpenFile& file : files) {
+    for (TensorInfo& tensor : file.header.tensors) {
+      tensor.file = static_cast<int>(model.mapped_.size());
+      model.tensors_.push_back(std::move(tensor));
+    }
+    model.mapped_.push_back(std::move(file.mapped));
+  }
+  model.by_name_ = index_by_name(model.tensors_, files);
+  return model;
+}
+
+int Model::files() const { return static_cast<int>(mapped_.size()); }
+
+std::uint64_t Model::file_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const auto& file : mapped_) bytes += file->bytes().size();
+  return bytes;
+}
+
+const TensorInfo* Model::find(std::string_view name) const {
+  const auto found =
+      std::lower_bound(by_name_.begin(), by_name_.end(), name,
+                       [&](std::size_t i, std::string_view n) { return tensors_[i].name < n; });
+  return found != by_name_.end() && tensors_[*found].name == name ? &tensors_[*found] : nullptr;
+}
+
+std::span<const std::byte> Model::data(const TensorInfo& tensor) const {
+  assert(tensor.file >= 0 && tensor.file < files());
+  return mapped_[static_cast<std::size_t>(tensor.file)]->bytes().subspan(tensor.offset, tensor.bytes);
+}
+
+}  // namespace yoke::gguf

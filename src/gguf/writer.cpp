@@ -1,0 +1,57 @@
+#include "gguf/writer.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/error.h"
+#include "gguf/printable.h"
+
+namespace yoke::gguf {
+
+Writer::Writer(std::filesystem::path path, const Metadata& metadata, std::span<const TensorSpec> tensors)
+    : name_(path.string()), file_(std::move(path)) {
+  const EncodedHeader header = encode_header(metadata, tensors, name_);
+  file_bytes_ = header.file_bytes;
+  tensors_ = parse_header(header.bytes, file_bytes_, name_).tensors;
+  put(header.bytes);
+}
+
+void Writer::write(std::string_view tensor, std::span<const std::byte> data) {
+  require(current_ < tensors_.size(), "{}: data came for tensor '{}', expected none after the last tensor",
+          name_, printable(tensor));
+  const TensorInfo& expected = tensors_[current_];
+  require(tensor == expected.name, "{}: data came for tensor '{}', expected '{}'", name_, printable(tensor),
+          printable(expected.name));
+  pad_to(std::max(written_, expected.offset));
+  const std::uint64_t missing = expected.offset + expected.bytes - written_;
+  require(data.size() <= missing, "{}: {} bytes came for tensor '{}', expected at most {} more", name_,
+          data.size(), printable(tensor), missing);
+  put(data);
+  if (data.size() == missing) ++current_;
+}
+
+void Writer::finish() {
+  if (current_ < tensors_.size()) {
+    const TensorInfo& tensor = tensors_[current_];
+    fail("{}: the data of tensor '{}' lack {} of {} bytes", name_, printable(tensor.name),
+         tensor.offset + tensor.bytes - std::max(written_, tensor.offset), tensor.bytes);
+  }
+  pad_to(file_bytes_);
+  file_.commit();
+}
+
+void Writer::put(std::span<const std::byte> bytes) {
+  file_.append(bytes);
+  written_ += bytes.size();
+}
+
+void Writer::pad_to(std::uint64_t offset) {
+  constexpr std::array<std::byte, 4096> zeros{};
+  while (written_ < offset) {
+    put(std::span(zeros).first(
+        static_cast<std::size_t>(std::min<std::uint64_t>(zeros.size(), offset - written_))));
+  }
+}
+
+}  // namespace yoke::gguf
