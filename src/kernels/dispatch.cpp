@@ -1,0 +1,68 @@
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "kernels/tables.h"
+
+namespace yoke::kernels {
+namespace {
+
+std::string names_that_run_here() {
+  std::string names;
+  for (const Kernels* table : available()) names += (names.empty() ? "" : ", ") + std::string(table->isa);
+  return names;
+}
+
+/// `asked_by` says in an error where the name came from.
+const Kernels& find(std::string_view isa, std::string_view asked_by) {
+  for (const Candidate& candidate : candidates()) {
+    if (candidate.table->isa != isa) continue;
+    require(candidate.runs_here,
+            "{} asks for the kernels \"{}\", but this machine lacks their instructions; it can run: {}",
+            asked_by, isa, names_that_run_here());
+    return *candidate.table;
+  }
+  fail("{} asks for the kernels \"{}\", which this build does not have; this machine can run: {}", asked_by,
+       isa, names_that_run_here());
+}
+
+}  // namespace
+
+Kernels::MatMul Kernels::matmul(quant::Type type) const {
+  switch (type) {
+    case quant::Type::f32:
+      return matmul_f32;
+    case quant::Type::f16:
+      return matmul_f16;
+    case quant::Type::bf16:
+      return matmul_bf16;
+    case quant::Type::q8_0:
+      return matmul_q8_0;
+    case quant::Type::q4_0:
+      return matmul_q4_0;
+    default:
+      return nullptr;
+  }
+}
+
+std::span<const Kernels* const> available() {
+  static const std::vector<const Kernels*> tables = [] {
+    std::vector<const Kernels*> list;
+    for (const Candidate& candidate : candidates()) {
+      if (candidate.runs_here) list.push_back(candidate.table);
+    }
+    return list;
+  }();
+  return tables;
+}
+
+const Kernels& best() {
+  const char* name = std::getenv("YOKE_ISA");
+  return name != nullptr && *name != '\0' ? find(name, "the environment variable YOKE_ISA")
+                                          : *available().front();
+}
+
+const Kernels& named(std::string_view isa) { return find(isa, "the caller"); }
+
+}  // namespace yoke::kernels

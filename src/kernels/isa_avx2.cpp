@@ -1,0 +1,10 @@
+#include "kernels/vec_avx2.h"
+
+// After the vector type that it is written over.
+#include "kernels/body.h"
+
+namespace yoke::kernels {
+
+constexpr Kernels avx2_table = make_table("avx2");
+
+}  // namespace yoke::kernels

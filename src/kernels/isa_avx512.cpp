@@ -1,0 +1,10 @@
+#include "kernels/vec_avx512.h"
+
+// After the vector type that it is written over.
+#include "kernels/body.h"
+
+namespace yoke::kernels {
+
+constexpr Kernels avx512_table = make_table("avx512");
+
+}  // namespace yoke::kernels

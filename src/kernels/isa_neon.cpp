@@ -1,0 +1,10 @@
+#include "kernels/vec_neon.h"
+
+// After the vector type that it is written over.
+#include "kernels/body.h"
+
+namespace yoke::kernels {
+
+constexpr Kernels neon_table = make_table("neon");
+
+}  // namespace yoke::kernels

@@ -1,0 +1,10 @@
+#include "kernels/vec_scalar.h"
+
+// After the vector type that it is written over.
+#include "kernels/body.h"
+
+namespace yoke::kernels {
+
+constexpr Kernels scalar_table = make_table("scalar");
+
+}  // namespace yoke::kernels

@@ -1,0 +1,74 @@
+// The arithmetic of a decoder on one CPU thread: a table of functions per instruction set, the best one
+// chosen at run time. Kernels neither allocate nor throw; sizes are the caller's promise.
+//
+// Every table gives the same bits: vectors are 16 lanes on every machine (one zmm, two ymm, four NEON
+// registers, or an array), a sum runs over lane i = index mod 16 with explicit fused multiply-adds and is
+// folded by one tree, and exp is ours. (A NaN may be any NaN.) A result depends on its own inputs only, never
+// on how many rows or tokens are computed beside it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "quant/format.h"
+
+namespace yoke::kernels {
+
+/// Positions in a tile of attention and in a page of the KV cache. Tiles are merged in order, so results do
+/// not depend on how a sequence was cut into batches.
+inline constexpr int tile_positions = 64;
+
+/// Running state of one query head's softmax over tiles: `acc` (v_dim values) is Σ e^(s−max)·v, `sum` is Σ
+/// e^(s−max).
+struct SoftmaxState {
+  float max;
+  float sum;
+  float* acc;
+};
+
+struct Kernels {
+  std::string_view isa;  // "scalar", "avx2", "avx512", "neon"
+
+  /// y[t][r] = Σ_k w[r][k]·x[t][k] for rows r in [0, rows) and tokens t in [0, tokens). `w`: rows of blocks,
+  /// w_stride bytes apart; x: (tokens, cols), x_stride floats apart; y: (tokens, rows), y_stride floats
+  /// apart. cols is a whole number of blocks. One F32 chain per lane over k.
+  using MatMul = void (*)(const std::byte* w, std::size_t w_stride, std::int64_t rows, std::int64_t cols,
+                          const float* x, std::int64_t x_stride, std::int64_t tokens, float* y,
+                          std::int64_t y_stride);
+  MatMul matmul_f32, matmul_f16, matmul_bf16, matmul_q8_0, matmul_q4_0;
+
+  /// Σ x[i]², in lane order.
+  float (*sum_of_squares)(const float* x, std::int64_t n);
+  /// y[i] = x[i]·scale·w[i]. y may be x.
+  void (*scale_by)(const float* x, float scale, const float* w, float* y, std::int64_t n);
+  /// y[i] += x[i]
+  void (*add)(float* y, const float* x, std::int64_t n);
+  /// out[i] = silu(gate[i])·up[i], silu(z) = z / (1 + e^−z). out may be either input.
+  void (*silu_mul)(const float* gate, const float* up, float* out, std::int64_t n);
+  /// Rotates pairs of x: (x[2i], x[2i+1]) when interleaved, (x[i], x[i + pairs]) otherwise (NeoX); cos and
+  /// sin have `pairs` entries.
+  void (*rope_interleaved)(float* x, const float* cos, const float* sin, std::int64_t pairs);
+  void (*rope_neox)(float* x, const float* cos, const float* sin, std::int64_t pairs);
+  /// Adds one tile of at most tile_positions positions to `state`: scores q·k·scale, then max, e^, sum and
+  /// Σ·v. k: (positions, k_dim), rows k_stride floats apart; v: (positions, v_dim), rows v_stride apart.
+  void (*attention_tile)(const float* q, const float* k, std::int64_t k_stride, const float* v,
+                         std::int64_t v_stride, int positions, int k_dim, int v_dim, float scale,
+                         SoftmaxState& state);
+  /// y[i] = e^x[i]
+  void (*exp)(const float* x, float* y, std::int64_t n);
+
+  /// The matmul for rows stored as `type`; null where there is none.
+  MatMul matmul(quant::Type type) const;
+};
+
+/// Tables this machine can run, best first; "scalar" is always the last.
+std::span<const Kernels* const> available();
+/// The best table, or the one named by the environment variable YOKE_ISA. Throws Error for a name that is
+/// unknown or that this machine cannot run; the sentence lists those it can.
+const Kernels& best();
+/// The table called `isa`; errors as above.
+const Kernels& named(std::string_view isa);
+
+}  // namespace yoke::kernels

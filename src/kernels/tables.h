@@ -1,0 +1,19 @@
+// The tables of functions, one per instruction set; only those that the target architecture knows are linked.
+// Read them through kernels.h: a table runs only on a machine that has its instructions.
+#pragma once
+
+#include "kernels/kernels.h"
+
+namespace yoke::kernels {
+
+extern const Kernels scalar_table, avx2_table, avx512_table, neon_table;
+
+/// A table of this build and whether this machine has its instructions.
+struct Candidate {
+  const Kernels* table;
+  bool runs_here;
+};
+/// Every table of this build, best first. (tables_x86.cpp, tables_aarch64.cpp or tables_portable.cpp)
+std::span<const Candidate> candidates();
+
+}  // namespace yoke::kernels
