@@ -1,0 +1,16 @@
+// The operations on one rank's CPU cores.
+#pragma once
+
+#include <memory>
+
+#include "base/thread_pool.h"
+#include "comm/comm.h"
+#include "kernels/kernels.h"
+#include "ops/ops.h"
+
+namespace yoke::ops::cpu {
+
+/// Pool, Comm and kernels outlive the backend; one thread at a time uses it.
+std::unique_ptr<Ops> make_ops(const kernels::Kernels& kernels, ThreadPool& pool, comm::Comm& comm);
+
+}  // namespace yoke::ops::cpu

@@ -1,0 +1,76 @@
+#include "ops/cpu/cpu_weights.h"
+
+#include <cassert>
+#include <cstring>
+#include <new>
+
+#include "base/error.h"
+
+namespace yoke::ops::cpu {
+namespace {
+
+constexpr std::size_t alignment = 64;
+
+/// Copies rows [begin, end) of the slice, counted over all its runs, to `out`.
+void copy_rows(const Slice& slice, std::int64_t begin, std::int64_t end, std::size_t row_bytes,
+               std::byte* out) {
+  std::int64_t first = 0;  // of the run, among all rows of the slice
+  for (const Slice::Run& run : slice.runs) {
+    for (std::int64_t r = std::max(begin, first); r < std::min(end, first + run.rows); ++r) {
+      const std::byte* row = run.first_row + static_cast<std::size_t>(r - first) * slice.row_stride;
+      std::memcpy(out + static_cast<std::size_t>(r) * row_bytes, row + slice.column_offset, row_bytes);
+    }
+    first += run.rows;
+  }
+}
+
+}  // namespace
+
+AlignedArray<std::byte> allocate_bytes(std::size_t bytes) {
+  const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
+  void* memory = std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded);
+  if (memory == nullptr) throw std::bad_alloc();
+  return AlignedArray<std::byte>(static_cast<std::byte*>(memory));
+}
+
+AlignedArray<float> allocate_floats(std::size_t n) {
+  return AlignedArray<float>(reinterpret_cast<float*>(allocate_bytes(n * sizeof(float)).release()));
+}
+
+std::unique_ptr<PackedMatrix> pack(const Slice& slice, kernels::Kernels::MatMul matmul, ThreadPool& pool) {
+  const quant::Format& format = quant::format(slice.type);
+  auto packed = std::make_unique<PackedMatrix>();
+  packed->matmul = matmul;
+  packed->type = slice.type;
+  packed->rows = slice.rows();
+  packed->cols = slice.cols;
+  packed->row_bytes = format.bytes(slice.cols);
+  packed->data = allocate_bytes(static_cast<std::size_t>(packed->rows) * packed->row_bytes);
+  pool.split(packed->rows, 1, [&](std::int64_t begin, std::int64_t end) {
+    copy_rows(slice, begin, end, packed->row_bytes, packed->data.get());
+  });
+  return packed;
+}
+
+std::unique_ptr<PackedVector> pack_vector(const Slice& slice) {
+  const quant::Format& format = quant::format(slice.type);
+  assert(format.dequantize != nullptr);
+  std::vector<std::byte> bytes(slice.bytes());
+  copy_rows(slice, 0, slice.rows(), format.bytes(slice.cols), bytes.data());
+  auto packed = std::make_unique<PackedVector>();
+  packed->values.resize(static_cast<std::size_t>(slice.rows() * slice.cols));
+  format.dequantize(bytes, packed->values);
+  return packed;
+}
+
+void decode_rows(const PackedMatrix& table, std::span<const std::int32_t> tokens, float* out) {
+  const quant::Format& format = quant::format(table.type);
+  for (std::size_t t = 0; t < tokens.size(); ++t) {
+    assert(tokens[t] >= 0 && tokens[t] < table.rows);
+    format.dequantize(
+        {table.row(tokens[t]), table.row_bytes},
+        {out + static_cast<std::int64_t>(t) * table.cols, static_cast<std::size_t>(table.cols)});
+  }
+}
+
+}  // namespace yoke::ops::cpu

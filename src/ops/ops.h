@@ -1,0 +1,197 @@
+// The operations a decoder is made of, behind one interface. A model's forward is written against `Ops` once
+// and runs on any backend and on any number of ranks: one rank computes its own heads, FFN units and
+// vocabulary rows, and only `all_reduce` (and gathering the logits) looks at other ranks.
+//
+// Everything here is a handle. What it points at (a span of floats, a GPU buffer) is the backend's business,
+// so all that is done to activations, weights and KV is an op.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/view.h"
+#include "quant/format.h"
+
+namespace yoke::ops {
+
+/// Positions in a page of the KV cache. Attention merges its softmax page by page, in order, so results do
+/// not depend on how a sequence was cut into steps.
+inline constexpr int page_positions = 64;
+
+/// (tokens, width) values of the current step on this rank. Lives until the layer ends (see Ops::carry_over);
+/// width may be 0 where a rank owns nothing of a split dimension.
+struct Activations {
+  void* handle = nullptr;
+  std::int64_t tokens = 0;
+  std::int64_t width = 0;
+};
+
+/// A normalised x, which only matmuls (and what contains them) can read: a backend may compute it at once or
+/// inside them.
+struct Normed {
+  Activations value;
+};
+
+/// One rank's addend of a sum over ranks. Nothing but Ops::all_reduce turns it into activations, so a
+/// forgotten reduction does not compile.
+class Partial {
+ private:
+  friend class Ops;
+  explicit Partial(Activations addend) : addend_(addend) {}
+  Activations addend_;
+};
+
+/// A backend's own storage of something loaded.
+class Storage {
+ public:
+  virtual ~Storage() = default;
+};
+
+/// A matrix of which this rank holds some output rows (or all): y = W·x has `rows` values here.
+struct RowMatrix {
+  std::unique_ptr<Storage> storage;
+  std::int64_t rows = 0;
+  std::int64_t cols = 0;
+};
+
+/// A matrix of which this rank holds some input columns: its product is a Partial.
+struct ColMatrix {
+  std::unique_ptr<Storage> storage;
+  std::int64_t rows = 0;
+  std::int64_t cols = 0;
+};
+
+/// A vector of F32: a norm's weight, or a bias. Absent (an optional tensor the file does not have) tests
+/// false.
+struct Vector {
+  std::unique_ptr<Storage> storage;
+  std::int64_t size = 0;
+  explicit operator bool() const { return storage != nullptr; }
+};
+
+/// The whole token embedding, read by row.
+struct Embedding {
+  std::unique_ptr<Storage> storage;
+  std::int64_t rows = 0;
+  std::int64_t cols = 0;
+};
+
+/// This rank's part of a tensor, where it lies in the (mapped) file: runs of consecutive rows, one column
+/// range of each.
+struct Slice {
+  struct Run {
+    const std::byte* first_row;  // the row's first byte, before the column range is applied
+    std::int64_t rows;
+  };
+  quant::Type type{};
+  std::vector<Run> runs;
+  std::size_t row_stride = 0;     // bytes from one row of the file to the next
+  std::size_t column_offset = 0;  // bytes to skip in each row
+  std::int64_t cols = 0;          // values taken of each row; whole blocks
+
+  std::int64_t rows() const;
+  std::uint64_t bytes() const;  // of the part itself
+};
+
+/// How the rotary embedding pairs dimensions: (2i, 2i+1), or (i, i + dims/2).
+enum class RopeStyle : std::uint8_t { interleaved, neox };
+
+struct RopeSpec {
+  RopeStyle style = RopeStyle::interleaved;
+  std::vector<double>
+      frequencies;      // radians per position, one per pair; dimensions past 2 × pairs are left alone
+  float magnitude = 1;  // factor on sine and cosine (YaRN)
+};
+
+struct Rope {
+  std::unique_ptr<Storage> storage;
+};
+
+/// The query heads of a rank and the KV heads they read. Query head i of this rank is head first_head + i of
+/// the model and reads KV head (first_head + i) / group, of which this rank's first is first_kv_head.
+struct Heads {
+  std::int64_t n_heads = 0;
+  std::int64_t n_kv_heads = 0;
+  std::int64_t first_head = 0;
+  std::int64_t first_kv_head = 0;
+  std::int64_t group = 1;  // query heads per KV head in the model
+  std::int64_t k_dim = 0;  // values of a query or key head
+  std::int64_t v_dim = 0;  // values of a value head
+};
+
+/// One layer's keys and values on this rank, in pages.
+struct KvCache {
+  std::unique_ptr<Storage> storage;
+};
+
+/// What changes from step to step. The spans live until the step ends.
+struct Step {
+  std::span<const std::int32_t> tokens;        // ids
+  std::span<const std::int32_t> positions;     // of each token in its sequence
+  std::span<const std::int32_t> sequences;     // of each token: index into page_tables
+  std::span<const std::uint8_t> wants_logits;  // 1 where the token's logits are asked for
+  std::vector<std::span<const std::int32_t>>
+      page_tables;  // page numbers of each sequence, position / page_positions
+};
+
+class Ops {
+ public:
+  virtual ~Ops() = default;
+
+  /// Whether matrices of this format can be multiplied, and tables or vectors of it read.
+  virtual bool can_multiply(quant::Type type) const = 0;
+  virtual bool can_decode(quant::Type type) const = 0;
+
+  // Loading: weights enter through these, each into the backend's own layout. The format is one it can work
+  // with.
+  virtual RowMatrix load_rows(const Slice& slice) = 0;
+  virtual ColMatrix load_cols(const Slice& slice) = 0;
+  virtual Vector load_vector(const Slice& slice) = 0;
+  virtual Embedding load_embedding(const Slice& slice) = 0;
+  virtual Rope make_rope(const RopeSpec& spec) = 0;
+  virtual KvCache make_kv_cache(const Heads& heads, std::int64_t pages) = 0;
+
+  /// Starts a step; every handle of the step before dies.
+  virtual void begin_step(const Step& step) = 0;
+  /// Ends a layer: x survives, every other handle of the layer dies.
+  virtual Activations carry_over(Activations x) = 0;
+
+  /// Rows of the embedding for the step's tokens: (tokens, dim).
+  virtual Activations embed(const Embedding& table) = 0;
+  /// x / sqrt(mean(x²) + epsilon) · weight.
+  virtual Normed rms_norm(Activations x, const Vector& weight, float epsilon) = 0;
+  /// (tokens, w.rows), plus the bias where there is one.
+  virtual Activations matmul(const RowMatrix& w, const Normed& x, const Vector& bias) = 0;
+  /// silu(gate·x + gate_bias) ⊙ (up·x + up_bias): (tokens, gate.rows).
+  virtual Activations gated(const RowMatrix& gate, const Vector& gate_bias, const RowMatrix& up,
+                            const Vector& up_bias, const Normed& x) = 0;
+  /// Rotates each head of x by its token's position; consumes x.
+  virtual Activations rope(const Rope& rope, Activations x, std::int64_t head_dim) = 0;
+  /// Stores k and v at the step's positions, then causal attention of q over all positions of each token's
+  /// sequence: (tokens, n_heads · v_dim). scale multiplies q·k.
+  virtual Activations attend(const Heads& heads, KvCache& cache, Activations q, Activations k, Activations v,
+                             float scale) = 0;
+  /// x + y; consumes x.
+  virtual Activations add(Activations x, Activations y) = 0;
+  /// x + bias on every token, x itself where there is none; consumes x.
+  virtual Activations add_bias(Activations x, const Vector& bias) = 0;
+  /// The tokens whose logits are wanted.
+  virtual Activations wanted(Activations x) = 0;
+
+  /// This rank's addend of W·x.
+  Partial matmul(const ColMatrix& w, Activations x) { return Partial(partial_matmul(w, x)); }
+  /// The sum over ranks, the same bits on each.
+  Activations all_reduce(Partial partial) { return reduce(partial.addend_); }
+  /// Concatenates the ranks' vocabulary rows: (tokens, Σ counts) in host memory, on every rank. counts[r] is
+  /// rank r's width. A synchronisation point. Lives until the next step.
+  virtual MatrixView<const float> gather_logits(Activations logits, std::span<const std::int64_t> counts) = 0;
+
+ protected:
+  virtual Activations partial_matmul(const ColMatrix& w, Activations x) = 0;
+  virtual Activations reduce(Activations addend) = 0;
+};
+
+}  // namespace yoke::ops
