@@ -1,0 +1,59 @@
+// A model's hyper-parameters, read from GGUF metadata and checked.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "gguf/reader.h"
+#include "ops/ops.h"
+
+namespace yoke::model {
+
+/// What may differ from layer to layer.
+struct LayerConfig {
+  std::int64_t n_heads = 0;
+  std::int64_t n_kv_heads = 0;  // divides n_heads
+  std::int64_t ffn_dim = 0;
+
+  std::int64_t group() const { return n_heads / n_kv_heads; }
+};
+
+/// How positions past the trained context are brought into it.
+enum class RopeScaling : std::uint8_t { none, linear, yarn };
+
+struct RopeConfig {
+  std::int64_t dims = 0;  // of a head; even
+  double base = 10000;
+  RopeScaling scaling = RopeScaling::none;
+  double factor = 1;            // how far the context is stretched
+  double original_context = 0;  // YaRN: positions before stretching
+  double attention_factor = 1;  // YaRN: extra factor on the magnitude
+  double beta_fast =
+      32;  // YaRN: rotations over the original context above which a pair is not interpolated …
+  double beta_slow = 1;  // … and below which it is interpolated fully
+};
+
+struct Config {
+  std::string architecture;
+  std::int64_t dim = 0;
+  std::int64_t vocabulary = 0;
+  std::int64_t context = 0;  // positions the model was trained for
+  std::int64_t k_dim = 0;    // of a query or key head
+  std::int64_t v_dim = 0;    // of a value head
+  float rms_epsilon = 0;
+  RopeConfig rope;
+  std::vector<LayerConfig> layers;
+
+  std::int64_t n_layers() const { return static_cast<std::int64_t>(layers.size()); }
+};
+
+/// Throws Error naming the key that is missing, of the wrong kind or impossible.
+Config read_config(const gguf::Model& file);
+
+/// Radians per position of each pair of dimensions, and the magnitude. `factors` (one per pair, or empty)
+/// divide the frequencies, as Llama 3.1's `rope_freqs` do. YaRN after Peng et al.,
+/// https://arxiv.org/abs/2309.00071, section 3.
+ops::RopeSpec rope_spec(const RopeConfig& config, ops::RopeStyle style, const std::vector<float>& factors);
+
+}  // namespace yoke::model

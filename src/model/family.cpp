@@ -1,0 +1,38 @@
+#include "model/family.h"
+
+#include <fmt/ranges.h>
+
+#include <array>
+#include <string_view>
+
+#include "model/families/llama.h"
+
+namespace yoke::model {
+namespace {
+
+struct Known {
+  std::string_view architecture;
+  std::unique_ptr<Family> (*make)(const Config&);
+};
+constexpr std::array known{Known{"llama", make_llama}};
+
+}  // namespace
+
+ops::Heads local_heads(const Config& config, const Partition& partition, int layer, int rank) {
+  const Range heads = partition.range(Space::heads, layer, rank);
+  const Range kv_heads = partition.range(Space::kv_heads, layer, rank);
+  return {heads.size(), kv_heads.size(), heads.begin, kv_heads.begin, config.layers[layer].group(),
+          config.k_dim, config.v_dim};
+}
+
+std::unique_ptr<Family> make_family(const Config& config) {
+  std::vector<std::string_view> names;
+  for (const Known& family : known) {
+    if (family.architecture == config.architecture) return family.make(config);
+    names.push_back(family.architecture);
+  }
+  fail("the model's architecture is '{}', which is not supported; supported: {}", config.architecture,
+       fmt::join(names, ", "));
+}
+
+}  // namespace yoke::model

@@ -1,0 +1,47 @@
+// A family of models: how its tensors are called, and its forward pass. One file per family in families/.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "model/config.h"
+#include "model/partition.h"
+#include "model/tensors.h"
+#include "ops/ops.h"
+
+namespace yoke::model {
+
+/// The forward is written once, for any number of ranks: what a rank holds of each tensor was decided when it
+/// was loaded, and only all_reduce looks at others.
+class Family {
+ public:
+  explicit Family(Config config) : config_(std::move(config)) {}
+  virtual ~Family() = default;
+  Family(const Family&) = delete;
+  Family& operator=(const Family&) = delete;
+
+  const Config& config() const { return config_; }
+
+  /// The table; its destinations point into this object.
+  virtual std::vector<TensorEntry> tensors() = 0;
+  /// Called once the tensors are loaded: makes what else the forward needs (rotary tables, KV caches of
+  /// `pages` pages).
+  virtual void prepare(ops::Ops& ops, const Partition& partition, int rank, std::int64_t pages) = 0;
+
+  virtual ops::Activations embed(ops::Ops& ops) = 0;
+  virtual ops::Activations layer(ops::Ops& ops, int index, ops::Activations x) = 0;
+  /// Final norm and this rank's rows of the output matrix.
+  virtual ops::Activations head(ops::Ops& ops, ops::Activations x) = 0;
+
+ protected:
+  Config config_;
+};
+
+/// The heads of a layer that `rank` computes.
+ops::Heads local_heads(const Config& config, const Partition& partition, int layer, int rank);
+
+/// The family that config.architecture names. Throws Error for one that is not supported; the sentence lists
+/// those that are.
+std::unique_ptr<Family> make_family(const Config& config);
+
+}  // namespace yoke::model

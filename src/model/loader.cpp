@@ -1,0 +1,137 @@
+#include "model/loader.h"
+
+#include <algorithm>
+#include <set>
+
+namespace yoke::model {
+namespace {
+
+bool is_matrix(const Destination& destination) {
+  return std::holds_alternative<ops::RowMatrix*>(destination) ||
+         std::holds_alternative<ops::ColMatrix*>(destination);
+}
+
+void check_format(const gguf::Model& file, const TensorEntry& entry, const gguf::TensorInfo& tensor,
+                  const ops::Ops& ops) {
+  const quant::Format& format = quant::format(tensor.type);
+  if (is_matrix(entry.destination)) {
+    require(ops.can_multiply(tensor.type), "{}: tensor '{}' is stored as {}, which cannot be multiplied yet",
+            file.path().string(), tensor.name, format.name);
+  } else {
+    require(ops.can_decode(tensor.type), "{}: tensor '{}' is stored as {}, which cannot be decoded yet",
+            file.path().string(), tensor.name, format.name);
+  }
+  require(entry.shape.size() > 1 || entry.split.axis != Axis::rows || format.block_values == 1,
+          "{}: tensor '{}' is a bias stored as {}; expected F32, F16 or BF16", file.path().string(),
+          tensor.name, format.name);
+}
+
+/// Where the part of `rank` lies in the file.
+ops::Slice slice(const gguf::Model& file, const TensorEntry& entry, const gguf::TensorInfo& tensor,
+                 const Partition& partition, int rank) {
+  const quant::Format& format = quant::format(tensor.type);
+  const Part wanted = part(entry, partition, rank);
+  const std::byte* data = file.data(tensor).data();
+  ops::Slice slice;
+  slice.type = tensor.type;
+  slice.row_stride = format.bytes(extent(entry).cols);
+  slice.column_offset = format.bytes(wanted.cols.begin);
+  slice.cols = wanted.cols.size();
+  for (const Range& rows : wanted.rows) {
+    slice.runs.push_back({data + static_cast<std::size_t>(rows.begin) * slice.row_stride, rows.size()});
+  }
+  return slice;
+}
+
+/// Decodes a whole vector for the family's own use.
+std::vector<float> decode(const gguf::Model& file, const gguf::TensorInfo& tensor) {
+  std::vector<float> values(static_cast<std::size_t>(tensor.values()));
+  quant::format(tensor.type).dequantize(file.data(tensor), values);
+  return values;
+}
+
+}  // namespace
+
+void check_tensors(const gguf::Model& file, const Config& config, const std::vector<TensorEntry>& table,
+                   const ops::Ops& ops) {
+  std::set<std::string_view> used;
+  for (const TensorEntry& entry : table) {
+    const gguf::TensorInfo* tensor = find_source(file, entry);
+    if (tensor == nullptr && entry.optional) continue;
+    require(tensor != nullptr, "{}: tensor '{}' of shape {} is missing; a {} model needs it",
+            file.path().string(), entry.name, gguf::shape_text(entry.shape), config.architecture);
+    require(tensor->shape == entry.shape, "{}: tensor '{}' has shape {}; its metadata calls for {}",
+            file.path().string(), tensor->name, tensor->shape_text(), gguf::shape_text(entry.shape));
+    check_format(file, entry, *tensor, ops);
+    used.insert(tensor->name);
+  }
+  for (const gguf::TensorInfo& tensor : file.tensors()) {
+    require(
+        used.contains(tensor.name),
+        "{}: tensor '{}' of shape {} is unknown to the {} family, and ignoring it would give wrong results",
+        file.path().string(), tensor.name, tensor.shape_text(), config.architecture);
+  }
+}
+
+std::uint64_t weight_bytes(const gguf::Model& file, const std::vector<TensorEntry>& table,
+                           const Partition& partition, int rank) {
+  std::uint64_t total = 0;
+  for (const TensorEntry& entry : table) {
+    if (const gguf::TensorInfo* tensor = find_source(file, entry))
+      total += slice(file, entry, *tensor, partition, rank).bytes();
+  }
+  return total;
+}
+
+std::uint64_t kv_bytes(const Config& config, const Partition& partition, int rank, std::int64_t pages) {
+  std::int64_t heads = 0;  // over all layers
+  for (int i = 0; i < static_cast<int>(config.n_layers()); ++i)
+    heads += partition.range(Space::kv_heads, i, rank).size();
+  const std::int64_t values = heads * pages * ops::page_positions * (config.k_dim + config.v_dim);
+  return static_cast<std::uint64_t>(values) * sizeof(float);
+}
+
+std::uint64_t scratch_bytes(const Config& config, const Partition& partition, int rank, std::int64_t tokens,
+                            std::int64_t logits) {
+  std::int64_t widest = 0;
+  for (int i = 0; i < static_cast<int>(config.n_layers()); ++i) {
+    const std::int64_t heads = partition.range(Space::heads, i, rank).size();
+    const std::int64_t kv_heads = partition.range(Space::kv_heads, i, rank).size();
+    const std::int64_t attention = (heads + kv_heads) * (config.k_dim + config.v_dim);
+    widest = std::max(widest, attention + 2 * partition.range(Space::ffn, i, rank).size());
+  }
+  const std::int64_t local = partition.range(Space::vocabulary, 0, rank).size();
+  // Two norms and two sums of the residual's width, the residual itself, and what the layer holds between
+  // them.
+  const std::int64_t values =
+      tokens * (5 * config.dim + widest) + logits * (2 * config.dim + local + config.vocabulary);
+  return static_cast<std::uint64_t>(values) * sizeof(float);
+}
+
+void load_tensors(const gguf::Model& file, const std::vector<TensorEntry>& table, const Partition& partition,
+                  int rank, ops::Ops& ops, const LoadProgress& progress) {
+  const std::uint64_t total = weight_bytes(file, table, partition, rank);
+  std::uint64_t done = 0;
+  progress(done, total);
+  for (const TensorEntry& entry : table) {
+    const gguf::TensorInfo* tensor = find_source(file, entry);
+    if (tensor == nullptr) continue;
+    const ops::Slice part = slice(file, entry, *tensor, partition, rank);
+    struct Load {
+      ops::Ops& ops;
+      const ops::Slice& part;
+      const gguf::Model& file;
+      const gguf::TensorInfo& tensor;
+      void operator()(ops::RowMatrix* to) const { *to = ops.load_rows(part); }
+      void operator()(ops::ColMatrix* to) const { *to = ops.load_cols(part); }
+      void operator()(ops::Vector* to) const { *to = ops.load_vector(part); }
+      void operator()(ops::Embedding* to) const { *to = ops.load_embedding(part); }
+      void operator()(std::vector<float>* to) const { *to = decode(file, tensor); }
+    };
+    std::visit(Load{ops, part, file, *tensor}, entry.destination);
+    done += part.bytes();
+    progress(done, total);
+  }
+}
+
+}  // namespace yoke::model

@@ -1,0 +1,159 @@
+#include "model/partition.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <map>
+#include <numeric>
+
+namespace yoke::model {
+namespace {
+
+constexpr std::int64_t ffn_granule = 64;         // columns of one packed unit
+constexpr std::int64_t vocabulary_granule = 16;  // rows of one packed panel
+
+/// The fewest units of each space, per layer, whose columns are whole blocks in every column-split tensor.
+std::map<std::pair<int, Space>, std::int64_t> block_granules(const std::vector<TensorEntry>& table,
+                                                             const gguf::Model& file) {
+  std::map<std::pair<int, Space>, std::int64_t> granules;
+  for (const TensorEntry& entry : table) {
+    const gguf::TensorInfo* tensor = find_source(file, entry);
+    if (entry.split.axis != Axis::cols || tensor == nullptr) continue;
+    const std::int64_t block = quant::format(tensor->type).block_values;
+    for (const Segment& segment : entry.split.segments) {
+      std::int64_t& granule = granules.try_emplace({entry.layer, segment.space}, 1).first->second;
+      granule = std::lcm(granule, block / std::gcd(block, segment.width));
+    }
+  }
+  return granules;
+}
+
+/// The KV heads that query heads `heads` read.
+Range kv_range(Range heads, std::int64_t group) {
+  if (heads.size() == 0) return {heads.begin / group, heads.begin / group};
+  return {heads.begin / group, (heads.end + group - 1) / group};
+}
+
+std::string describe_range(const char* what, Range range, std::int64_t units) {
+  if (range.size() == 0) return fmt::format("no {}", what);
+  return fmt::format("{} {}-{} of {}", what, range.begin, range.end - 1, units);
+}
+
+}  // namespace
+
+std::vector<Range> cut(std::int64_t units, std::int64_t granule, const std::vector<double>& shares) {
+  assert(units >= 0 && granule >= 1 && !shares.empty());
+  const double total = std::accumulate(shares.begin(), shares.end(), 0.0);
+  const std::int64_t granules = (units + granule - 1) / granule;
+  std::vector<Range> ranges;
+  double taken = 0;
+  std::int64_t begin = 0;
+  for (std::size_t r = 0; r < shares.size(); ++r) {
+    assert(shares[r] > 0);
+    taken += shares[r];
+    const bool last = r + 1 == shares.size();
+    const std::int64_t border = std::llround(static_cast<double>(granules) * taken / total) * granule;
+    const std::int64_t end = last ? units : std::clamp(border, begin, units);
+    ranges.push_back({begin, end});
+    begin = end;
+  }
+  return ranges;
+}
+
+Partition::Partition(const Config& config, const std::vector<TensorEntry>& table, const gguf::Model& file,
+                     const std::vector<double>& shares)
+    : size_(static_cast<int>(shares.size())), config_(config) {
+  const auto granules = block_granules(table, file);
+  const auto granule = [&](int layer, Space space) {
+    const auto found = granules.find({layer, space});
+    return found == granules.end() ? std::int64_t{1} : found->second;
+  };
+  for (int i = 0; i < static_cast<int>(config.layers.size()); ++i) {
+    const LayerConfig& layer = config.layers[i];
+    std::int64_t heads = granule(i, Space::heads);
+    if (size_ <= layer.n_kv_heads) heads = std::lcm(heads, layer.group());
+    Layer owned;
+    owned.heads = cut(layer.n_heads, heads, shares);
+    for (const Range& range : owned.heads) owned.kv_heads.push_back(kv_range(range, layer.group()));
+    owned.ffn = cut(layer.ffn_dim, std::lcm(ffn_granule, granule(i, Space::ffn)), shares);
+    layers_.push_back(std::move(owned));
+  }
+  vocabulary_ = cut(config.vocabulary, vocabulary_granule, shares);
+}
+
+Range Partition::range(Space space, int layer, int rank) const {
+  switch (space) {
+    case Space::heads:
+      return layers_[layer].heads[rank];
+    case Space::kv_heads:
+      return layers_[layer].kv_heads[rank];
+    case Space::ffn:
+      return layers_[layer].ffn[rank];
+    case Space::vocabulary:
+      break;
+  }
+  return vocabulary_[rank];
+}
+
+std::int64_t Partition::units(Space space, int layer) const {
+  switch (space) {
+    case Space::heads:
+      return config_.layers[layer].n_heads;
+    case Space::kv_heads:
+      return config_.layers[layer].n_kv_heads;
+    case Space::ffn:
+      return config_.layers[layer].ffn_dim;
+    case Space::vocabulary:
+      break;
+  }
+  return config_.vocabulary;
+}
+
+std::string Partition::describe(int rank) const {
+  return fmt::format(
+      "{}, {}, {}", describe_range("heads", range(Space::heads, 0, rank), units(Space::heads, 0)),
+      describe_range("FFN", range(Space::ffn, 0, rank), units(Space::ffn, 0)),
+      describe_range("vocabulary", range(Space::vocabulary, 0, rank), units(Space::vocabulary, 0)));
+}
+
+std::vector<double> equal_shares(int ranks) {
+  return std::vector<double>(static_cast<std::size_t>(ranks), 1.0);
+}
+
+Extent extent(const TensorEntry& entry) {
+  if (entry.shape.size() == 2) return {entry.shape[0], entry.shape[1]};
+  assert(entry.shape.size() == 1);
+  return entry.split.axis == Axis::rows ? Extent{entry.shape[0], 1} : Extent{1, entry.shape[0]};
+}
+
+std::int64_t Part::n_rows() const {
+  std::int64_t total = 0;
+  for (const Range& range : rows) total += range.size();
+  return total;
+}
+
+Part part(const TensorEntry& entry, const Partition& partition, int rank) {
+  const Extent whole = extent(entry);
+  Part result{{}, {0, whole.cols}};
+  if (entry.split.axis == Axis::none) {
+    result.rows.push_back({0, whole.rows});
+    return result;
+  }
+  std::int64_t first = 0;  // of the segment, in the split dimension
+  for (const Segment& segment : entry.split.segments) {
+    const Range units = partition.range(segment.space, entry.layer, rank);
+    const Range range{first + units.begin * segment.width, first + units.end * segment.width};
+    if (entry.split.axis == Axis::rows) {
+      result.rows.push_back(range);
+    } else {
+      assert(entry.split.segments.size() == 1);
+      result.rows.push_back({0, whole.rows});
+      result.cols = range;
+    }
+    first += partition.units(segment.space, entry.layer) * segment.width;
+  }
+  assert(first == (entry.split.axis == Axis::rows ? whole.rows : whole.cols));
+  return result;
+}
+
+}  // namespace yoke::model

@@ -1,0 +1,72 @@
+// Which part of every split dimension each rank owns.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "gguf/reader.h"
+#include "model/config.h"
+#include "model/tensors.h"
+
+namespace yoke::model {
+
+struct Range {
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+  std::int64_t size() const { return end - begin; }
+  bool operator==(const Range&) const = default;
+};
+
+/// Cuts [0, units) into one consecutive range per share, sizes proportional to the shares, borders at
+/// multiples of `granule` (but for the end). Every unit lies in exactly one range; ranges may be empty.
+std::vector<Range> cut(std::int64_t units, std::int64_t granule, const std::vector<double>& shares);
+
+/// The ownership of a model's split dimensions by `size` ranks. Immutable, the same on every rank.
+class Partition {
+ public:
+  /// `shares[r]` > 0 is how much rank r takes, relative to the others. Granules follow from the table: a
+  /// column split may cut only between blocks of the tensor's format, and ranks own whole KV groups unless
+  /// they outnumber the KV heads.
+  Partition(const Config& config, const std::vector<TensorEntry>& table, const gguf::Model& file,
+            const std::vector<double>& shares);
+
+  int size() const { return size_; }
+  /// The units of `space` in `layer` (ignored for the vocabulary) that `rank` owns. Ranges of kv_heads may
+  /// overlap: those heads are replicated.
+  Range range(Space space, int layer, int rank) const;
+  /// All units of `space` in `layer`.
+  std::int64_t units(Space space, int layer) const;
+  /// "heads 0-1 of 8, FFN 0-191 of 768, vocabulary 0-511 of 2048"; of the first layer where layers differ.
+  std::string describe(int rank) const;
+
+ private:
+  struct Layer {
+    std::vector<Range> heads, kv_heads, ffn;
+  };
+  int size_;
+  Config config_;
+  std::vector<Layer> layers_;
+  std::vector<Range> vocabulary_;
+};
+
+/// Equal shares.
+std::vector<double> equal_shares(int ranks);
+
+/// Rows and columns of the (outermost first) 2-D view of an entry: a vector is one row, or, where its values
+/// are split, one value per row.
+struct Extent {
+  std::int64_t rows;
+  std::int64_t cols;
+};
+Extent extent(const TensorEntry& entry);
+
+/// What `rank` holds of a tensor: runs of rows and one range of columns of its 2-D view.
+struct Part {
+  std::vector<Range> rows;
+  Range cols;
+  std::int64_t n_rows() const;
+};
+Part part(const TensorEntry& entry, const Partition& partition, int rank);
+
+}  // namespace yoke::model

@@ -1,0 +1,143 @@
+#include "model/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numbers>
+
+#include "model/edited_model.h"
+
+namespace yoke::model {
+namespace {
+
+using testing::HasSubstr;
+
+std::string config_error(const std::function<void(gguf::Metadata&)>& edit) {
+  const EditedModel model([&](Draft& draft) { edit(draft.metadata); });
+  return error_of([&] { read_config(model.open()); });
+}
+
+TEST(Config, ReadsWhatTheMetadataSays) {
+  const Config config = read_config(gguf::Model::open(tiny_model("llama")));
+  EXPECT_EQ(config.architecture, "llama");
+  EXPECT_EQ(config.dim, 128);
+  EXPECT_EQ(config.vocabulary, 320);
+  EXPECT_EQ(config.context, 512);
+  EXPECT_EQ(config.n_layers(), 3);
+  EXPECT_EQ(config.layers[2].n_heads, 8);
+  EXPECT_EQ(config.layers[2].group(), 2);
+  EXPECT_EQ(config.layers[2].ffn_dim, 256);
+  EXPECT_EQ(config.k_dim, 32);
+  EXPECT_EQ(config.rope.dims, 32);
+}
+
+TEST(Config, HeadSizeDefaultsToTheWidthOverTheHeads) {
+  const Config config = read_config(gguf::Model::open(std::filesystem::path(YOKE_MODELS) / "demo.gguf"));
+  EXPECT_EQ(config.k_dim, 32);
+  EXPECT_EQ(config.v_dim, 32);
+}
+
+TEST(Config, HyperparametersMayBeArraysOfOneValuePerLayer) {
+  const EditedModel model([](Draft& draft) {
+    draft.metadata.set("llama.attention.head_count_kv", std::vector<std::uint64_t>{4, 2, 8});
+  });
+  const Config config = read_config(model.open());
+  EXPECT_EQ(config.layers[0].n_kv_heads, 4);
+  EXPECT_EQ(config.layers[1].n_kv_heads, 2);
+  EXPECT_EQ(config.layers[2].n_kv_heads, 8);
+}
+
+TEST(Config, RefusesWhatCannotBe) {
+  const auto set = [](const char* key, gguf::Value value) {
+    return config_error([&](gguf::Metadata& metadata) { metadata.set(key, value); });
+  };
+  using Unsigned = std::uint64_t;
+  EXPECT_THAT(set("llama.block_count", Unsigned{0}), HasSubstr("llama.block_count is 0"));
+  EXPECT_THAT(set("llama.block_count", Unsigned{4'000'000'000}),
+              HasSubstr("llama.block_count is 4000000000"));
+  EXPECT_THAT(set("llama.embedding_length", Unsigned{0}), HasSubstr("llama.embedding_length is 0"));
+  EXPECT_THAT(set("llama.attention.head_count", Unsigned{7}), HasSubstr("7 heads over 4 KV heads"));
+  EXPECT_THAT(set("llama.attention.head_count", std::string("many")),
+              HasSubstr("llama.attention.head_count"));
+  EXPECT_THAT(set("llama.attention.head_count_kv", std::vector<Unsigned>{4, 4}), HasSubstr("has 2 values"));
+  EXPECT_THAT(set("llama.rope.dimension_count", Unsigned{31}), HasSubstr("llama.rope.dimension_count is 31"));
+  EXPECT_THAT(set("llama.rope.dimension_count", Unsigned{64}), HasSubstr("llama.rope.dimension_count is 64"));
+  EXPECT_THAT(set("llama.rope.freq_base", -1.0), HasSubstr("llama.rope.freq_base is -1"));
+  EXPECT_THAT(set("llama.rope.scaling.type", std::string("magic")),
+              HasSubstr("'magic'; none, linear and yarn"));
+  EXPECT_THAT(set("llama.attention.layer_norm_rms_epsilon", 0.0), HasSubstr("layer_norm_rms_epsilon is 0"));
+  EXPECT_THAT(set("general.architecture", std::string("gpt5")), HasSubstr("gpt5."));
+}
+
+TEST(Config, RefusesAFileWithoutAnEmbedding) {
+  const EditedModel model([](Draft& draft) { draft.remove("token_embd.weight"); });
+  EXPECT_THAT(error_of([&] { read_config(model.open()); }), HasSubstr("token_embd.weight"));
+}
+
+RopeConfig rope_of(std::int64_t dims) {
+  RopeConfig rope;
+  rope.dims = dims;
+  return rope;
+}
+
+TEST(RopeSpec, PlainFrequenciesFallGeometrically) {
+  const ops::RopeSpec spec = rope_spec(rope_of(64), ops::RopeStyle::interleaved, {});
+  ASSERT_EQ(spec.frequencies.size(), 32);
+  EXPECT_DOUBLE_EQ(spec.frequencies[0], 1);
+  EXPECT_NEAR(spec.frequencies[16], 0.01, 1e-12);  // 10000^(-32/64)
+  EXPECT_EQ(spec.magnitude, 1);
+}
+
+TEST(RopeSpec, FactorsDivideTheFrequencies) {
+  const ops::RopeSpec plain = rope_spec(rope_of(8), ops::RopeStyle::interleaved, {});
+  const ops::RopeSpec scaled = rope_spec(rope_of(8), ops::RopeStyle::interleaved, {1, 2, 4, 8});
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_DOUBLE_EQ(scaled.frequencies[i], plain.frequencies[i] / std::exp2(static_cast<double>(i)));
+  }
+}
+
+TEST(RopeSpec, LinearScalingDividesEveryFrequency) {
+  RopeConfig config = rope_of(8);
+  config.scaling = RopeScaling::linear;
+  config.factor = 4;
+  const ops::RopeSpec plain = rope_spec(rope_of(8), ops::RopeStyle::interleaved, {});
+  const ops::RopeSpec scaled = rope_spec(config, ops::RopeStyle::interleaved, {});
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_DOUBLE_EQ(scaled.frequencies[i], plain.frequencies[i] / 4);
+  EXPECT_EQ(scaled.magnitude, 1);
+}
+
+TEST(RopeSpec, YarnFollowsThePaper) {
+  // "NTK-by-parts" with α = 1 and β = 32: r = L·θ/2π turns; pairs with r > β stay, r < α are divided by s.
+  // The reference implementation rounds the borders of the ramp to whole pairs, so only pairs outside a
+  // pair's width of them are compared.
+  RopeConfig config = rope_of(128);
+  config.scaling = RopeScaling::yarn;
+  config.factor = 16;
+  config.original_context = 4096;
+  const ops::RopeSpec plain = rope_spec(rope_of(128), ops::RopeStyle::interleaved, {});
+  const ops::RopeSpec yarn = rope_spec(config, ops::RopeStyle::interleaved, {});
+  int kept = 0;
+  int divided = 0;
+  for (std::size_t i = 0; i < 64; ++i) {
+    const double turns_of_next =
+        4096 * plain.frequencies[std::min<std::size_t>(i + 1, 63)] / (2 * std::numbers::pi);
+    const double turns_of_last = 4096 * plain.frequencies[i == 0 ? 0 : i - 1] / (2 * std::numbers::pi);
+    if (turns_of_next > 32) {
+      EXPECT_DOUBLE_EQ(yarn.frequencies[i], plain.frequencies[i]) << i;
+      ++kept;
+    } else if (turns_of_last < 1) {
+      EXPECT_NEAR(yarn.frequencies[i], plain.frequencies[i] / 16, 1e-15) << i;
+      ++divided;
+    } else {
+      EXPECT_LE(yarn.frequencies[i], plain.frequencies[i]) << i;
+      EXPECT_GE(yarn.frequencies[i], plain.frequencies[i] / 16) << i;
+    }
+  }
+  EXPECT_GT(kept, 10);
+  EXPECT_GT(divided, 10);
+  EXPECT_FLOAT_EQ(yarn.magnitude, static_cast<float>(0.1 * std::log(16.0) + 1));
+}
+
+}  // namespace
+}  // namespace yoke::model

@@ -1,0 +1,77 @@
+// Copies of the tiny llama with something changed.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "gguf/reader.h"
+#include "gguf/writer.h"
+#include "model/run_model.h"
+
+namespace yoke::model {
+
+/// The metadata and tensors of a model that is to be written; data default to those of the tiny llama, zeros
+/// where it has none of that name and size.
+struct Draft {
+  gguf::Metadata metadata;
+  std::vector<gguf::TensorSpec> tensors;
+
+  gguf::TensorSpec& tensor(const std::string& name) {
+    for (gguf::TensorSpec& spec : tensors) {
+      if (spec.name == name) return spec;
+    }
+    throw std::logic_error("no tensor " + name);
+  }
+  void remove(const std::string& name) {
+    std::erase_if(tensors, [&](const gguf::TensorSpec& spec) { return spec.name == name; });
+  }
+};
+
+/// A file in the test's own temporary folder.
+class EditedModel {
+ public:
+  explicit EditedModel(const std::function<void(Draft&)>& edit) {
+    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+    path_ =
+        std::filesystem::path(testing::TempDir()) / (std::string(test->test_suite_name()) + "." +
+                                                     test->name() + "." + std::to_string(getpid()) + ".gguf");
+    const gguf::Model tiny = gguf::Model::open(tiny_model("llama"));
+    Draft draft{tiny.metadata(), {}};
+    for (const gguf::TensorInfo& info : tiny.tensors())
+      draft.tensors.push_back({info.name, info.type, info.shape});
+    edit(draft);
+    gguf::Writer writer(path_, draft.metadata, draft.tensors);
+    for (const gguf::TensorSpec& spec : draft.tensors) {
+      std::int64_t values = 1;
+      for (const std::int64_t n : spec.shape) values *= n;
+      const gguf::TensorInfo* original = tiny.find(spec.name);
+      const std::vector<std::byte> zeros(quant::format(spec.type).bytes(values));
+      const bool keep = original != nullptr && original->bytes == zeros.size();
+      writer.write(spec.name, keep ? tiny.data(*original) : std::span<const std::byte>(zeros));
+    }
+    writer.finish();
+  }
+  ~EditedModel() { std::filesystem::remove(path_); }
+
+  const std::filesystem::path& path() const { return path_; }
+  gguf::Model open() const { return gguf::Model::open(path_); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// What `act` throws, or "" when it does not.
+inline std::string error_of(const std::function<void()>& act) {
+  try {
+    act();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace yoke::model

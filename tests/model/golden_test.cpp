@@ -1,0 +1,141 @@
+// The forward against logits computed by another implementation (tests/data/golden), on any number of ranks.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <random>
+
+#include "model/run_model.h"
+
+namespace yoke::model {
+namespace {
+
+constexpr double tolerance = 1e-8;
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+std::vector<float> golden(const std::string& name) {
+  return read_floats(std::filesystem::path(YOKE_TEST_DATA) / "golden" / (name + ".f32"));
+}
+
+class Golden : public testing::TestWithParam<std::tuple<const char*, int>> {
+ protected:
+  std::string name() const { return std::get<0>(GetParam()); }
+  int ranks() const { return std::get<1>(GetParam()); }
+};
+
+TEST_P(Golden, LogitsAreTheReferencesHoweverTheTokensAreFed) {
+  const std::vector<std::int32_t> tokens = golden_tokens();
+  const auto run = [&](std::size_t chunk) {
+    return run_batches(tiny_model(name()), ranks(), in_chunks(tokens, chunk), 1, equal_shares(ranks()));
+  };
+  const std::vector<float> whole = run(tokens.size());
+  EXPECT_LT(normalised_error(whole, golden(name())), tolerance);
+  EXPECT_TRUE(same_bits(run(7), whole));
+  EXPECT_TRUE(same_bits(run(1), whole));
+}
+
+TEST_P(Golden, LogitsAreTheSameBitsOnEveryRank) {
+  const std::vector<Batch> batches = in_chunks(golden_tokens(), 16);
+  const auto run = [&](int reporter) {
+    return run_batches(tiny_model(name()), ranks(), batches, 1, equal_shares(ranks()), 1, reporter);
+  };
+  EXPECT_TRUE(same_bits(run(ranks() - 1), run(0)));
+}
+
+INSTANTIATE_TEST_SUITE_P(TinyModels, Golden,
+                         testing::Combine(testing::Values("llama", "llama-k", "llama-rope3"),
+                                          testing::Values(1, 2, 3, 4, 5, 8)),
+                         [](const auto& test) {
+                           std::string name = std::get<0>(test.param);
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name + "_on_" + std::to_string(std::get<1>(test.param));
+                         });
+
+TEST(Forward, UnequalSharesGiveTheReferencesLogits) {
+  const std::vector<Batch> batches = in_chunks(golden_tokens(), 48);
+  EXPECT_LT(normalised_error(run_batches(tiny_model("llama"), 3, batches, 1, {5, 1, 2}), golden("llama")),
+            tolerance);
+}
+
+TEST(Forward, MoreRanksThanAnythingGiveTheReferencesLogits) {
+  const std::vector<Batch> batches = in_chunks(golden_tokens(), 48);
+  EXPECT_LT(
+      normalised_error(run_batches(tiny_model("llama"), 24, batches, 1, equal_shares(24)), golden("llama")),
+      tolerance);
+}
+
+TEST(Forward, ThreadsDoNotChangeABit) {
+  const std::vector<Batch> batches = in_chunks(golden_tokens(), 16);
+  const auto run = [&](int threads) {
+    return run_batches(tiny_model("llama"), 2, batches, 1, equal_shares(2), threads);
+  };
+  EXPECT_TRUE(same_bits(run(3), run(1)));
+}
+
+TEST(Forward, InstructionSetsDoNotChangeABit) {
+  const std::vector<Batch> batches = in_chunks(golden_tokens(), 16);
+  const auto run = [&](std::string_view isa) {
+    return run_batches(tiny_model("llama"), 2, batches, 1, equal_shares(2), 1, 0, std::string(isa));
+  };
+  const std::vector<float> scalar = run("scalar");
+  for (const kernels::Kernels* kernels : kernels::available()) {
+    EXPECT_TRUE(same_bits(run(kernels->isa), scalar)) << kernels->isa;
+  }
+}
+
+TEST(Forward, SequencesInterleavedOnShuffledPagesAreTheSameBitsAsEachAlone) {
+  // Two sequences of 150 and 130 tokens, three pages each, taken from eight in no order.
+  std::mt19937 random(20261122);
+  std::vector<std::vector<std::int32_t>> sequences(2);
+  for (int i = 0; i < 280; ++i)
+    sequences[i < 150 ? 0 : 1].push_back(static_cast<std::int32_t>(random() % 320));
+  const std::vector<std::vector<std::int32_t>> pages = {{6, 1, 4}, {3, 7, 0}};
+  std::vector<std::size_t> next = {0, 0};
+  std::vector<Batch> batches;
+  std::vector<std::pair<int, std::size_t>> order;  // sequence and position of every row of logits
+  while (next[0] < 150 || next[1] < 130) {
+    Batch batch;
+    batch.page_tables = pages;
+    for (int i = 0; i < 11; ++i) {
+      const int sequence = static_cast<int>(random() % 2);
+      if (next[sequence] == sequences[sequence].size()) continue;
+      const std::size_t position = next[sequence]++;
+      batch.add(sequences[sequence][position], static_cast<std::int32_t>(position), sequence, true);
+      order.emplace_back(sequence, position);
+    }
+    if (batch.size() > 0) batches.push_back(std::move(batch));
+  }
+  for (const int ranks : {1, 3}) {
+    const std::vector<float> mixed = run_batches(tiny_model("llama"), ranks, batches, 8, equal_shares(ranks));
+    std::vector<std::vector<float>> alone;
+    for (const auto& tokens : sequences) {
+      alone.push_back(
+          run_batches(tiny_model("llama"), ranks, in_chunks(tokens, tokens.size()), 3, equal_shares(ranks)));
+    }
+    const std::size_t vocabulary = 320;
+    ASSERT_EQ(mixed.size(), order.size() * vocabulary);
+    std::size_t different = 0;
+    for (std::size_t row = 0; row < order.size(); ++row) {
+      const float* expected = alone[order[row].first].data() + order[row].second * vocabulary;
+      different +=
+          std::memcmp(mixed.data() + row * vocabulary, expected, vocabulary * sizeof(float)) != 0 ? 1 : 0;
+    }
+    EXPECT_EQ(different, 0) << "rows of logits, on " << ranks << " ranks";
+  }
+}
+
+TEST(Forward, OnlyWantedRowsComeBack) {
+  std::vector<Batch> batches = in_chunks(golden_tokens(), 48);
+  std::fill(batches[0].wants_logits.begin(), batches[0].wants_logits.end(), std::uint8_t{0});
+  batches[0].wants_logits[47] = 1;
+  const std::vector<float> last = run_batches(tiny_model("llama"), 2, batches, 1, equal_shares(2));
+  const std::vector<float> reference = golden("llama");
+  ASSERT_EQ(last.size(), 320);
+  EXPECT_LT(normalised_error(last, {reference.end() - 320, reference.end()}), tolerance);
+}
+
+}  // namespace
+}  // namespace yoke::model

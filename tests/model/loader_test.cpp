@@ -1,0 +1,118 @@
+#include "model/loader.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "comm/solo.h"
+#include "model/edited_model.h"
+
+namespace yoke::model {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+std::string check_error(const std::function<void(Draft&)>& edit) {
+  const EditedModel model(edit);
+  return error_of([&] { run_batches(model.path(), 1, {}, 1, equal_shares(1)); });
+}
+
+TEST(CheckTensors, AcceptsTheModelAsItIs) {
+  EXPECT_EQ(check_error([](Draft&) {}), "");
+}
+
+TEST(CheckTensors, NamesAMissingTensorAndItsShape) {
+  EXPECT_THAT(
+      check_error([](Draft& draft) { draft.remove("blk.1.attn_k.weight"); }),
+      HasSubstr("tensor 'blk.1.attn_k.weight' of shape (128, 128) is missing; a llama model needs it"));
+}
+
+TEST(CheckTensors, NamesBothShapesWhereTheyDiffer) {
+  EXPECT_THAT(check_error([](Draft& draft) {
+                draft.tensor("blk.2.ffn_up.weight").shape = {192, 128};
+              }),
+              AllOf(HasSubstr("'blk.2.ffn_up.weight' has shape (192, 128)"), HasSubstr("(256, 128)")));
+}
+
+TEST(CheckTensors, RefusesATensorItWouldIgnore) {
+  EXPECT_THAT(check_error([](Draft& draft) {
+                draft.tensors.push_back({"blk.0.attn_q_norm.weight", quant::Type::f32, {32}});
+              }),
+              HasSubstr("tensor 'blk.0.attn_q_norm.weight' of shape (32) is unknown to the llama family"));
+}
+
+TEST(CheckTensors, RefusesAFormatItCannotMultiply) {
+  EXPECT_THAT(check_error([](Draft& draft) { draft.tensor("blk.0.attn_q.weight").type = quant::Type::i32; }),
+              AllOf(HasSubstr("'blk.0.attn_q.weight'"), HasSubstr("I32")));
+}
+
+TEST(MakeFamily, RefusesAnUnknownArchitectureAndListsTheKnown) {
+  Config config;
+  config.architecture = "gpt5";
+  EXPECT_THAT(error_of([&] { make_family(config); }), AllOf(HasSubstr("'gpt5'"), HasSubstr("llama")));
+}
+
+TEST(Load, TiedOutputIsTheEmbedding) {
+  // The output matrix removed, and the same matrix given twice, are the same model.
+  const gguf::Model tiny = gguf::Model::open(tiny_model("llama"));
+  const EditedModel tied([](Draft& draft) { draft.remove("output.weight"); });
+  const std::vector<Batch> batches = in_chunks(golden_tokens(), 48);
+  const std::vector<float> logits = run_batches(tied.path(), 3, batches, 1, equal_shares(3));
+  EXPECT_EQ(logits, run_batches(tied.path(), 3, batches, 1, equal_shares(3), 2));
+  EXPECT_LT(normalised_error(logits, run_batches(tied.path(), 1, batches, 1, equal_shares(1))), 1e-10);
+  EXPECT_GT(normalised_error(logits, run_batches(tiny_model("llama"), 1, batches, 1, equal_shares(1))), 0.1);
+}
+
+TEST(Load, BiasesOfZeroChangeNothingAndAreSplitLikeTheirRows) {
+  const EditedModel biased([](Draft& draft) {
+    for (const char* name : {"attn_q", "attn_k", "attn_v", "attn_output", "ffn_down"}) {
+      draft.tensors.push_back({fmt::format("blk.1.{}.bias", name), quant::Type::f32, {128}});
+    }
+    draft.tensor("blk.1.attn_q.bias").shape = {256};
+    draft.tensors.push_back({"blk.1.ffn_gate.bias", quant::Type::f32, {256}});
+    draft.tensors.push_back({"blk.1.ffn_up.bias", quant::Type::f32, {256}});
+  });
+  const std::vector<Batch> batches = in_chunks(golden_tokens(), 48);
+  for (const int ranks : {1, 3, 5}) {
+    EXPECT_EQ(run_batches(biased.path(), ranks, batches, 1, equal_shares(ranks)),
+              run_batches(tiny_model("llama"), ranks, batches, 1, equal_shares(ranks)));
+  }
+}
+
+TEST(Load, ProgressEndsAtTheBytesOfTheShare) {
+  const gguf::Model file = gguf::Model::open(tiny_model("llama"));
+  const Config config = read_config(file);
+  const auto family = make_family(config);
+  const std::vector<TensorEntry> table = family->tensors();
+  ThreadPool pool(1);
+  comm::SoloComm comm;
+  const auto ops = ops::cpu::make_ops(kernels::best(), pool, comm);
+  const Partition partition(config, table, file, equal_shares(3));
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> seen;
+  load_tensors(file, table, partition, 1, *ops,
+               [&](std::uint64_t done, std::uint64_t total) { seen.emplace_back(done, total); });
+  const std::uint64_t bytes = weight_bytes(file, table, partition, 1);
+  EXPECT_EQ(seen.front(), std::pair(std::uint64_t{0}, bytes));
+  EXPECT_EQ(seen.back(), std::pair(bytes, bytes));
+}
+
+TEST(Memory, SharesOfTheWeightsAddUpToTheFileAndWhatIsReplicated) {
+  const gguf::Model file = gguf::Model::open(tiny_model("llama"));
+  const Config config = read_config(file);
+  const auto family = make_family(config);
+  const std::vector<TensorEntry> table = family->tensors();
+  const Partition one(config, table, file, equal_shares(1));
+  std::uint64_t all = 0;
+  for (const gguf::TensorInfo& tensor : file.tensors()) all += tensor.bytes;
+  EXPECT_EQ(weight_bytes(file, table, one, 0), all);
+  const Partition four(config, table, file, equal_shares(4));
+  std::uint64_t sum = 0;
+  for (int rank = 0; rank < 4; ++rank) sum += weight_bytes(file, table, four, rank);
+  const std::uint64_t norms = 7 * 128 * sizeof(float);
+  const std::uint64_t embedding = 320 * 128 * sizeof(float);
+  EXPECT_EQ(sum, all + 3 * (norms + embedding));
+  EXPECT_EQ(kv_bytes(config, one, 0, 2), 3 * 4 * 128 * (32 + 32) * sizeof(float));
+}
+
+}  // namespace
+}  // namespace yoke::model

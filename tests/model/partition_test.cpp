@@ -1,0 +1,128 @@
+#include "model/partition.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <numeric>
+#include <random>
+
+#include "model/family.h"
+#include "model/run_model.h"
+
+namespace yoke::model {
+namespace {
+
+TEST(Cut, GivesEveryUnitToExactlyOneRange) {
+  std::mt19937 random(7);
+  for (int trial = 0; trial < 2000; ++trial) {
+    const std::int64_t units = random() % 300;
+    const std::int64_t granule = 1 + random() % 70;
+    std::vector<double> shares(1 + random() % 12);
+    for (double& share : shares) share = 0.01 + static_cast<double>(random() % 1000);
+    std::int64_t next = 0;
+    for (const Range& range : cut(units, granule, shares)) {
+      ASSERT_EQ(range.begin, next);
+      ASSERT_LE(range.begin, range.end);
+      ASSERT_TRUE(range.end % granule == 0 || range.end == units);
+      next = range.end;
+    }
+    ASSERT_EQ(next, units);
+  }
+}
+
+TEST(Cut, IsProportionalToTheSharesWithinAGranule) {
+  const std::vector<double> shares = {5, 1, 2, 8};
+  const std::vector<Range> ranges = cut(16'000, 16, shares);
+  for (std::size_t r = 0; r < shares.size(); ++r) {
+    EXPECT_NEAR(static_cast<double>(ranges[r].size()), 1000 * shares[r], 16);
+  }
+}
+
+class OfLlama : public testing::Test {
+ protected:
+  gguf::Model file =
+      gguf::Model::open(tiny_model("llama"));  // 8 heads over 4 KV heads of 32, FFN 256, vocabulary 320
+  Config config = read_config(file);
+  std::unique_ptr<Family> family = make_family(config);
+  std::vector<TensorEntry> table = family->tensors();
+
+  Partition of(int ranks) const { return {config, table, file, equal_shares(ranks)}; }
+};
+
+TEST_F(OfLlama, RanksOwnWholeKvGroupsWhereTheyCan) {
+  for (int ranks = 1; ranks <= 4; ++ranks) {
+    const Partition partition = of(ranks);
+    std::int64_t next = 0;
+    for (int rank = 0; rank < ranks; ++rank) {
+      const Range heads = partition.range(Space::heads, 0, rank);
+      const Range kv_heads = partition.range(Space::kv_heads, 0, rank);
+      EXPECT_EQ(heads, (Range{2 * kv_heads.begin, 2 * kv_heads.end}));
+      EXPECT_EQ(kv_heads.begin, next) << "no KV head is stored twice";
+      next = kv_heads.end;
+    }
+    EXPECT_EQ(next, 4);
+  }
+}
+
+TEST_F(OfLlama, KvHeadsAreReplicatedWhereRanksOutnumberThem) {
+  const Partition partition = of(8);
+  for (int rank = 0; rank < 8; ++rank) {
+    EXPECT_EQ(partition.range(Space::heads, 1, rank), (Range{rank, rank + 1}));
+    EXPECT_EQ(partition.range(Space::kv_heads, 1, rank), (Range{rank / 2, rank / 2 + 1}));
+  }
+}
+
+TEST_F(OfLlama, EveryQueryHeadFindsItsKvHeadOnItsRank) {
+  for (int ranks = 1; ranks <= 24; ++ranks) {
+    const Partition partition = of(ranks);
+    for (int rank = 0; rank < ranks; ++rank) {
+      const ops::Heads heads = local_heads(config, partition, 0, rank);
+      for (std::int64_t head = 0; head < heads.n_heads; ++head) {
+        const std::int64_t kv_head = (heads.first_head + head) / heads.group - heads.first_kv_head;
+        EXPECT_TRUE(kv_head >= 0 && kv_head < heads.n_kv_heads) << "rank " << rank << " of " << ranks;
+      }
+    }
+  }
+}
+
+TEST_F(OfLlama, PartsOfUnreplicatedTensorsCoverEveryValueOnce) {
+  for (const int ranks : {1, 2, 3, 4, 5, 8, 24}) {
+    const Partition partition = of(ranks);
+    for (const TensorEntry& entry : table) {
+      if (entry.split.axis == Axis::none || file.find(entry.name) == nullptr) continue;
+      if (entry.split.segments[0].space == Space::kv_heads && ranks > 4) continue;
+      std::int64_t values = 0;
+      for (int rank = 0; rank < ranks; ++rank) {
+        const Part piece = part(entry, partition, rank);
+        values += piece.n_rows() * piece.cols.size();
+      }
+      EXPECT_EQ(values, file.find(entry.name)->values()) << entry.name << " on " << ranks << " ranks";
+    }
+  }
+}
+
+TEST_F(OfLlama, ColumnPartsAreWholeBlocks) {
+  const gguf::Model demo =
+      gguf::Model::open(std::filesystem::path(YOKE_MODELS) / "demo.gguf");  // Q8_0: blocks of 32
+  const Config demo_config = read_config(demo);
+  const auto demo_family = make_family(demo_config);
+  const std::vector<TensorEntry> demo_table = demo_family->tensors();
+  for (int ranks = 1; ranks <= 16; ++ranks) {
+    const Partition partition(demo_config, demo_table, demo, equal_shares(ranks));
+    for (const TensorEntry& entry : demo_table) {
+      for (int rank = 0; entry.split.axis == Axis::cols && rank < ranks; ++rank) {
+        const Range cols = part(entry, partition, rank).cols;
+        EXPECT_TRUE(cols.begin % 32 == 0 && cols.end % 32 == 0) << entry.name;
+      }
+    }
+  }
+}
+
+TEST_F(OfLlama, DescribesAShareForAPerson) {
+  EXPECT_EQ(of(4).describe(1), "heads 2-3 of 8, FFN 64-127 of 256, vocabulary 80-159 of 320");
+  EXPECT_EQ(of(8).describe(0), "heads 0-0 of 8, FFN 0-63 of 256, vocabulary 0-47 of 320");
+  EXPECT_THAT(of(24).describe(0), testing::HasSubstr("no heads"));
+}
+
+}  // namespace
+}  // namespace yoke::model

@@ -1,0 +1,101 @@
+// Runs a model file on N ranks (threads) for the tests of this folder.
+#pragma once
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "comm/threads.h"
+#include "kernels/kernels.h"
+#include "model/batch.h"
+#include "model/family.h"
+#include "model/forward.h"
+#include "model/loader.h"
+#include "ops/cpu/cpu_ops.h"
+
+namespace yoke::model {
+
+inline std::filesystem::path tiny_model(const std::string& name) {
+  return std::filesystem::path(YOKE_GENERATED_DATA) / "tiny" / (name + ".gguf");
+}
+
+inline std::vector<std::int32_t> golden_tokens() {
+  std::ifstream file(std::filesystem::path(YOKE_TEST_DATA) / "golden" / "tokens.txt");
+  std::vector<std::int32_t> tokens;
+  for (std::string token; std::getline(file, token, ',');) tokens.push_back(std::stoi(token));
+  return tokens;
+}
+
+inline std::vector<float> read_floats(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream bytes;
+  bytes << file.rdbuf();
+  const std::string text = bytes.str();
+  std::vector<float> values(text.size() / sizeof(float));
+  std::memcpy(values.data(), text.data(), values.size() * sizeof(float));
+  return values;
+}
+
+/// Σ(a−b)² / Σb²; infinite where the sizes differ.
+inline double normalised_error(const std::vector<float>& a, const std::vector<float>& b) {
+  if (a.size() != b.size() || b.empty()) return std::numeric_limits<double>::infinity();
+  double error = 0;
+  double norm = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double difference = static_cast<double>(a[i]) - static_cast<double>(b[i]);
+    error += difference * difference;
+    norm += static_cast<double>(b[i]) * static_cast<double>(b[i]);
+  }
+  return error / norm;
+}
+
+/// Loads `path` on `ranks` ranks of `threads` threads, computes the batches one after the other and returns
+/// all wanted logits of rank `reporter`, concatenated.
+inline std::vector<float> run_batches(const std::filesystem::path& path, int ranks,
+                                      const std::vector<Batch>& batches, std::int64_t pages,
+                                      const std::vector<double>& shares, int threads = 1, int reporter = 0,
+                                      const std::string& isa = "") {
+  std::vector<float> result;
+  const gguf::Model file = gguf::Model::open(path);
+  comm::run_ranks(ranks, [&](comm::Comm& comm) {
+    ThreadPool pool(threads);
+    const Config config = read_config(file);
+    const auto family = make_family(config);
+    const auto ops = ops::cpu::make_ops(isa.empty() ? kernels::best() : kernels::named(isa), pool, comm);
+    const std::vector<TensorEntry> table = family->tensors();
+    check_tensors(file, config, table, *ops);
+    const Partition partition(config, table, file, shares);
+    load_tensors(file, table, partition, comm.rank(), *ops, [](std::uint64_t, std::uint64_t) {});
+    family->prepare(*ops, partition, comm.rank(), pages);
+    for (const Batch& batch : batches) {
+      const MatrixView<const float> logits = forward(*family, *ops, partition, batch);
+      for (std::int64_t row = 0; comm.rank() == reporter && row < logits.rows; ++row) {
+        result.insert(result.end(), logits.row(row).begin(), logits.row(row).end());
+      }
+    }
+  });
+  return result;
+}
+
+/// `tokens` as one sequence on consecutive pages, cut into batches of `chunk`, every position wanted.
+inline std::vector<Batch> in_chunks(const std::vector<std::int32_t>& tokens, std::size_t chunk) {
+  std::vector<std::int32_t> pages(tokens.size() / ops::page_positions + 1);
+  for (std::size_t i = 0; i < pages.size(); ++i) pages[i] = static_cast<std::int32_t>(i);
+  std::vector<Batch> batches;
+  for (std::size_t begin = 0; begin < tokens.size(); begin += chunk) {
+    Batch batch;
+    batch.page_tables = {pages};
+    for (std::size_t i = begin; i < std::min(begin + chunk, tokens.size()); ++i) {
+      batch.add(tokens[i], static_cast<std::int32_t>(i), 0, true);
+    }
+    batches.push_back(std::move(batch));
+  }
+  return batches;
+}
+
+}  // namespace yoke::model
