@@ -1,0 +1,64 @@
+// Text to token ids and back. A tokenizer is made from a model's metadata; it is immutable and may be used
+// from any thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gguf/metadata.h"
+
+namespace yoke::text {
+
+using Token = std::int32_t;
+
+/// Whether special tokens written out in the text ("<|user|>") become those tokens or stay ordinary text.
+enum class Specials { as_text, parse };
+
+class Tokenizer {
+ public:
+  virtual ~Tokenizer() = default;
+
+  /// Ids of `text`; neither BOS nor EOS is added. Any bytes are accepted, also invalid UTF-8. Throws Error
+  /// where the vocabulary has no token for a byte (some have none for those that never occur in UTF-8) or the
+  /// text exceeds 1 GiB.
+  virtual std::vector<Token> encode(std::string_view text, Specials specials) const = 0;
+  /// The bytes a token stands for. Special (control) tokens stand for none; `special_text` names them. Both
+  /// throw Error where the vocabulary has no such token.
+  virtual std::string_view bytes(Token token) const = 0;
+  /// The token's name as the vocabulary has it; for messages.
+  virtual std::string_view special_text(Token token) const = 0;
+
+  virtual std::int32_t size() const = 0;
+  virtual std::optional<Token> bos() const = 0;
+  virtual std::optional<Token> eos() const = 0;
+  virtual bool adds_bos() const = 0;                    // whether a prompt starts with BOS
+  virtual bool ends_generation(Token token) const = 0;  // EOS, EOT, EOM
+
+  /// `encode` with BOS in front where the model wants one.
+  std::vector<Token> encode_prompt(std::string_view text, Specials specials) const;
+  /// All bytes of the tokens, one after the other.
+  std::string decode(const std::vector<Token>& tokens) const;
+};
+
+/// Throws Error where the vocabulary is damaged or of a kind that is not supported; the sentence names it.
+std::unique_ptr<Tokenizer> make_tokenizer(const gguf::Metadata& metadata);
+
+/// Turns a stream of tokens into text that never ends in half a UTF-8 character: bytes of an unfinished
+/// character wait for the next token; bytes that can never become a character come out as U+FFFD.
+class TextStream {
+ public:
+  explicit TextStream(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
+  std::string push(Token token);
+  /// What is left at the end (an unfinished character becomes U+FFFD).
+  std::string finish();
+
+ private:
+  const Tokenizer& tokenizer_;
+  std::string pending_;
+};
+
+}  // namespace yoke::text

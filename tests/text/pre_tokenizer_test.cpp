@@ -1,0 +1,154 @@
+#include "text/pre_tokenizer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <random>
+#include <string>
+
+#include "fixtures.h"
+#include "text/utf8.h"
+
+namespace yoke::text {
+namespace {
+
+using testing::ElementsAre;
+
+using Pieces = std::vector<std::string>;
+
+Pieces pieces(const PreTokenizer& pre_tokenizer, std::string_view text) {
+  const auto views = pre_tokenizer.split(text);
+  return {views.begin(), views.end()};
+}
+
+Pieces gpt2_pieces(std::string_view text) {
+  static const PreTokenizer gpt2 = PreTokenizer::named("gpt-2");
+  return pieces(gpt2, text);
+}
+
+std::string joined(const Pieces& pieces) {
+  std::string text;
+  for (const std::string& piece : pieces) text += piece;
+  return text;
+}
+
+TEST(PreTokenizer, RefusesAnUnknownNameWithTheKnownOnes) {
+  EXPECT_EQ(sentence_of([] { PreTokenizer::named("klingon"); }),
+            "pre-tokenizer \"klingon\" (tokenizer.ggml.pre) is not supported; known: gpt-2");
+}
+
+TEST(PreTokenizer, CutsAsGpt2Does) {
+  EXPECT_THAT(gpt2_pieces("Hello, it's 2 o'clock!!"),
+              ElementsAre("Hello", ",", " it", "'s", " 2", " o", "'", "clock", "!!"));
+  EXPECT_THAT(gpt2_pieces("a  b \n\n c  "), ElementsAre("a", " ", " b", " \n\n", " c", "  "));
+  EXPECT_THAT(gpt2_pieces("größe 中文12٣½"), ElementsAre("größe", " 中文", "12٣½"));
+  EXPECT_THAT(gpt2_pieces(""), ElementsAre());
+}
+
+enum class Kind { space, letter, digit, other };
+
+Kind kind_of(char c) {
+  if (c == ' ' || (c >= '\t' && c <= '\r')) return Kind::space;
+  if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) return Kind::letter;
+  return c >= '0' && c <= '9' ? Kind::digit : Kind::other;
+}
+
+/// Length of the first piece of ASCII text by GPT-2's rule, without a pattern.
+std::size_t first_piece(std::string_view text) {
+  for (const std::string_view suffix : {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"})
+    if (text.substr(0, suffix.size()) == suffix) return suffix.size();
+  const auto run_from = [text](std::size_t begin) {
+    std::size_t end = begin;
+    while (end < text.size() && kind_of(text[end]) == kind_of(text[begin])) ++end;
+    return end;
+  };
+  const std::size_t end = run_from(0);
+  if (kind_of(text[0]) != Kind::space || end == text.size()) return end;
+  if (end > 1) return end - 1;  // the last white space is left to the word
+  return text[0] == ' ' ? run_from(1) : 1;
+}
+
+TEST(PreTokenizer, AgreesWithGpt2sRuleWrittenByHand) {
+  std::mt19937 random(1);
+  for (int round = 0; round < 500; ++round) {
+    const std::string text = random_text(random,
+                                         {"a",
+                                          "B",
+                                          "s",
+                                          "re",
+                                          "7",
+                                          "12",
+                                          " ",
+                                          "  ",
+                                          "\n",
+                                          "\t",
+                                          "\r",
+                                          "\v",
+                                          "'",
+                                          "'s",
+                                          "'ll",
+                                          "!",
+                                          "-",
+                                          "_",
+                                          std::string(1, '\0'),
+                                          "\x1f"},
+                                         40);
+    Pieces expected;
+    for (std::string_view rest = text; !rest.empty(); rest.remove_prefix(expected.back().size()))
+      expected.emplace_back(rest.substr(0, first_piece(rest)));
+    ASSERT_EQ(gpt2_pieces(text), expected) << testing::PrintToString(text);
+  }
+}
+
+TEST(PreTokenizer, TakesForWhiteSpaceWhatUnicodeDoes) {
+  // PropList.txt, White_Space: two of them stay one piece; anything else is a symbol that joins the "!".
+  for (const char* space : {"\t", "\n", "\v", "\f", "\r", " ", "\u0085", "\u00a0", "\u1680", "\u2000",
+                            "\u2009", "\u200a", "\u2028", "\u2029", "\u202f", "\u205f", "\u3000"})
+    EXPECT_THAT(gpt2_pieces(std::string("!") + space + space), ElementsAre("!", std::string(space) + space))
+        << testing::PrintToString(space);
+  for (const char* other : {"\u180e", "\u200b", "\u2060", "\ufeff", "\x1c", "\x1f"})
+    EXPECT_EQ(gpt2_pieces(std::string("!") + other).size(), 1U) << testing::PrintToString(other);
+}
+
+TEST(PreTokenizer, MakesARunOfInvalidBytesAPieceOfItsOwn) {
+  EXPECT_THAT(gpt2_pieces("ab\xFF\xC0 cd"), ElementsAre("ab", "\xFF\xC0", " cd"));
+  EXPECT_THAT(gpt2_pieces("\xED\xA0\x80"), ElementsAre("\xED\xA0\x80"));
+  EXPECT_THAT(gpt2_pieces("中\xE4\xB8"), ElementsAre("中", "\xE4\xB8"));
+  // The text before them ends there.
+  EXPECT_THAT(gpt2_pieces("a  \xFF!"), ElementsAre("a", "  ", "\xFF", "!"));
+}
+
+TEST(PreTokenizer, AppliesPatternsInSequence) {
+  constexpr std::array<std::string_view, 2> expressions = {R"(\p{N}{1,3})", R"( ?\p{L}+)"};
+  const PreTokenizer pre_tokenizer(expressions);
+  EXPECT_THAT(pieces(pre_tokenizer, "ab cd12345!ef"), ElementsAre("ab", " cd", "123", "45", "!", "ef"));
+  EXPECT_THAT(pieces(PreTokenizer(std::span<const std::string_view>{}), "ab cd"), ElementsAre("ab cd"));
+}
+
+TEST(PreTokenizer, KeepsEveryByteAndNoEmptyPieceWithEitherEngine) {
+  const PreTokenizer interpreted = PreTokenizer::named("gpt-2", PatternEngine::interpreter);
+  std::mt19937 random(2);
+  for (int round = 0; round < 500; ++round) {
+    const std::string text = random_text(random, awkward_parts(), 30);
+    const Pieces cut = gpt2_pieces(text);
+    ASSERT_EQ(joined(cut), text);
+    for (const std::string& piece : cut) ASSERT_FALSE(piece.empty());
+    ASSERT_EQ(pieces(interpreted, text), cut);
+  }
+}
+
+TEST(PreTokenizer, CutsAMegabyteOfAnyOneKindInEitherEngine) {
+  const PreTokenizer interpreted = PreTokenizer::named("gpt-2", PatternEngine::interpreter);
+  for (const char* unit : {"a", "中", "7", "!", " ", "\n", "\u3000", "\xFF", "\xF0\x9F\x98", "a\xFF"}) {
+    std::string text;
+    while (text.size() < 1'000'000) text += unit;
+    text += "x";
+    const Pieces cut = gpt2_pieces(text);
+    EXPECT_EQ(joined(cut), text);
+    EXPECT_EQ(pieces(interpreted, text), cut);
+  }
+}
+
+}  // namespace
+}  // namespace yoke::text
