@@ -1,0 +1,224 @@
+#include "runtime/local_engine.h"
+
+#include <chrono>
+#include <deque>
+#include <map>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "runtime/sampler.h"
+#include "runtime/scheduler.h"
+#include "runtime/worker.h"
+
+namespace yoke::runtime {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// What the leader tells every rank to do next; the first byte of each message it broadcasts.
+enum class Command : std::uint8_t { step, report, sleep, stop };
+
+constexpr int leader_rank = 0;
+
+void write(ByteWriter& out, const RankReport& report) {
+  out.put(report.rank);
+  out.put_text(report.host);
+  out.put(report.pid);
+  out.put(report.threads);
+  out.put_text(report.isa);
+  out.put(report.weight_bytes);
+  out.put(report.kv_bytes);
+  out.put_text(report.share);
+  out.put(report.load_seconds);
+  out.put(report.compute_seconds);
+  out.put(report.reduce_seconds);
+  out.put(report.reduced_bytes);
+}
+
+RankReport read_report(ByteReader& in) {
+  RankReport report;
+  report.rank = in.get<std::int32_t>();
+  report.host = in.get_text();
+  report.pid = in.get<std::int64_t>();
+  report.threads = in.get<std::int32_t>();
+  report.isa = in.get_text();
+  report.weight_bytes = in.get<std::uint64_t>();
+  report.kv_bytes = in.get<std::uint64_t>();
+  report.share = in.get_text();
+  report.load_seconds = in.get<double>();
+  report.compute_seconds = in.get<double>();
+  report.reduce_seconds = in.get<double>();
+  report.reduced_bytes = in.get<std::uint64_t>();
+  return report;
+}
+
+/// A collective: every rank's report, in rank order, on every rank.
+std::vector<RankReport> exchange_reports(comm::Comm& comm, const Worker& worker) {
+  std::vector<RankReport> reports;
+  for (int rank = 0; rank < comm.size(); ++rank) {
+    ByteWriter mine;
+    if (rank == comm.rank()) write(mine, worker.report());
+    std::vector<std::byte> message = mine.take();
+    comm.broadcast(message, rank);
+    ByteReader in(message, "a rank's report");
+    reports.push_back(read_report(in));
+  }
+  return reports;
+}
+
+SchedulerLimits limits_of(const EngineOptions& options, const Worker& worker) {
+  return {static_cast<std::int32_t>(worker.config().vocabulary), worker.context(), worker.pages(),
+          options.prefill_chunk};
+}
+
+/// A request that has not ended, as far as its statistics go.
+struct InFlight {
+  Statistics statistics;
+  std::optional<Clock::time_point> started;  // of its first step
+  std::optional<Clock::time_point> first_token;
+  comm::Traffic traffic_before;  // of rank 0, when it started
+};
+
+class LocalEngine final : public Engine {
+ public:
+  LocalEngine(const EngineOptions& options, comm::Comm& comm, const Progress& progress)
+      : comm_(comm), worker_(options, comm, progress), scheduler_(limits_of(options, worker_)) {}
+
+  ~LocalEngine() override {
+    try {
+      command(Command::stop);
+    } catch (const Error&) {
+      // The followers are gone; whoever lost them has reported it.
+    }
+  }
+
+  EngineInfo info() const override {
+    return {static_cast<std::int32_t>(worker_.config().vocabulary), worker_.context()};
+  }
+
+  void submit(Request request) override {
+    if (const std::optional<std::string> refused = scheduler_.add(request)) {
+      events_.push_back(RefusedEvent{request.id, *refused});
+      return;
+    }
+    InFlight& in_flight = in_flight_[request.id];
+    in_flight.statistics.prompt_tokens = static_cast<std::int32_t>(request.prompt.size());
+  }
+
+  void cancel(std::uint64_t request) override {
+    if (scheduler_.cancel(request)) finish(request, FinishReason::cancelled);
+  }
+
+  std::optional<Event> next(std::chrono::milliseconds) override {
+    while (events_.empty() && !scheduler_.idle()) step();
+    if (events_.empty()) {
+      if (!asleep_) command(Command::sleep);
+      return std::nullopt;
+    }
+    Event event = std::move(events_.front());
+    events_.pop_front();
+    return event;
+  }
+
+  std::vector<RankReport> reports() override {
+    command(Command::report);
+    return exchange_reports(comm_, worker_);
+  }
+
+ private:
+  /// Sends a command, with the batch where it is a step, to every follower; wakes them first.
+  void command(Command command, const model::Batch* batch = nullptr) {
+    if (asleep_) comm_.wake_followers();
+    ByteWriter out;
+    out.put(command);
+    if (batch != nullptr) batch->write(out);
+    std::vector<std::byte> message = out.take();
+    comm_.broadcast(message, leader_rank);
+    asleep_ = command == Command::sleep;
+  }
+
+  void step() {
+    const PlannedStep planned = scheduler_.plan();
+    const Clock::time_point now = Clock::now();
+    for (const std::uint64_t request : planned.requests) start_clock(request, now);
+    command(Command::step, &planned.batch);
+    const MatrixView<const float> logits = worker_.step(planned.batch);
+    for (std::size_t i = 0; i < planned.wanted.size(); ++i) {
+      take_row(planned.wanted[i], logits.row(static_cast<std::int64_t>(i)));
+    }
+    for (const std::uint64_t request : planned.completed) finish(request, FinishReason::length);
+  }
+
+  void start_clock(std::uint64_t request, Clock::time_point now) {
+    InFlight& in_flight = in_flight_.at(request);
+    if (in_flight.started) return;
+    in_flight.started = now;
+    in_flight.traffic_before = comm_.traffic();
+  }
+
+  void take_row(const WantedRow& row, std::span<const float> logits) {
+    if (row.reports)
+      events_.push_back(LogitsEvent{row.request, row.position, {logits.begin(), logits.end()}});
+    if (!row.samples) return;
+    const Token token = sample(logits, row.sampling, row.position);
+    InFlight& in_flight = in_flight_.at(row.request);
+    if (!in_flight.first_token) in_flight.first_token = Clock::now();
+    ++in_flight.statistics.generated_tokens;
+    events_.push_back(TokenEvent{row.request, token});
+    if (const std::optional<FinishReason> reason = scheduler_.accept(row.request, token))
+      finish(row.request, *reason);
+  }
+
+  void finish(std::uint64_t request, FinishReason reason) {
+    const auto found = in_flight_.find(request);
+    const InFlight& ended = found->second;
+    Statistics statistics = ended.statistics;
+    if (ended.started) {
+      const Clock::time_point now = Clock::now();
+      const Clock::time_point prompt_end = ended.first_token.value_or(now);
+      statistics.prompt_seconds = std::chrono::duration<double>(prompt_end - *ended.started).count();
+      statistics.decode_seconds = std::chrono::duration<double>(now - prompt_end).count();
+      statistics.reduced_bytes = comm_.traffic().bytes - ended.traffic_before.bytes;
+      statistics.reduce_seconds = comm_.traffic().seconds - ended.traffic_before.seconds;
+    }
+    in_flight_.erase(found);
+    events_.push_back(DoneEvent{request, reason, statistics});
+  }
+
+  comm::Comm& comm_;
+  Worker worker_;
+  Scheduler scheduler_;
+  std::map<std::uint64_t, InFlight> in_flight_;
+  std::deque<Event> events_;
+  bool asleep_ = false;  // whether the followers are
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> lead(const EngineOptions& options, comm::Comm& comm, const Progress& progress) {
+  return std::make_unique<LocalEngine>(options, comm, progress);
+}
+
+void follow(const EngineOptions& options, comm::Comm& comm, const Progress& progress) {
+  Worker worker(options, comm, progress);
+  while (true) {
+    std::vector<std::byte> message;
+    comm.broadcast(message, leader_rank);
+    ByteReader in(message, "the leader's command");
+    switch (in.get<Command>()) {
+      case Command::step:
+        worker.step(model::Batch::read(in));
+        break;
+      case Command::report:
+        exchange_reports(comm, worker);
+        break;
+      case Command::sleep:
+        comm.sleep();
+        break;
+      case Command::stop:
+        return;
+    }
+  }
+}
+
+}  // namespace yoke::runtime

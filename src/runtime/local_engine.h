@@ -1,0 +1,32 @@
+// The engine itself: rank 0 schedules, samples and leads; the other ranks follow.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "comm/comm.h"
+#include "runtime/engine.h"
+
+namespace yoke::runtime {
+
+/// The same on every rank but for what differs between machines (threads, path).
+struct EngineOptions {
+  std::string model;                 // path of the GGUF file
+  std::int32_t context = 0;          // positions of the KV cache; 0: what the model was trained for
+  std::int32_t threads = 1;          // compute threads of this rank
+  std::int32_t prefill_chunk = 512;  // most prompt tokens computed in one step
+};
+
+/// Called while loading, from the loading thread: bytes read so far and in all, of this rank's share.
+using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
+
+/// Rank 0: loads its share (a collective: every rank loads at the same time) and returns the engine. `comm`
+/// outlives it. Its destruction lets the followers return. Throws Error.
+std::unique_ptr<Engine> lead(const EngineOptions& options, comm::Comm& comm, const Progress& progress);
+
+/// Every other rank: loads its share and takes part in steps until the leader's engine is destroyed.
+void follow(const EngineOptions& options, comm::Comm& comm, const Progress& progress);
+
+}  // namespace yoke::runtime

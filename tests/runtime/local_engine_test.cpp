@@ -1,0 +1,196 @@
+#include "runtime/local_engine.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "base/error.h"
+#include "runtime/run_engine.h"
+
+namespace yoke::runtime {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr std::chrono::milliseconds patience{100};
+
+struct Answer {
+  std::vector<Token> tokens;
+  std::vector<float> logits;
+  std::optional<DoneEvent> done;
+  std::string refused;
+};
+
+/// All events until nothing is in flight, by request.
+std::map<std::uint64_t, Answer> drain(Engine& engine) {
+  std::map<std::uint64_t, Answer> answers;
+  while (const std::optional<Event> event = engine.next(patience)) {
+    if (const auto* token = std::get_if<TokenEvent>(&*event)) {
+      answers[token->request].tokens.push_back(token->token);
+    } else if (const auto* rows = std::get_if<LogitsEvent>(&*event)) {
+      std::vector<float>& all = answers[rows->request].logits;
+      all.insert(all.end(), rows->logits.begin(), rows->logits.end());
+    } else if (const auto* done = std::get_if<DoneEvent>(&*event)) {
+      answers[done->request].done = *done;
+    } else if (const auto* refused = std::get_if<RefusedEvent>(&*event)) {
+      answers[refused->request].refused = refused->sentence;
+    }
+  }
+  return answers;
+}
+
+Request request(std::uint64_t id, std::vector<Token> prompt, std::int32_t max_tokens) {
+  Request request;
+  request.id = id;
+  request.prompt = std::move(prompt);
+  request.max_tokens = max_tokens;
+  return request;
+}
+
+std::vector<Token> greedy(int ranks, const std::vector<Token>& prompt, std::int32_t n) {
+  std::vector<Token> tokens;
+  with_engine(ranks, demo_options(), [&](Engine& engine) {
+    engine.submit(request(1, prompt, n));
+    tokens = drain(engine)[1].tokens;
+  });
+  return tokens;
+}
+
+const std::vector<Token> prompt = {2044, 318, 262, 900, 17, 41, 1000};
+
+TEST(LocalEngine, WritesTheSameGreedyTokensOnAnyNumberOfRanks) {
+  const std::vector<Token> one = greedy(1, prompt, 40);
+  ASSERT_EQ(one.size(), 40);
+  for (const int ranks : {2, 3, 4, 5, 8}) EXPECT_EQ(greedy(ranks, prompt, 40), one) << ranks << " ranks";
+}
+
+TEST(LocalEngine, RequestsTogetherAnswerAsEachAlone) {
+  std::map<std::uint64_t, Answer> together;
+  with_engine(2, demo_options(), [&](Engine& engine) {
+    engine.submit(request(1, prompt, 30));
+    engine.submit(request(2, {2044, 5, 6}, 20));
+    engine.submit(request(3, {2044, 700, 800, 900}, 10));
+    together = drain(engine);
+  });
+  EXPECT_EQ(together[1].tokens, greedy(2, prompt, 30));
+  EXPECT_EQ(together[2].tokens, greedy(2, {2044, 5, 6}, 20));
+  EXPECT_EQ(together[3].tokens, greedy(2, {2044, 700, 800, 900}, 10));
+}
+
+TEST(LocalEngine, ChunkSizeDoesNotChangeASampledToken) {
+  const auto run = [&](std::int32_t chunk) {
+    std::vector<Token> tokens;
+    EngineOptions options = demo_options();
+    options.prefill_chunk = chunk;
+    with_engine(3, options, [&](Engine& engine) {
+      Request sampled = request(1, prompt, 30);
+      sampled.sampling = {0.8f, 42};
+      engine.submit(sampled);
+      tokens = drain(engine)[1].tokens;
+    });
+    return tokens;
+  };
+  EXPECT_EQ(run(2), run(512));
+}
+
+TEST(LocalEngine, ReportsStatistics) {
+  with_engine(2, demo_options(), [&](Engine& engine) {
+    engine.submit(request(9, prompt, 5));
+    const Answer answer = drain(engine)[9];
+    ASSERT_TRUE(answer.done);
+    const Statistics& statistics = answer.done->statistics;
+    EXPECT_EQ(answer.done->reason, FinishReason::length);
+    EXPECT_EQ(statistics.prompt_tokens, 7);
+    EXPECT_EQ(statistics.generated_tokens, 5);
+    EXPECT_GT(statistics.prompt_seconds, 0);
+    EXPECT_GT(statistics.decode_seconds, 0);
+    // Two all-reduces of 256 floats per layer and token; the last sampled token is not computed.
+    EXPECT_EQ(statistics.reduced_bytes, 4 * 2 * 256 * sizeof(float) * (7 + 4));
+  });
+}
+
+TEST(LocalEngine, RefusesARequestAndGoesOn) {
+  with_engine(2, demo_options(), [&](Engine& engine) {
+    engine.submit(request(1, {}, 5));
+    engine.submit(request(2, {3, 2048}, 5));
+    engine.submit(request(3, std::vector<Token>(513, 1), 5));
+    engine.submit(request(4, prompt, 5));
+    std::map<std::uint64_t, Answer> answers = drain(engine);
+    EXPECT_THAT(answers[1].refused, HasSubstr("empty"));
+    EXPECT_THAT(answers[2].refused, HasSubstr("token 2048 is out of range"));
+    EXPECT_THAT(answers[3].refused, HasSubstr("513 tokens, but the context holds 512"));
+    EXPECT_EQ(answers[4].tokens.size(), 5);
+  });
+}
+
+TEST(LocalEngine, FillsTheContextAndSaysSo) {
+  EngineOptions options = demo_options();
+  options.context = 16;
+  with_engine(2, options, [&](Engine& engine) {
+    EXPECT_EQ(engine.info().context, 16);
+    engine.submit(request(1, prompt, 100));
+    const Answer answer = drain(engine)[1];
+    EXPECT_EQ(answer.done->reason, FinishReason::context_full);
+    EXPECT_EQ(answer.tokens.size(), 16 - 7 + 1);
+  });
+}
+
+TEST(LocalEngine, CancelEndsARequestBetweenSteps) {
+  with_engine(2, demo_options(), [&](Engine& engine) {
+    engine.submit(request(1, prompt, 100));
+    ASSERT_TRUE(std::holds_alternative<TokenEvent>(engine.next(patience).value()));
+    engine.cancel(1);
+    engine.cancel(77);
+    const Answer answer = drain(engine)[1];
+    EXPECT_EQ(answer.done->reason, FinishReason::cancelled);
+    engine.submit(request(2, prompt, 3));
+    EXPECT_EQ(drain(engine)[2].tokens.size(), 3)
+        << "the engine goes on after a cancelled request and a sleep";
+  });
+}
+
+TEST(LocalEngine, EveryRankReportsWhatItHolds) {
+  with_engine(4, demo_options(), [&](Engine& engine) {
+    engine.submit(request(1, prompt, 5));
+    drain(engine);
+    const std::vector<RankReport> reports = engine.reports();
+    ASSERT_EQ(reports.size(), 4);
+    for (int rank = 0; rank < 4; ++rank) {
+      EXPECT_EQ(reports[rank].rank, rank);
+      EXPECT_THAT(reports[rank].share, HasSubstr(fmt::format("heads {}-{} of 8", 2 * rank, 2 * rank + 1)));
+      EXPECT_GT(reports[rank].weight_bytes, 0);
+      EXPECT_GT(reports[rank].compute_seconds, 0);
+      EXPECT_GT(reports[rank].reduce_seconds, 0);
+      EXPECT_EQ(reports[rank].reduced_bytes, reports[0].reduced_bytes);
+    }
+  });
+}
+
+TEST(LocalEngine, GivesTheLogitsOfEveryPromptPosition) {
+  with_engine(2, demo_options(), [&](Engine& engine) {
+    Request reporting = request(1, prompt, 0);
+    reporting.all_logits = true;
+    engine.submit(reporting);
+    const Answer answer = drain(engine)[1];
+    EXPECT_EQ(answer.logits.size(), 7 * 2048);
+    EXPECT_EQ(answer.done->reason, FinishReason::length);
+    EXPECT_EQ(answer.done->statistics.generated_tokens, 0);
+  });
+}
+
+TEST(LocalEngine, RefusesAModelThatIsNotThere) {
+  EngineOptions options;
+  options.model = "no/such/model.gguf";
+  EXPECT_THROW(with_engine(2, options, [](Engine&) {}), Error);
+}
+
+TEST(LocalEngine, RefusesAContextBeyondTheModels) {
+  EngineOptions options = demo_options();
+  options.context = 513;
+  EXPECT_THROW(with_engine(1, options, [](Engine&) {}), Error);
+}
+
+}  // namespace
+}  // namespace yoke::runtime
