@@ -1,0 +1,257 @@
+#include "cluster/engine_process.h"
+
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <utility>
+
+#include "base/error.h"
+#include "cluster/engine_server.h"
+#include "cluster/mpi_comm.h"
+#include "cluster/mpirun.h"
+#include "cluster/rank_link.h"
+#include "cluster/rendezvous.h"
+#include "comm/solo.h"
+
+namespace yoke::cluster {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds progress_period{100};
+
+/// What one rank stands on: its Comm, the other ranks' places and, if there are others, its link to them.
+/// Taken down in good order by part(); otherwise the process must end without returning to MPI.
+struct Group {
+  std::unique_ptr<MpiComm> mpi;
+  comm::SoloComm solo;
+  std::vector<RankPlace> places;
+  std::unique_ptr<RankLink> link;
+
+  comm::Comm& comm() { return mpi ? static_cast<comm::Comm&>(*mpi) : solo; }
+  bool leads() { return comm().rank() == 0; }
+
+  void part() {
+    if (mpi) mpi->finish();
+    if (link) link->goodbye();
+    link.reset();
+  }
+};
+
+/// Brings the ranks together, all but the links.
+Group meet(int ranks) {
+  Group group;
+  if (ranks != 1) group.mpi = start_mpi(ranks);
+  group.places = introduce_ranks(group.comm());
+  return group;
+}
+
+void connect(Group& group, LinkObserver observer) {
+  if (group.comm().size() == 1) return;
+  group.link = RankLink::establish(group.comm(), group.places, std::move(observer));
+  group.mpi->attach(*group.link);
+}
+
+void check_memory(Group& group, const EngineProcessOptions& options) {
+  if (!options.memory_needed) return;
+  const MemoryNeed mine = options.memory_needed(group.comm().rank(), group.comm().size());
+  // Where it does not fit, rank 0 throws; the others wait for the end of the job that follows.
+  if (!check_memory(group.comm(), group.places, mine, read_memory())) group.link->sleep();
+}
+
+[[noreturn]] void end_process() { ::_exit(1); }
+
+/// The starter reads what its engine's processes print.
+void write_to_starter(const std::string& sentence) {
+  const std::string line = std::string(last_words_prefix) + sentence + "\n";
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
+void say_last_words(const EngineProcessOptions& options, const std::string& sentence) {
+  if (options.last_words) options.last_words(sentence);
+}
+
+/// While a rank loads: tells rank 0 (on rank 0: `show`) how far it is, now and then; and ends the loading by
+/// an Error when a peer is lost.
+runtime::Progress progress_of(Group& group, std::function<void(const LoadProgress&)> show) {
+  return [&group, show = std::move(show), next = Clock::time_point()](std::uint64_t done,
+                                                                      std::uint64_t total) mutable {
+    if (group.link) group.link->check();
+    const auto now = Clock::now();
+    if (now < next && done != total) return;
+    next = now + progress_period;
+    LoadProgress progress{done, total};
+    if (group.link) {
+      group.link->report_progress(progress);
+      progress = group.link->progress();
+    }
+    if (show) show(progress);
+  };
+}
+
+/// A follower whose main thread is caught in something while the job falls apart. As long as rank 0 can tell
+/// why, it does; if not, rank 1 has to.
+LinkObserver follower_observer(const EngineProcessOptions& options, int rank) {
+  return {{}, [&options, rank](const LinkLoss& loss) {
+            if (rank == 1 && loss.leader_vanished) say_last_words(options, loss.sentence);
+            end_process();
+          }};
+}
+
+/// A follower's whole work once the ranks have met.
+void follow(Group& group, const EngineProcessOptions& options) {
+  const int rank = group.comm().rank();
+  try {
+    connect(group, follower_observer(options, rank));
+    check_memory(group, options);
+    options.roles.follow(options.engine, group.comm(), progress_of(group, {}));
+    group.part();
+  } catch (const std::exception& error) {
+    // Rank 0 tells the starter or the person. Only if it cannot any more, rank 1 has to.
+    if (group.link && !group.link->leader_is_lost()) {
+      group.link->report_failure(error.what());
+    } else if (rank == 1 || !group.link) {
+      say_last_words(options, error.what());
+    }
+    end_process();
+  }
+}
+
+/// Rank 0 of an engine that has a starter: serves it until it says goodbye. `engine` is the caller's, because
+/// after an exception it must not be destroyed: it would talk to ranks that are lost.
+void serve_starter(Group& group, EngineServer& server, const EngineProcessOptions& options,
+                   std::unique_ptr<runtime::Engine>& engine) {
+  connect(group, {[&server](const LinkLoss& loss) {
+                    server.fail(loss.sentence);
+                    server.interrupt(loss.sentence);
+                  },
+                  [](const LinkLoss&) { end_process(); }});
+  server.announce(group.places);
+  check_memory(group, options);
+  const auto progress =
+      progress_of(group, [&server](const LoadProgress& sum) { server.report_progress(sum); });
+  engine = options.roles.lead(options.engine, group.comm(), progress);
+  server.serve(*engine);
+  engine.reset();
+  group.part();
+}
+
+void lead(Group& group, const EngineProcessOptions& options) {
+  EngineServer server(connect_unix(options.socket));
+  std::unique_ptr<runtime::Engine> engine;
+  try {
+    serve_starter(group, server, options, engine);
+  } catch (const std::exception& error) {
+    server.fail(error.what());
+    if (group.link) group.link->report_failure(error.what());
+    end_process();
+  }
+}
+
+/// join()'s engine: rank 0's own, with all it stands on.
+class JoinedEngine final : public runtime::Engine {
+ private:
+  /// The first exception is the engine's death: tells the other ranks, and passes it on.
+  template <class Act>
+  auto guard(Act act) {
+    try {
+      if (group_->link) group_->link->check();
+      return act();
+    } catch (const std::exception& error) {
+      *told_ = true;
+      if (!std::exchange(failed_, true) && group_->link) group_->link->report_failure(error.what());
+      throw;
+    }
+  }
+
+ public:
+  /// `told` becomes true once the caller knows of the engine's death.
+  JoinedEngine(std::unique_ptr<Group> group, std::unique_ptr<runtime::Engine> engine,
+               std::shared_ptr<std::atomic<bool>> told)
+      : group_(std::move(group)), engine_(std::move(engine)), told_(std::move(told)) {}
+
+  ~JoinedEngine() override {
+    if (failed_ || (group_->link && group_->link->is_lost())) {
+      // What the lost ranks owe would be waited for: the process ends with all of it in place.
+      static_cast<void>(engine_.release());
+      static_cast<void>(group_.release());
+      return;
+    }
+    engine_.reset();
+    try {
+      group_->part();
+    } catch (const Error&) {
+      static_cast<void>(group_.release());
+    }
+  }
+
+  runtime::EngineInfo info() const override { return engine_->info(); }
+  void submit(runtime::Request request) override {
+    guard([&] { engine_->submit(std::move(request)); });
+  }
+  void cancel(std::uint64_t request) override {
+    guard([&] { engine_->cancel(request); });
+  }
+  std::optional<runtime::Event> next(std::chrono::milliseconds patience) override {
+    return guard([&] { return engine_->next(patience); });
+  }
+  std::vector<runtime::RankReport> reports() override {
+    return guard([&] { return engine_->reports(); });
+  }
+
+ private:
+  std::unique_ptr<Group> group_;
+  std::unique_ptr<runtime::Engine> engine_;
+  std::shared_ptr<std::atomic<bool>> told_;
+  bool failed_ = false;
+};
+
+std::unique_ptr<runtime::Engine> join_as_leader(std::unique_ptr<Group> group,
+                                                const EngineProcessOptions& options,
+                                                const std::function<void(const LoadProgress&)>& progress) {
+  const auto told = std::make_shared<std::atomic<bool>>(false);
+  try {
+    connect(*group, {{}, [told, last_words = options.last_words](const LinkLoss& loss) {
+                       if (!told->exchange(true) && last_words) last_words(loss.sentence);
+                       end_process();
+                     }});
+    check_memory(*group, options);
+    auto engine = options.roles.lead(options.engine, group->comm(), progress_of(*group, progress));
+    return std::make_unique<JoinedEngine>(std::move(group), std::move(engine), told);
+  } catch (const std::exception& error) {
+    *told = true;
+    if (group->link) group->link->report_failure(error.what());
+    static_cast<void>(group.release());  // as ~JoinedEngine does
+    throw;
+  }
+}
+
+}  // namespace
+
+int engine_main(const EngineProcessOptions& given) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  EngineProcessOptions options = given;
+  options.last_words = write_to_starter;
+  try {
+    Group group = meet(options.ranks);
+    group.leads() ? lead(group, options) : follow(group, options);
+    return 0;
+  } catch (const std::exception& error) {
+    say_last_words(options, error.what());
+    end_process();
+  }
+}
+
+std::unique_ptr<runtime::Engine> join(const EngineProcessOptions& options,
+                                      const std::function<void(const LoadProgress&)>& progress) {
+  auto group = std::make_unique<Group>(meet(options.ranks));
+  if (group->leads()) return join_as_leader(std::move(group), options, progress);
+  follow(*group, options);
+  return nullptr;
+}
+
+}  // namespace yoke::cluster

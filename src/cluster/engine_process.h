@@ -1,0 +1,47 @@
+// What a process that is one rank of an engine does, from its start to its end.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "cluster/memory_check.h"
+#include "comm/comm.h"
+#include "runtime/engine.h"
+#include "runtime/local_engine.h"
+
+namespace yoke::cluster {
+
+/// The parts of a rank that stand above communication: runtime::lead and runtime::follow, but for tests.
+struct RankRoles {
+  std::function<std::unique_ptr<runtime::Engine>(const runtime::EngineOptions&, comm::Comm&,
+                                                 const runtime::Progress&)>
+      lead;
+  std::function<void(const runtime::EngineOptions&, comm::Comm&, const runtime::Progress&)> follow;
+};
+
+struct EngineProcessOptions {
+  runtime::EngineOptions engine;
+  int ranks = 1;                 // of the job; 0 under a foreign mpirun that does not say
+  std::filesystem::path socket;  // the starter's, for engine_main
+  RankRoles roles;
+  MemoryNeedOf memory_needed;  // may be empty: nothing is checked
+  /// For join(): writes a sentence where a person may read it, before the process ends at once; only where
+  /// nobody is left to whom an Error could be thrown. Called at most once, from any thread.
+  std::function<void(const std::string& sentence)> last_words;
+};
+
+/// Runs one rank of an engine that `launch` has started, and returns the process's exit code. Rank 0 serves
+/// the starter's socket; the others follow. Never throws; where MPI cannot be left in good order the process
+/// ends in here. Call it first thing, from the main thread: the process dies with its parent from here on.
+int engine_main(const EngineProcessOptions& options);
+
+/// The same in a process that somebody else's mpirun or srun has started: on rank 0 returns the engine (the
+/// Comm and the links live and end with it). On the other ranks takes part until that engine is destroyed,
+/// then returns nullptr; a follower that fails tells rank 0 and ends the process. Throws Error on rank 0 (and
+/// on every rank before they have met); the process has to end then, with a code other than 0.
+std::unique_ptr<runtime::Engine> join(const EngineProcessOptions& options,
+                                      const std::function<void(const LoadProgress&)>& progress);
+
+}  // namespace yoke::cluster

@@ -1,0 +1,52 @@
+// Rank 0's side of the socket to the starter.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "cluster/channel.h"
+#include "runtime/engine.h"
+
+namespace yoke::cluster {
+
+/// Sends signs of life from its construction on. The thread that owns it serves; any may report.
+class EngineServer {
+ public:
+  explicit EngineServer(FileDescriptor socket);
+  ~EngineServer();
+  EngineServer(const EngineServer&) = delete;
+  EngineServer& operator=(const EngineServer&) = delete;
+
+  void announce(const std::vector<RankPlace>& places);
+  void report_progress(const LoadProgress& progress);
+  /// Tells the starter, if it still listens, that the engine cannot go on.
+  void fail(const std::string& sentence) noexcept;
+  /// Makes serve() throw Error with the sentence as soon as it looks.
+  void interrupt(const std::string& sentence);
+
+  /// Serves `engine` until the starter says goodbye or has gone. Between two steps it looks for requests;
+  /// without requests it sleeps. Throws what the engine throws.
+  void serve(runtime::Engine& engine);
+
+ private:
+  bool take_requests(runtime::Engine& engine);
+  void advance(runtime::Engine& engine);
+  void send_logits(const runtime::LogitsEvent& event, std::size_t row);
+  void check_interrupt();
+
+  Channel channel_;
+  std::set<std::uint64_t> in_flight_;
+  bool resting_ = false;  // the engine has been told by next() that there is nothing to do
+  Alarm interrupted_;
+  std::mutex mutex_;
+  std::string interruption_;
+  std::atomic<bool> stopping_ = false;
+  Alarm stop_;
+  std::thread heart_;  // last: it uses the channel
+};
+
+}  // namespace yoke::cluster

@@ -1,0 +1,69 @@
+#include "cluster/environment.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <initializer_list>
+#include <string_view>
+
+namespace yoke::cluster {
+
+namespace {
+
+/// The variable's value as a count or a rank; 0 if it is not set or is not one.
+int number_in(const Environment& environment, const std::string& name) {
+  const auto found = environment.find(name);
+  if (found == environment.end()) return 0;
+  const std::string& text = found->second;
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  // Slurm writes "2(x3)" for two tasks on each of three nodes.
+  const bool whole = end == text.data() + text.size() || *end == '(';
+  return error == std::errc() && whole && value > 0 ? value : 0;
+}
+
+}  // namespace
+
+Environment current_environment() {
+  Environment variables;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    const auto equals = text.find('=');
+    if (equals != std::string_view::npos) variables.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return variables;
+}
+
+MpiStart detect_mpi(const Environment& environment) {
+  MpiStart start;
+  const auto first_of = [&](std::initializer_list<const char*> names) {
+    int number = 0;
+    for (const char* name : names)
+      if (number == 0) number = number_in(environment, name);
+    return number;
+  };
+  start.ranks = first_of({"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"});
+  // A batch script has SLURM_NTASKS and SLURM_PROCID too, but only what srun starts is one of several tasks.
+  const bool one_of_several = first_of({"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"}) > 0 || start.ranks > 1;
+  start.under_mpi = one_of_several || environment.contains("PMIX_RANK") || environment.contains("PMI_RANK");
+  if (!start.under_mpi) return {};
+  start.rank = first_of({"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"});
+  start.local_ranks =
+      std::max(1, first_of({"OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "SLURM_STEP_TASKS_PER_NODE"}));
+  return start;
+}
+
+Environment without_job(Environment environment) {
+  constexpr std::array<std::string_view, 8> prefixes = {
+      "OMPI_COMM_WORLD_", "OMPI_UNIVERSE_", "ORTE_", "PRTE_", "PMIX_", "PMI_", "SLURM_", "OMPI_MCA_orte_"};
+  std::erase_if(environment, [&](const auto& variable) {
+    for (const std::string_view prefix : prefixes)
+      if (variable.first.starts_with(prefix)) return true;
+    return false;
+  });
+  return environment;
+}
+
+}  // namespace yoke::cluster

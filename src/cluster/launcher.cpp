@@ -1,0 +1,118 @@
+#include "cluster/launcher.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/topology.h"
+#include "cluster/engine_job.h"
+#include "cluster/mpi_comm.h"
+#include "cluster/mpirun.h"
+#include "cluster/remote_engine.h"
+
+namespace yoke::cluster {
+
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds version_patience{10};
+constexpr std::chrono::seconds connection_patience{30};
+
+int ask_version(const fs::path& mpirun, const Environment& environment) {
+  ChildProcess child({mpirun.native(), "--version"}, environment);
+  require(child.wait(version_patience).has_value(), "{} --version did not end", mpirun.native());
+  return parse_mpirun_version(child.output());
+}
+
+std::vector<std::string> job_command(LocalJob job, const std::vector<std::string>& engine,
+                                     const Environment& environment) {
+  if (job.ranks == 1) return engine;
+  require(built_with_mpi(),
+          "{} ranks were asked for, but this program was built without MPI and has only one", job.ranks);
+  job.mpirun = find_mpirun(environment);
+  job.major_version = ask_version(job.mpirun, environment);
+  job.as_root = ::geteuid() == 0;
+  return mpirun_command(job, engine);
+}
+
+/// The file behind a path like /proc/self/exe, which would be mpirun itself under mpirun.
+fs::path resolve(const fs::path& executable) {
+  std::error_code error;
+  fs::path real = fs::canonical(executable, error);
+  require(!error, "cannot start the engine: {}: {}", executable.native(), error.message());
+  return real;
+}
+
+/// Waits for rank 0 to connect. Throws Error if the job ends before, or takes too long.
+std::unique_ptr<Channel> wait_for_rank_0(const FileDescriptor& listener, EngineJob& job) {
+  const auto deadline = Clock::now() + connection_patience;
+  bool output_open = true;
+  while (output_open) {
+    require(Clock::now() < deadline, "the engine did not start within {} seconds",
+            connection_patience.count());
+    std::array<pollfd, 2> polled{{{listener.get(), POLLIN, 0}, {job.output_fd(), POLLIN, 0}}};
+    ::poll(polled.data(), polled.size(), 100);
+    if (FileDescriptor socket = accept_connection(listener))
+      return std::make_unique<Channel>(std::move(socket));
+    output_open = job.read_output();
+  }
+  fail("{}", job.explain({}));
+}
+
+}  // namespace
+
+std::int32_t threads_per_rank(int cores, int ranks) { return std::max(1, cores / std::max(1, ranks)); }
+
+std::vector<std::string> engine_arguments(const runtime::EngineOptions& engine, int ranks,
+                                          const fs::path& socket) {
+  return {"engine",
+          "--socket",
+          socket.native(),
+          "--ranks",
+          std::to_string(ranks),
+          "--model",
+          engine.model,
+          "--context",
+          std::to_string(engine.context),
+          "--threads",
+          std::to_string(engine.threads),
+          "--prefill-chunk",
+          std::to_string(engine.prefill_chunk)};
+}
+
+std::unique_ptr<runtime::Engine> launch(const LaunchOptions& options,
+                                        const std::function<void(const LoadProgress&)>& progress) {
+  require(options.ranks >= 1, "{} ranks were asked for, but an engine has at least one", options.ranks);
+  const int cores = read_topology().cores;
+  runtime::EngineOptions engine = options.engine;
+  if (engine.threads == 0) engine.threads = threads_per_rank(cores, options.ranks);
+
+  auto directory = std::make_unique<RunDirectory>();
+  const fs::path socket = directory->path() / "engine.socket";
+  const FileDescriptor listener = listen_unix(socket);
+  const Environment environment = without_job(options.environment);
+
+  std::vector<std::string> program{resolve(options.executable).native()};
+  for (std::string& argument : engine_arguments(engine, options.ranks, socket)) program.push_back(argument);
+  LocalJob local;
+  local.ranks = options.ranks;
+  local.cores_shared = std::int64_t{options.ranks} * engine.threads > cores;
+  local.directory = directory->path();
+  const auto command = job_command(std::move(local), program, environment);
+
+  auto job = std::make_unique<EngineJob>(std::move(directory), command, environment);
+  auto channel = wait_for_rank_0(listener, *job);
+  auto remote = std::make_unique<RemoteEngine>(std::move(channel), std::move(job));
+  remote->wait_until_ready(progress);
+  return remote;
+}
+
+}  // namespace yoke::cluster

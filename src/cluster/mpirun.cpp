@@ -1,0 +1,146 @@
+#include "cluster/mpirun.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cctype>
+#include <charconv>
+#include <cstring>
+#include <optional>
+#include <sstream>
+
+#include "base/error.h"
+
+namespace yoke::cluster {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The decimal number that follows `words` in `text`.
+std::optional<int> number_after(std::string_view text, std::string_view words) {
+  const auto found = text.find(words);
+  if (found == std::string_view::npos) return std::nullopt;
+  std::string_view rest = text.substr(found + words.size());
+  while (!rest.empty() && rest.front() == ' ') rest.remove_prefix(1);
+  int number = 0;
+  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number);
+  if (error != std::errc() || end == rest.data()) return std::nullopt;
+  return number;
+}
+
+std::string describe_rank(int rank, std::span<const RankPlace> places) {
+  for (const RankPlace& place : places)
+    if (place.rank == rank) return describe(place);
+  return fmt::format("rank {}", rank);
+}
+
+std::string describe_signal(int number) { return fmt::format("signal {} ({})", number, ::strsignal(number)); }
+
+/// The last words of a rank.
+std::optional<std::string> find_last_words(std::string_view printed) {
+  const auto found = printed.find(last_words_prefix);
+  if (found == std::string_view::npos) return std::nullopt;
+  const std::string_view rest = printed.substr(found + last_words_prefix.size());
+  return std::string(rest.substr(0, rest.find('\n')));
+}
+
+/// mpirun's report on a rank that a signal ended: "… process rank 2 with PID 0 on node a exited on signal 9
+/// (Killed)."
+std::optional<std::string> find_signal(std::string_view printed, std::span<const RankPlace> places) {
+  const auto rank = number_after(printed, "process rank ");
+  const auto number = number_after(printed, "exited on signal ");
+  if (!rank || !number) return std::nullopt;
+  return fmt::format("{} was lost: ended by {}", describe_rank(*rank, places), describe_signal(*number));
+}
+
+/// mpirun's report on a rank that gave up: "Process name: [[18443,1],2]", then "Exit code: 1".
+std::optional<std::string> find_exit(std::string_view printed, std::span<const RankPlace> places) {
+  const auto code = number_after(printed, "Exit code:");
+  const auto name = printed.find("Process name: [[");
+  if (!code || name == std::string_view::npos) return std::nullopt;
+  const auto rank = number_after(printed.substr(name), "],");
+  if (!rank) return std::nullopt;
+  return fmt::format("{} was lost: it ended with exit code {}", describe_rank(*rank, places), *code);
+}
+
+/// The first line that says something, for what we do not know.
+std::optional<std::string> find_first_line(const std::string& printed) {
+  std::istringstream lines(printed);
+  for (std::string line; std::getline(lines, line);) {
+    const auto begin = line.find_first_not_of(" \t\r-*");
+    if (begin != std::string::npos) return line.substr(begin);
+  }
+  return std::nullopt;
+}
+
+std::string describe_status(int status) {
+  if (status < 0) return "stopped answering";
+  if (WIFSIGNALED(status)) return "was ended by " + describe_signal(WTERMSIG(status));
+  return fmt::format("ended with exit code {}", WEXITSTATUS(status));
+}
+
+void add(std::vector<std::string>& command, std::initializer_list<std::string> words) {
+  command.insert(command.end(), words);
+}
+
+}  // namespace
+
+fs::path find_mpirun(const Environment& environment) {
+  const auto path = environment.find("PATH");
+  std::istringstream folders((path == environment.end() ? "/usr/bin:/bin" : path->second) +
+                             ":/usr/lib64/openmpi/bin:/usr/lib/x86_64-linux-gnu/openmpi/bin"
+                             ":/usr/lib/aarch64-linux-gnu/openmpi/bin");
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    const fs::path candidate = fs::path(folder) / "mpirun";
+    std::error_code error;
+    if (candidate.is_absolute() && fs::is_regular_file(candidate, error) &&
+        ::access(candidate.c_str(), X_OK) == 0)
+      return candidate;
+  }
+  fail(
+      "more than one rank needs mpirun, which is not in PATH nor in /usr/lib64/openmpi/bin: install the "
+      "package "
+      "openmpi-bin (Debian, Ubuntu) or openmpi (Fedora)");
+}
+
+int parse_mpirun_version(const std::string& printed) {
+  const auto major = number_after(printed, "(Open MPI)");
+  require(major.has_value(),
+          "mpirun is not Open MPI's (it says \"{}\"): put Open MPI's first in PATH (package openmpi-bin or "
+          "openmpi)",
+          find_first_line(printed).value_or("nothing"));
+  require(*major >= 4, "mpirun is of Open MPI {}, but 4 or later is needed", *major);
+  return *major;
+}
+
+std::vector<std::string> mpirun_command(const LocalJob& job, const std::vector<std::string>& program) {
+  const std::string directory = job.directory.native();
+  std::vector<std::string> command{job.mpirun.native(), "-n", std::to_string(job.ranks)};
+  if (job.as_root) add(command, {"--allow-run-as-root"});
+  add(command, {"--bind-to", "none"});
+  add(command, {"--mca", "pml", "ob1", "--mca", "osc", "^ucx,rdma"});
+  if (job.cores_shared) add(command, {"--mca", "mpi_yield_when_idle", "1"});
+  // Message buffers lie in the run's own directory, so that a killed run leaves none behind.
+  if (job.major_version == 4) {
+    add(command, {"--oversubscribe", "--mca", "plm", "isolated", "--mca", "oob_tcp_if_include", "lo"});
+    add(command, {"--mca", "odls_base_sigkill_timeout", "0", "--mca", "mtl", "^ofi,psm,psm2"});
+    add(command, {"--mca", "btl", "self,vader", "--mca", "btl_vader_backing_directory", directory});
+  } else {
+    add(command, {"--map-by", ":OVERSUBSCRIBE", "--prtemca", "plm", "^slurm", "--prtemca", "ras", "^slurm"});
+    add(command, {"--prtemca", "odls_base_sigkill_timeout", "0", "--mca", "mtl", "^ofi,psm2"});
+    add(command, {"--mca", "btl", "self,sm", "--mca", "btl_sm_backing_directory", directory});
+  }
+  command.insert(command.end(), program.begin(), program.end());
+  return command;
+}
+
+std::string explain_end(const std::string& printed, int status, std::span<const RankPlace> places) {
+  if (auto words = find_last_words(printed)) return *words;
+  if (auto sentence = find_signal(printed, places)) return *sentence;
+  if (auto sentence = find_exit(printed, places)) return *sentence;
+  const auto line = find_first_line(printed);
+  return "the engine " + describe_status(status) + (line ? " and said: " + *line : "");
+}
+
+}  // namespace yoke::cluster

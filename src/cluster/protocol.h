@@ -1,0 +1,127 @@
+// What an engine and its starter, and the ranks of an engine, say to each other over sockets.
+//
+// A frame is a 32-bit length n (little-endian, 1 ≤ n ≤ the reader's limit), then n bytes: one byte that names
+// the message, then its fields in order. Numbers are little-endian; a string or list is its 32-bit count,
+// then its elements. Nothing may follow the last field. What a peer sends is checked against what it has
+// sent: anything else throws Error, and no more memory is taken than the frame has bytes (times a small
+// constant).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "runtime/engine.h"
+
+namespace yoke::cluster {
+
+inline constexpr std::uint32_t protocol_version = 1;
+using Cookie = std::array<std::uint8_t, 16>;
+
+/// First on every connection. `rank` and `cookie` are those of a link between ranks; zero on the starter's
+/// socket, which is private by its directory.
+struct Hello {
+  std::uint32_t version = protocol_version;
+  std::int32_t rank = 0;
+  Cookie cookie{};
+};
+
+/// Where a rank runs.
+struct RankPlace {
+  std::int32_t rank = 0;
+  std::string host;  // its name, for people
+  std::int64_t pid = 0;
+  std::string machine;  // equal for ranks that share their memory
+  std::string network;  // equal for ranks that reach each other on 127.0.0.1
+};
+/// "rank 2 (host node3, pid 4242)"
+std::string describe(const RankPlace& place);
+
+/// All ranks have met. Engine → starter.
+struct RanksMet {
+  std::vector<RankPlace> places;
+};
+
+struct LoadProgress {
+  std::uint64_t done = 0;
+  std::uint64_t total = 0;
+};
+/// The model is loaded. Engine → starter.
+struct Ready {
+  runtime::EngineInfo info;
+};
+
+struct Submit {
+  runtime::Request request;
+};
+struct Cancel {
+  std::uint64_t request = 0;
+};
+struct AskReports {};
+struct Reports {
+  std::vector<runtime::RankReport> ranks;
+};
+
+/// How the other ranks reach rank 0, and what proves that they are who they say. Rank 0 → others, over MPI.
+struct Invitation {
+  std::uint16_t port = 0;
+  std::vector<std::string> addresses;
+  Cookie to_leader{};
+  Cookie from_leader{};
+};
+/// What loading takes of a rank's machine, and what that has left.
+struct MemoryClaim {
+  std::int32_t rank = 0;
+  std::uint64_t bytes = 0;
+  std::string breakdown;
+  std::uint64_t available = 0;
+  std::string limited_by;
+};
+
+/// "I am alive." Several times a second, both ways.
+struct Heartbeat {};
+/// The followers' comm::Comm::sleep() ends. Rank 0 → others.
+struct Wake {};
+/// The sender cannot go on, and why; it says nothing after this.
+struct Failure {
+  std::string sentence;
+};
+/// Starter → engine: end. Between ranks: the sender ends in good order and says nothing after this.
+struct Goodbye {};
+
+using Message = std::variant<Hello, RanksMet, LoadProgress, Ready, Submit, Cancel, AskReports, Reports,
+                             Invitation, MemoryClaim, Heartbeat, Wake, Failure, Goodbye, runtime::TokenEvent,
+                             runtime::LogitsEvent, runtime::DoneEvent, runtime::RefusedEvent>;
+
+/// The whole frame. Throws Error if it would exceed max_frame_bytes.
+std::vector<std::byte> encode(const Message& message);
+
+/// A message from a frame's bytes without the length. Throws Error.
+Message decode(std::span<const std::byte> frame);
+
+inline constexpr std::size_t max_frame_bytes = std::size_t{64} << 20;
+/// Enough for a Hello: what an unknown peer may send.
+inline constexpr std::size_t max_hello_bytes = 64;
+
+/// Cuts a stream of bytes into messages.
+class FrameReader {
+ public:
+  explicit FrameReader(std::size_t max_bytes = max_frame_bytes) : max_bytes_(max_bytes) {}
+
+  void set_limit(std::size_t max_bytes) { max_bytes_ = max_bytes; }
+  void feed(std::span<const std::byte> bytes);
+  /// The next whole message. Throws Error on a bad frame; the stream is of no use after that.
+  std::optional<Message> next();
+
+ private:
+  std::size_t max_bytes_;
+  std::vector<std::byte> buffer_;
+  std::size_t begin_ = 0;  // of what has not been returned yet
+};
+
+}  // namespace yoke::cluster

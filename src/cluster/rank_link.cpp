@@ -1,0 +1,281 @@
+#include "cluster/rank_link.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <cassert>
+#include <condition_variable>
+#include <limits>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "base/error.h"
+#include "cluster/channel.h"
+#include "cluster/rendezvous.h"
+
+namespace yoke::cluster {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr milliseconds send_patience{500};
+constexpr milliseconds parting_patience{2000};
+// A monitor that was to run every quarter of a second and did not for so long was stopped itself.
+constexpr milliseconds own_gap{1000};
+
+/// The other end of one connection. The monitor thread owns all but the channel's sending side, and `ended`,
+/// which the mutex guards.
+struct Peer {
+  RankPlace place;
+  std::unique_ptr<Channel> channel;
+  Clock::time_point heard;
+  bool open = true;    // the connection
+  bool ended = false;  // it said goodbye, or is lost
+};
+
+struct Loss {
+  LinkLoss what;
+  Clock::time_point tell;  // when the observer is to be told
+};
+
+class Link final : public RankLink {
+ public:
+  Link(int rank, std::vector<Peer> peers, LinkObserver observer, const LinkTiming& timing)
+      : rank_(rank),
+        peers_(std::move(peers)),
+        observer_(std::move(observer)),
+        timing_(timing),
+        progress_(peers_.size() + 1),
+        monitor_([this] { watch(); }) {}
+
+  ~Link() override {
+    stopping_ = true;
+    alarm_.signal();
+    monitor_.join();
+  }
+
+  void sleep() override {
+    if (rank_ == 0) return;
+    std::unique_lock lock(mutex_);
+    ++sleeps_;
+    changed_.wait(lock, [&] { return wakes_ >= sleeps_ || loss_; });
+    if (wakes_ < sleeps_) fail("{}", loss_->what.sentence);
+  }
+
+  void wake_followers() override {
+    if (rank_ != 0) return;
+    check();
+    for (Peer& peer : peers_) {
+      try {
+        peer.channel->send(Wake{}, send_patience);
+      } catch (const Error&) {
+        lose(peer, describe(peer.place) + " was lost");
+        check();
+      }
+    }
+  }
+
+  void report_progress(LoadProgress mine) override {
+    if (rank_ == 0) {
+      const std::lock_guard lock(mutex_);
+      progress_.back() = mine;
+    } else {
+      tell_peers(mine);
+    }
+  }
+
+  LoadProgress progress() const override {
+    const std::lock_guard lock(mutex_);
+    LoadProgress sum;
+    for (const LoadProgress& one : progress_) {
+      sum.done += one.done;
+      sum.total += one.total;
+    }
+    return sum;
+  }
+
+  void report_failure(const std::string& sentence) noexcept override {
+    tell_peers(Failure{sentence});
+    if (rank_ == 0) return;
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, parting_patience, [&] { return peers_.front().ended; });
+  }
+
+  bool leader_is_lost() const override {
+    const std::lock_guard lock(mutex_);
+    return loss_ && loss_->what.leader_vanished;
+  }
+
+  void goodbye() noexcept override {
+    tell_peers(Goodbye{});
+    std::unique_lock lock(mutex_);
+    leaving_ = true;
+    changed_.wait_for(lock, parting_patience, [&] {
+      return std::all_of(peers_.begin(), peers_.end(), [](const Peer& peer) { return peer.ended; });
+    });
+  }
+
+ private:
+  void throw_lost() const override {
+    const std::lock_guard lock(mutex_);
+    fail("{}", loss_->what.sentence);
+  }
+
+  /// A peer that cannot be told is for the monitor to find.
+  void tell_peers(const Message& message) noexcept {
+    for (Peer& peer : peers_) {
+      try {
+        peer.channel->send(message, send_patience);
+      } catch (const std::exception&) {
+        continue;
+      }
+    }
+  }
+
+  /// Notes the first loss; `delay` postpones telling the observer, not check().
+  void lose(Peer& peer, const std::string& sentence, bool by_its_word = false, milliseconds delay = {}) {
+    const std::lock_guard lock(mutex_);
+    peer.ended = true;
+    if (!loss_ && !leaving_) {
+      loss_ = Loss{{sentence, peer.place.rank == 0 && !by_its_word}, Clock::now() + delay};
+      lost_.store(true, std::memory_order_release);
+    }
+    changed_.notify_all();
+    alarm_.signal();
+  }
+
+  void watch() {
+    auto last = Clock::now();
+    auto next_beat = last;
+    for (Peer& peer : peers_) peer.heard = last;
+    while (!stopping_) {
+      wait_for_something(next_beat);
+      const auto now = Clock::now();
+      if (now - last > own_gap)
+        for (Peer& peer : peers_) peer.heard = now;
+      last = now;
+      for (Peer& peer : peers_)
+        if (peer.open) listen_to(peer, now);
+      if (now >= next_beat) {
+        next_beat = now + timing_.heartbeat;
+        for (Peer& peer : peers_)
+          if (peer.open && !leaving()) peer.channel->send_heartbeat();
+      }
+      tell_observer(now);
+    }
+  }
+
+  void wait_for_something(Clock::time_point until) {
+    std::vector<pollfd> polled{{alarm_.fd(), POLLIN, 0}};
+    for (const Peer& peer : peers_)
+      if (peer.open) polled.push_back({peer.channel->fd(), POLLIN, 0});
+    const auto wait = std::chrono::ceil<milliseconds>(until - Clock::now()).count();
+    ::poll(polled.data(), polled.size(), static_cast<int>(std::max<std::int64_t>(wait, 0)));
+    alarm_.clear();
+  }
+
+  void listen_to(Peer& peer, Clock::time_point now) {
+    try {
+      peer.open = peer.channel->receive();
+      while (std::optional<Message> message = peer.channel->next()) {
+        peer.heard = now;
+        hear(peer, *message);
+      }
+    } catch (const Error& error) {
+      peer.open = false;
+      if (!ended(peer)) lose(peer, fmt::format("{} sent nonsense: {}", describe(peer.place), error.what()));
+    }
+    if (ended(peer)) return;
+    if (!peer.open) {
+      lose(peer, describe(peer.place) + " was lost");
+    } else if (now - peer.heard > timing_.silence) {
+      lose(peer, describe(peer.place) + " stopped answering");
+    }
+  }
+
+  void hear(Peer& peer, const Message& message) {
+    if (const auto* failure = std::get_if<Failure>(&message)) {
+      const std::string origin =
+          rank_ == 0 ? fmt::format("rank {} on {}: ", peer.place.rank, peer.place.host) : std::string();
+      lose(peer, origin + failure->sentence, true, rank_ == 0 ? timing_.deference : milliseconds{});
+      return;
+    }
+    const std::lock_guard lock(mutex_);
+    if (std::holds_alternative<Wake>(message)) {
+      ++wakes_;
+    } else if (std::holds_alternative<Goodbye>(message)) {
+      peer.ended = true;
+    } else if (const auto* progress = std::get_if<LoadProgress>(&message)) {
+      progress_[static_cast<std::size_t>(&peer - peers_.data())] = *progress;
+    }
+    changed_.notify_all();
+  }
+
+  void tell_observer(Clock::time_point now) {
+    LinkLoss what;
+    {
+      const std::lock_guard lock(mutex_);
+      if (!loss_ || now < loss_->tell) return;
+      what = loss_->what;
+      if (told_ && now < loss_->tell + timing_.grace) return;
+    }
+    if (const auto& tell = std::exchange(told_, true) ? observer_.stuck : observer_.lost) tell(what);
+  }
+
+  bool ended(const Peer& peer) const {
+    const std::lock_guard lock(mutex_);
+    return peer.ended;
+  }
+  bool leaving() const {
+    const std::lock_guard lock(mutex_);
+    return leaving_;
+  }
+
+  const int rank_;
+  std::vector<Peer> peers_;
+  const LinkObserver observer_;
+  const LinkTiming timing_;
+  Alarm alarm_;
+  std::atomic<bool> stopping_ = false;
+  bool told_ = false;  // the monitor's
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::optional<Loss> loss_;
+  bool leaving_ = false;
+  std::uint64_t sleeps_ = 0;
+  std::uint64_t wakes_ = 0;
+  std::vector<LoadProgress> progress_;  // one per peer, then this rank's own
+
+  std::thread monitor_;  // last: it uses all of the above
+};
+
+}  // namespace
+
+std::unique_ptr<RankLink> RankLink::establish(comm::Comm& comm, const std::vector<RankPlace>& places,
+                                              LinkObserver observer, const LinkTiming& timing) {
+  assert(comm.size() >= 2 && std::ssize(places) == comm.size());
+  std::vector<Peer> peers;
+  std::vector<std::byte> message;
+  if (comm.rank() == 0) {
+    const Door door = open_door(places);
+    message = encode(door.invitation);
+    comm.broadcast(message, 0);
+    auto channels = gather_followers(door, places, timing.meeting);
+    for (std::size_t r = 1; r < channels.size(); ++r)
+      peers.push_back({places[r], std::move(channels[r]), {}});
+  } else {
+    comm.broadcast(message, 0);
+    FrameReader reader;
+    reader.feed(message);
+    const auto invitation = std::get<Invitation>(reader.next().value());
+    peers.push_back({places[0], join_leader(invitation, comm.rank(), timing.meeting), {}});
+  }
+  return std::make_unique<Link>(comm.rank(), std::move(peers), std::move(observer), timing);
+}
+
+}  // namespace yoke::cluster

@@ -1,0 +1,251 @@
+#include "cluster/remote_engine.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <type_traits>
+#include <utility>
+
+#include "base/error.h"
+
+namespace yoke::cluster {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr milliseconds poll_period{250};
+// A listener that was to run every quarter of a second and did not for so long was stopped itself (Ctrl-Z).
+constexpr milliseconds own_gap{1000};
+constexpr milliseconds goodbye_patience{500};
+
+template <class T, class Variant>
+struct IsAlternative;
+template <class T, class... Alternatives>
+struct IsAlternative<T, std::variant<Alternatives...>> : std::disjunction<std::is_same<T, Alternatives>...> {
+};
+
+}  // namespace
+
+class RemoteEngine::State {
+ public:
+  State(std::unique_ptr<Channel> channel, std::unique_ptr<EngineJob> job, const RemoteTiming& timing)
+      : channel_(std::move(channel)),
+        job_(std::move(job)),
+        timing_(timing),
+        listener_([this] { listen(); }) {}
+
+  ~State() {
+    bool ready = false;
+    {
+      const std::lock_guard lock(mutex_);
+      leaving_ = true;
+      ready = info_.has_value();
+    }
+    try {
+      channel_->send(Goodbye{}, goodbye_patience);
+    } catch (const Error&) {
+      ready = false;  // it is gone, or does not read
+    }
+    // An engine that is still loading does not listen, and has nothing to put in order.
+    if (ready) {
+      std::unique_lock lock(mutex_);
+      changed_.wait_for(lock, timing_.parting, [&] { return death_.has_value(); });
+    }
+    stopping_ = true;
+    alarm_.signal();
+    listener_.join();
+    if (job_) job_->end(ready ? goodbye_patience : milliseconds{0});
+  }
+
+  void wait_until_ready(const std::function<void(const LoadProgress&)>& progress) {
+    const auto deadline = Clock::now() + timing_.meeting;
+    std::unique_lock lock(mutex_);
+    LoadProgress shown;
+    while (!info_) {
+      throw_if_dead();
+      require(!places_.empty() || Clock::now() < deadline, "the ranks have not met within {} seconds",
+              std::chrono::duration_cast<std::chrono::seconds>(timing_.meeting).count());
+      if (progress && progress_.done != shown.done) {
+        shown = progress_;
+        lock.unlock();
+        progress(shown);
+        lock.lock();
+        continue;
+      }
+      changed_.wait_for(lock, poll_period);
+    }
+  }
+
+  runtime::EngineInfo info() const {
+    const std::lock_guard lock(mutex_);
+    throw_if_dead();
+    return info_.value();
+  }
+
+  void send(const Message& message) {
+    try {
+      channel_->send(message);
+    } catch (const Error&) {
+      // The listener is finding out why.
+      std::unique_lock lock(mutex_);
+      changed_.wait_for(lock, timing_.silence, [&] { return death_.has_value(); });
+      throw_if_dead();
+      throw;
+    }
+  }
+
+  std::optional<runtime::Event> next(milliseconds patience) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, patience, [&] { return !events_.empty() || death_; });
+    if (events_.empty()) {
+      throw_if_dead();
+      return std::nullopt;
+    }
+    runtime::Event event = std::move(events_.front());
+    events_.pop_front();
+    return event;
+  }
+
+  std::vector<runtime::RankReport> wait_for_reports() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return reports_ || death_; });
+    if (!reports_) throw_if_dead();
+    return std::exchange(reports_, std::nullopt).value();
+  }
+
+ private:
+  void throw_if_dead() const {
+    if (death_) fail("{}", *death_);
+  }
+
+  void listen() {
+    auto last = Clock::now();
+    heard_ = last;
+    while (!stopping_) {
+      wait_for_something();
+      const auto now = Clock::now();
+      if (now - last > own_gap) heard_ = now;
+      last = now;
+      if (job_ && output_open_) output_open_ = job_->read_output();
+      if (channel_open_) listen_to_engine(now);
+    }
+  }
+
+  void wait_for_something() {
+    std::vector<pollfd> polled{{alarm_.fd(), POLLIN, 0}};
+    if (channel_open_) polled.push_back({channel_->fd(), POLLIN, 0});
+    if (job_ && output_open_) polled.push_back({job_->output_fd(), POLLIN, 0});
+    ::poll(polled.data(), polled.size(), static_cast<int>(poll_period.count()));
+  }
+
+  void listen_to_engine(Clock::time_point now) {
+    try {
+      const bool open = channel_->receive();
+      while (std::optional<Message> message = channel_->next()) {
+        heard_ = now;
+        std::visit([this](auto& alternative) { hear(alternative); }, *message);
+        if (!channel_open_) return;
+      }
+      if (!open) {
+        die(job_ ? job_->explain(places()) : "the engine has closed its connection");
+      } else if (now - heard_ > timing_.silence) {
+        die(silence_sentence());
+      }
+    } catch (const Error& error) {
+      die(fmt::format("the engine sent nonsense: {}", error.what()));
+    }
+  }
+
+  template <class M>
+  void hear(M& message) {
+    if constexpr (std::is_same_v<M, Failure>) {
+      die(message.sentence);
+    } else {
+      const std::lock_guard lock(mutex_);
+      if constexpr (std::is_same_v<M, RanksMet>) places_ = std::move(message.places);
+      if constexpr (std::is_same_v<M, LoadProgress>) progress_ = message;
+      if constexpr (std::is_same_v<M, Ready>) info_ = message.info;
+      if constexpr (std::is_same_v<M, Reports>) reports_ = std::move(message.ranks);
+      if constexpr (IsAlternative<M, runtime::Event>::value) events_.emplace_back(std::move(message));
+      changed_.notify_all();
+    }
+  }
+
+  /// The engine is lost: nothing more is heard of it, and what is left of it ends now. (In good order, what
+  /// it "died" of is the goodbye.)
+  void die(const std::string& sentence) {
+    channel_open_ = false;
+    channel_->shut_down();
+    bool expected = false;
+    {
+      const std::lock_guard lock(mutex_);
+      death_ = sentence;
+      expected = leaving_;
+      changed_.notify_all();
+    }
+    if (job_ && !expected) job_->end(milliseconds{0});
+  }
+
+  std::vector<RankPlace> places() const {
+    const std::lock_guard lock(mutex_);
+    return places_;
+  }
+
+  std::string silence_sentence() const {
+    const auto known = places();
+    return (known.empty() ? "rank 0" : describe(known.front())) + " stopped answering";
+  }
+
+  const std::unique_ptr<Channel> channel_;
+  const std::unique_ptr<EngineJob> job_;  // the listener's, then the destructor's
+  const RemoteTiming timing_;
+  const Alarm alarm_;
+  std::atomic<bool> stopping_ = false;
+
+  // The listener's.
+  Clock::time_point heard_;
+  bool channel_open_ = true;
+  bool output_open_ = true;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  bool leaving_ = false;
+  std::optional<std::string> death_;
+  std::vector<RankPlace> places_;
+  LoadProgress progress_;
+  std::optional<runtime::EngineInfo> info_;
+  std::optional<std::vector<runtime::RankReport>> reports_;
+  std::deque<runtime::Event> events_;
+
+  std::thread listener_;  // last: it uses all of the above
+};
+
+RemoteEngine::RemoteEngine(std::unique_ptr<Channel> channel, std::unique_ptr<EngineJob> job,
+                           const RemoteTiming& timing)
+    : state_(std::make_unique<State>(std::move(channel), std::move(job), timing)) {}
+
+RemoteEngine::~RemoteEngine() = default;
+
+void RemoteEngine::wait_until_ready(const std::function<void(const LoadProgress&)>& progress) {
+  state_->wait_until_ready(progress);
+}
+
+runtime::EngineInfo RemoteEngine::info() const { return state_->info(); }
+void RemoteEngine::submit(runtime::Request request) { state_->send(Submit{std::move(request)}); }
+void RemoteEngine::cancel(std::uint64_t request) { state_->send(Cancel{request}); }
+std::optional<runtime::Event> RemoteEngine::next(milliseconds patience) { return state_->next(patience); }
+
+std::vector<runtime::RankReport> RemoteEngine::reports() {
+  state_->send(AskReports{});
+  return state_->wait_for_reports();
+}
+
+}  // namespace yoke::cluster

@@ -1,0 +1,44 @@
+// An engine in other processes, as its starter sees it.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+
+#include "cluster/channel.h"
+#include "cluster/engine_job.h"
+#include "runtime/engine.h"
+
+namespace yoke::cluster {
+
+struct RemoteTiming {
+  std::chrono::milliseconds silence{2500};   // of rank 0, until it counts as lost
+  std::chrono::milliseconds meeting{30000};  // until the ranks have met
+  std::chrono::milliseconds parting{3000};   // for the engine to end by itself
+};
+
+/// A thread of its own listens to rank 0; the members may be used from one thread at a time. Destruction ends
+/// the engine: by a message first, then by force.
+class RemoteEngine final : public runtime::Engine {
+ public:
+  /// `channel` leads to an EngineServer. `job` may be null where somebody else cares for the processes.
+  RemoteEngine(std::unique_ptr<Channel> channel, std::unique_ptr<EngineJob> job,
+               const RemoteTiming& timing = {});
+  ~RemoteEngine() override;
+
+  /// Returns once the model is loaded; `progress` is called in this thread now and then. Throws Error with
+  /// the sentence to show if the engine fails.
+  void wait_until_ready(const std::function<void(const LoadProgress&)>& progress);
+
+  runtime::EngineInfo info() const override;
+  void submit(runtime::Request request) override;
+  void cancel(std::uint64_t request) override;
+  std::optional<runtime::Event> next(std::chrono::milliseconds patience) override;
+  std::vector<runtime::RankReport> reports() override;
+
+ private:
+  class State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace yoke::cluster

@@ -1,0 +1,135 @@
+#include "cluster/mpirun.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <csignal>
+#include <fstream>
+#include <set>
+
+#include "base/error.h"
+#include "cluster/run_directory.h"
+
+namespace yoke::cluster {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+using testing::Not;
+
+const std::vector<std::string> program{"/opt/yoke", "engine", "--model", "a b.gguf"};
+
+/// The value that follows `--mca name` or `--prtemca name`; "" if there is none.
+std::string parameter(const std::vector<std::string>& command, const std::string& name) {
+  const auto found = std::find(command.begin(), command.end(), name);
+  return found == command.end() ? "" : *(found + 1);
+}
+
+LocalJob job(int major) { return {"/usr/bin/mpirun", major, false, 4, true, "/run/dir"}; }
+
+TEST(Mpirun, CommandSuitsOpenMpi4) {
+  const auto command = mpirun_command(job(4), program);
+  EXPECT_EQ(command.front(), "/usr/bin/mpirun");
+  EXPECT_EQ(parameter(command, "-n"), "4");
+  EXPECT_EQ(parameter(command, "--bind-to"), "none");
+  EXPECT_THAT(command, Contains("--oversubscribe"));
+  EXPECT_EQ(parameter(command, "btl"), "self,vader");
+  EXPECT_EQ(parameter(command, "btl_vader_backing_directory"), "/run/dir");
+  EXPECT_EQ(parameter(command, "oob_tcp_if_include"), "lo");
+  EXPECT_EQ(parameter(command, "plm"), "isolated");
+  EXPECT_EQ(parameter(command, "odls_base_sigkill_timeout"), "0");
+  EXPECT_EQ(std::vector(command.end() - std::ssize(program), command.end()), program);
+}
+
+TEST(Mpirun, CommandSuitsOpenMpi5) {
+  const auto command = mpirun_command(job(5), program);
+  EXPECT_EQ(parameter(command, "--map-by"), ":OVERSUBSCRIBE");
+  EXPECT_EQ(parameter(command, "btl"), "self,sm");
+  EXPECT_THAT(command, Not(Contains("--oversubscribe")));
+  EXPECT_THAT(command, Not(Contains(HasSubstr("vader"))));
+  EXPECT_EQ(std::vector(command.end() - std::ssize(program), command.end()), program);
+}
+
+TEST(Mpirun, CommandSaysRootAndYieldingOnlyWhereTheyApply) {
+  LocalJob some = job(4);
+  EXPECT_THAT(mpirun_command(some, program), Not(Contains("--allow-run-as-root")));
+  EXPECT_EQ(parameter(mpirun_command(some, program), "mpi_yield_when_idle"), "1");
+  some.as_root = true;
+  some.cores_shared = false;
+  EXPECT_THAT(mpirun_command(some, program), Contains("--allow-run-as-root"));
+  EXPECT_EQ(parameter(mpirun_command(some, program), "mpi_yield_when_idle"), "");
+}
+
+TEST(Mpirun, CommandRepeatsNoParameter) {
+  // Open MPI takes a repeated --mca key for an error.
+  for (const int major : {4, 5}) {
+    const auto command = mpirun_command(job(major), program);
+    std::set<std::string> seen;
+    for (std::size_t i = 0; i + 1 < command.size(); ++i) {
+      const bool names = command[i] == "--mca" || command[i] == "--prtemca";
+      EXPECT_TRUE(!names || seen.insert(command[i + 1]).second) << command[i + 1];
+    }
+  }
+}
+
+TEST(Mpirun, VersionIsReadAndOthersAreRefused) {
+  EXPECT_EQ(parse_mpirun_version("mpirun (Open MPI) 4.1.4\n\nReport bugs to …\n"), 4);
+  EXPECT_EQ(parse_mpirun_version("mpirun (Open MPI) 5.0.3\n"), 5);
+  EXPECT_THROW(parse_mpirun_version("mpirun (Open MPI) 3.1.0\n"), Error);
+  EXPECT_THROW(parse_mpirun_version(""), Error);
+  try {
+    parse_mpirun_version("HYDRA build details:\n    Version: 4.0.2\n");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("HYDRA build details"));
+  }
+}
+
+TEST(Mpirun, IsFoundInPathAndNowhereElseFirst) {
+  const RunDirectory directory(std::filesystem::path(testing::TempDir()));
+  const auto fake = directory.path() / "mpirun";
+  const Environment environment{{"PATH", "relative::/nonexistent:" + directory.path().native()}};
+  std::ofstream(fake) << "#!/bin/sh\n";
+  std::filesystem::permissions(fake, std::filesystem::perms::owner_all);
+  EXPECT_EQ(find_mpirun(environment), fake);
+}
+
+const std::vector<RankPlace> places{{0, "a", 10, "", ""}, {1, "a", 11, "", ""}, {2, "b", 12, "", ""}};
+
+TEST(ExplainEnd, NamesTheRankThatASignalEnded) {
+  const std::string printed =
+      "--------------------------------------------------------------------------\n"
+      "Primary job  terminated normally, but 1 process returned\n"
+      "mpirun noticed that process rank 2 with PID 0 on node vm exited on signal 9 (Killed).\n";
+  EXPECT_EQ(explain_end(printed, 137 << 8, places),
+            "rank 2 (host b, pid 12) was lost: ended by signal 9 (Killed)");
+  EXPECT_EQ(explain_end(printed, 137 << 8, {}), "rank 2 was lost: ended by signal 9 (Killed)");
+}
+
+TEST(ExplainEnd, NamesTheRankThatGaveUp) {
+  const std::string printed =
+      "mpirun detected that one or more processes exited with non-zero status, thus causing\n"
+      "the job to be terminated. The first process to do so was:\n\n"
+      "  Process name: [[18443,1],1]\n  Exit code:    3\n";
+  EXPECT_EQ(explain_end(printed, 3 << 8, places),
+            "rank 1 (host a, pid 11) was lost: it ended with exit code 3");
+}
+
+TEST(ExplainEnd, PrefersTheEnginesOwnWords) {
+  EXPECT_EQ(
+      explain_end("noise\nyoke engine: rank 0 (host a, pid 10) stopped answering\nprocess rank 1 with PID 0 "
+                  "on node vm exited on signal 9 (Killed).\n",
+                  256, places),
+      "rank 0 (host a, pid 10) stopped answering");
+}
+
+TEST(ExplainEnd, FallsBackToTheFirstLineAndTheStatus) {
+  EXPECT_EQ(explain_end("\n-----\n  ORTE has lost its way\nmore\n", 1 << 8, places),
+            "the engine ended with exit code 1 and said: ORTE has lost its way");
+  EXPECT_EQ(explain_end("", SIGKILL, places), "the engine was ended by signal 9 (Killed)");
+  EXPECT_EQ(explain_end("", -1, places), "the engine stopped answering");
+}
+
+}  // namespace
+}  // namespace yoke::cluster

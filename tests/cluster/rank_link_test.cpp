@@ -1,0 +1,284 @@
+#include "cluster/rank_link.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <future>
+#include <thread>
+
+#include "base/error.h"
+#include "cluster/rendezvous.h"
+#include "comm/threads.h"
+
+namespace yoke::cluster {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+// Meeting may take long on a busy machine; nothing waits for it where all is well.
+const LinkTiming patient{.meeting = milliseconds(30000)};
+
+std::vector<RankPlace> local_places(int ranks) {
+  std::vector<RankPlace> places;
+  for (int r = 0; r < ranks; ++r) places.push_back({r, "host", 100 + r, "machine", "network"});
+  return places;
+}
+
+std::unique_ptr<RankLink> establish(comm::Comm& comm, const LinkTiming& timing = patient,
+                                    LinkObserver observer = {}) {
+  return RankLink::establish(comm, local_places(comm.size()), std::move(observer), timing);
+}
+
+/// What check() throws once a loss is noticed.
+std::string wait_for_loss(const RankLink& link) {
+  for (;;) {
+    try {
+      link.check();
+    } catch (const Error& error) {
+      return error.what();
+    }
+    ::poll(nullptr, 0, 2);
+  }
+}
+
+/// A barrier of the group that is not the link.
+void all_arrive(comm::Comm& comm) {
+  std::vector<float> one(1);
+  comm.all_reduce(one);
+}
+
+TEST(Rendezvous, RanksIntroduceThemselvesInOrder) {
+  comm::run_ranks(3, [](comm::Comm& comm) {
+    const auto places = introduce_ranks(comm);
+    ASSERT_EQ(places.size(), 3U);
+    for (int r = 0; r < 3; ++r) {
+      EXPECT_EQ(places[r].rank, r);
+      EXPECT_EQ(places[r].pid, ::getpid());
+      EXPECT_EQ(places[r].machine, places[0].machine);
+      EXPECT_FALSE(places[r].host.empty());
+    }
+  });
+}
+
+TEST(Rendezvous, OpensOnLoopbackOnlyWhereAllRanksShareIt) {
+  auto places = local_places(2);
+  EXPECT_EQ(open_door(places).invitation.addresses, std::vector<std::string>{"127.0.0.1"});
+  places[1].network = "elsewhere";
+  EXPECT_EQ(open_door(places).invitation.addresses, local_addresses());
+}
+
+TEST(Rendezvous, StrangersAreDroppedAndHoldNobodyUp) {
+  const auto places = local_places(3);
+  const Door door = open_door(places);
+  const Invitation& invitation = door.invitation;
+  std::vector<FileDescriptor> silent;
+  for (int i = 0; i < 100; ++i) silent.push_back(begin_connect_tcp("127.0.0.1", invitation.port));
+  auto gathered =
+      std::async(std::launch::async, [&] { return gather_followers(door, places, milliseconds(20000)); });
+
+  const auto is_dropped = [&](const Message& greeting) {
+    Channel channel(begin_connect_tcp("127.0.0.1", invitation.port));
+    channel.send(greeting);
+    for (;;) {
+      pollfd readable{channel.fd(), POLLIN, 0};
+      ::poll(&readable, 1, -1);
+      if (!channel.receive()) return true;
+      if (channel.next()) return false;
+    }
+  };
+  EXPECT_TRUE(is_dropped(Hello{protocol_version, 1, {}}));                        // without the cookie
+  EXPECT_TRUE(is_dropped(Hello{protocol_version, 0, invitation.to_leader}));      // as rank 0
+  EXPECT_TRUE(is_dropped(Hello{protocol_version, 3, invitation.to_leader}));      // as a rank too many
+  EXPECT_TRUE(is_dropped(Hello{protocol_version + 1, 1, invitation.to_leader}));  // of another version
+  EXPECT_TRUE(
+      is_dropped(Failure{"not a greeting, and longer than a greeting may be: " + std::string(99, 'x')}));
+
+  const auto second = join_leader(invitation, 2, milliseconds(20000));
+  EXPECT_TRUE(is_dropped(Hello{protocol_version, 2, invitation.to_leader}));  // as one who is here already
+  const auto first = join_leader(invitation, 1, milliseconds(20000));
+  const auto channels = gathered.get();
+  EXPECT_FALSE(channels[0]);
+  EXPECT_TRUE(channels[1]);
+  EXPECT_TRUE(channels[2]);
+}
+
+TEST(Rendezvous, SaysWhoIsMissing) {
+  const auto places = local_places(3);
+  const Door door = open_door(places);
+  auto joined =
+      std::async(std::launch::async, [&] { return join_leader(door.invitation, 1, milliseconds(20000)); });
+  try {
+    gather_followers(door, places, milliseconds(400));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("no connection from rank 2 (host host, pid 102)"));
+  }
+}
+
+TEST(Rendezvous, AFollowerTriesEveryAddressAndGivesUpInTheEnd) {
+  const auto places = local_places(2);
+  const Door door = open_door(places);
+  Invitation invitation = door.invitation;
+  // An address without a listener, one that is none, and rank 0's.
+  invitation.addresses = {"127.0.0.77", "nonsense", "127.0.0.1"};
+  auto gathered =
+      std::async(std::launch::async, [&] { return gather_followers(door, places, milliseconds(20000)); });
+  EXPECT_TRUE(join_leader(invitation, 1, milliseconds(20000)));
+  gathered.get();
+  invitation.addresses.pop_back();
+  EXPECT_THROW(join_leader(invitation, 1, milliseconds(100)), Error);
+}
+
+TEST(Rendezvous, AFollowerDoesNotTrustAListenerWithoutTheCookie) {
+  const TcpListener impostor = listen_tcp(true);
+  auto served = std::async(std::launch::async, [&] {
+    for (;;) {
+      pollfd readable{impostor.socket.get(), POLLIN, 0};
+      ::poll(&readable, 1, -1);
+      if (FileDescriptor socket = accept_connection(impostor.socket)) {
+        Channel(std::move(socket)).send(Hello{});
+        return;
+      }
+    }
+  });
+  const Invitation invitation{impostor.port, {"127.0.0.1"}, {1}, {2}};
+  EXPECT_THROW(join_leader(invitation, 1, milliseconds(300)), Error);
+  served.get();
+}
+
+TEST(RankLink, FollowersSleepUntilTheyAreWokenAndEndInGoodOrder) {
+  comm::run_ranks(4, [](comm::Comm& comm) {
+    const auto link = establish(comm);
+    for (int round = 0; round < 20; ++round) {
+      comm.rank() == 0 ? link->wake_followers() : link->sleep();
+      if (round % 2 == 0) all_arrive(comm);  // on odd rounds wake-ups may come before the sleep
+    }
+    link->goodbye();
+    link->check();
+  });
+}
+
+TEST(RankLink, AFollowersSleepCostsNoProcessorTime) {
+  comm::run_ranks(2, [](comm::Comm& comm) {
+    const auto link = establish(comm);
+    if (comm.rank() == 0) {
+      ::poll(nullptr, 0, 500);
+      link->wake_followers();
+    } else {
+      timespec before{};
+      timespec after{};
+      ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
+      link->sleep();
+      ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after);
+      EXPECT_LT((after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1'000'000, 20);
+    }
+    link->goodbye();
+  });
+}
+
+TEST(RankLink, AVanishedFollowerIsNoticedByRankZeroWithHostAndProcess) {
+  comm::run_ranks(3, [](comm::Comm& comm) {
+    std::promise<std::string> told;
+    auto link = establish(comm, patient, {[&](const LinkLoss& loss) { told.set_value(loss.sentence); }, {}});
+    if (comm.rank() == 0) {
+      EXPECT_EQ(wait_for_loss(*link), "rank 2 (host host, pid 102) was lost");
+      EXPECT_EQ(told.get_future().get(), "rank 2 (host host, pid 102) was lost");
+      EXPECT_THROW(link->wake_followers(), Error);
+      link->report_failure("rank 2 (host host, pid 102) was lost");
+    } else if (comm.rank() == 2) {
+      link.reset();
+    } else {
+      EXPECT_THROW(link->sleep(), Error);
+      EXPECT_EQ(wait_for_loss(*link), "rank 2 (host host, pid 102) was lost");
+      EXPECT_FALSE(link->leader_is_lost());
+    }
+    all_arrive(comm);
+  });
+}
+
+TEST(RankLink, AVanishedLeaderWakesSleepersWithAnError) {
+  comm::run_ranks(2, [](comm::Comm& comm) {
+    auto link = establish(comm);
+    if (comm.rank() == 0) {
+      link.reset();
+    } else {
+      EXPECT_THROW(link->sleep(), Error);
+      EXPECT_EQ(wait_for_loss(*link), "rank 0 (host host, pid 100) was lost");
+      EXPECT_TRUE(link->leader_is_lost());
+    }
+    all_arrive(comm);
+  });
+}
+
+TEST(RankLink, ASilentPeerIsLost) {
+  // Rank 1 has heartbeats an hour apart: as good as a stopped process.
+  comm::run_ranks(2, [](comm::Comm& comm) {
+    LinkTiming timing = patient;
+    timing.silence = milliseconds(600);
+    if (comm.rank() == 1) timing.heartbeat = std::chrono::hours(1);
+    const auto link = establish(comm, timing);
+    if (comm.rank() == 0) {
+      EXPECT_EQ(wait_for_loss(*link), "rank 1 (host host, pid 101) stopped answering");
+    }
+    all_arrive(comm);
+  });
+}
+
+TEST(RankLink, AFollowersErrorReachesRankZeroAsASentence) {
+  comm::run_ranks(2, [](comm::Comm& comm) {
+    auto link = establish(comm);
+    if (comm.rank() == 1) {
+      link->report_failure("the file is too short");
+    } else {
+      EXPECT_EQ(wait_for_loss(*link), "rank 1 on host: the file is too short");
+      link.reset();
+    }
+    all_arrive(comm);
+  });
+}
+
+TEST(RankLink, RankZeroDefersAFollowersErrorToItsOwnAndThenCallsItselfStuck) {
+  comm::run_ranks(2, [](comm::Comm& comm) {
+    LinkTiming timing = patient;
+    timing.heartbeat = milliseconds(10);
+    timing.deference = milliseconds(200);
+    timing.grace = milliseconds(200);
+    std::promise<std::chrono::steady_clock::time_point> lost;
+    std::promise<std::chrono::steady_clock::time_point> stuck;
+    std::atomic<bool> was_stuck = false;
+    auto link = establish(comm, timing,
+                          {[&](const LinkLoss&) { lost.set_value(std::chrono::steady_clock::now()); },
+                           [&](const LinkLoss&) {
+                             if (!was_stuck.exchange(true)) stuck.set_value(std::chrono::steady_clock::now());
+                           }});
+    if (comm.rank() == 1) {
+      link->report_failure("no");
+    } else {
+      wait_for_loss(*link);
+      const auto noticed = std::chrono::steady_clock::now();
+      const auto told = lost.get_future().get();
+      EXPECT_GE(told - noticed, milliseconds(100));
+      EXPECT_GE(stuck.get_future().get() - told, milliseconds(100));
+      link.reset();
+    }
+    all_arrive(comm);
+  });
+}
+
+TEST(RankLink, SumsTheProgressOfAllRanks) {
+  comm::run_ranks(3, [](comm::Comm& comm) {
+    const auto link = establish(comm);
+    link->report_progress({static_cast<std::uint64_t>(comm.rank()) + 1, 10});
+    if (comm.rank() == 0)
+      while (link->progress().done != 6 || link->progress().total != 30) ::poll(nullptr, 0, 2);
+    all_arrive(comm);
+    link->goodbye();
+  });
+}
+
+}  // namespace
+}  // namespace yoke::cluster

@@ -1,0 +1,227 @@
+#include "cluster/remote_engine.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <future>
+#include <thread>
+
+#include "base/error.h"
+#include "cluster/engine_server.h"
+#include "comm/solo.h"
+#include "fake_engine.h"
+
+namespace yoke::cluster {
+namespace {
+
+using namespace runtime;
+using std::chrono::milliseconds;
+using testing::HasSubstr;
+
+constexpr milliseconds patience{20000};
+
+/// A starter's RemoteEngine and a thread that plays rank 0 at the other end of a socket pair.
+struct Pair {
+  explicit Pair(std::function<void(FileDescriptor)> rank_0, const RemoteTiming& timing = {}) {
+    std::array<int, 2> ends{};
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()), 0);
+    thread = std::thread([rank_0, end = ends[1]] { rank_0(FileDescriptor(end)); });
+    engine =
+        std::make_unique<RemoteEngine>(std::make_unique<Channel>(FileDescriptor(ends[0])), nullptr, timing);
+  }
+  ~Pair() {
+    engine.reset();
+    thread.join();
+  }
+  std::thread thread;
+  std::unique_ptr<RemoteEngine> engine;
+};
+
+/// Rank 0 as it is in real life.
+void serve_fake_engine(FileDescriptor socket) {
+  EngineServer server(std::move(socket));
+  server.announce({{0, "host", 100, "", ""}});
+  server.report_progress({1, 2});
+  comm::SoloComm comm;
+  const auto engine = fake_roles().lead({"well"}, comm, [](auto, auto) {});
+  try {
+    server.serve(*engine);
+  } catch (const Error& error) {
+    server.fail(error.what());
+  }
+}
+
+Request request(std::uint64_t id, std::int32_t max_tokens) {
+  return {id, {1, 2, 3}, max_tokens, {}, {}, false};
+}
+
+template <class T>
+T expect(RemoteEngine& engine) {
+  auto event = engine.next(patience);
+  if (!event || !std::holds_alternative<T>(*event)) fail("another event, or none, came");
+  return std::get<T>(std::move(*event));
+}
+
+std::string error_of(const std::function<void()>& act) {
+  try {
+    act();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(RemoteEngine, StreamsTheTokensOfRequestsAndTheirEnds) {
+  Pair pair(serve_fake_engine);
+  pair.engine->wait_until_ready({});
+  EXPECT_EQ(pair.engine->info().vocabulary, 1000);
+  pair.engine->submit(request(7, 3));
+  pair.engine->submit(request(8, 1));
+  for (int i = 1; i <= 3; ++i) EXPECT_EQ(expect<TokenEvent>(*pair.engine).token, fake_token(1, i));
+  EXPECT_EQ(expect<DoneEvent>(*pair.engine).request, 7U);
+  EXPECT_EQ(expect<TokenEvent>(*pair.engine).request, 8U);
+  EXPECT_EQ(expect<DoneEvent>(*pair.engine).statistics.generated_tokens, 1);
+  EXPECT_FALSE(pair.engine->next(milliseconds(0)));
+  EXPECT_EQ(pair.engine->reports().at(0).pid, ::getpid());
+}
+
+TEST(RemoteEngine, CancelsBetweenSteps) {
+  Pair pair(serve_fake_engine);
+  pair.engine->wait_until_ready({});
+  pair.engine->submit(request(7, 1'000'000'000));
+  expect<TokenEvent>(*pair.engine);
+  pair.engine->cancel(7);
+  for (;;) {
+    const auto event = pair.engine->next(patience);
+    ASSERT_TRUE(event);
+    if (const auto* done = std::get_if<DoneEvent>(&*event)) {
+      EXPECT_EQ(done->reason, FinishReason::cancelled);
+      return;
+    }
+  }
+}
+
+TEST(RemoteEngine, DestructionInMidRequestEndsTheEngine) {
+  Pair pair(serve_fake_engine);
+  pair.engine->wait_until_ready({});
+  pair.engine->submit(request(7, 1'000'000'000));
+  expect<TokenEvent>(*pair.engine);
+  pair.engine.reset();
+}
+
+TEST(RemoteEngine, ARefusedRequestLeavesTheEngineWell) {
+  Pair pair(serve_fake_engine);
+  pair.engine->wait_until_ready({});
+  pair.engine->submit({7, {}, 1, {}, {}, false});
+  EXPECT_EQ(expect<RefusedEvent>(*pair.engine).sentence, "the prompt is empty");
+  pair.engine->submit(request(8, 0));
+  EXPECT_EQ(expect<DoneEvent>(*pair.engine).request, 8U);
+}
+
+TEST(RemoteEngine, LogitsOfALongPromptArriveInWholeRows) {
+  Pair pair(serve_fake_engine);
+  pair.engine->wait_until_ready({});
+  Request all{7, std::vector<Token>(1500, 1), 0, {}, {}, true};
+  pair.engine->submit(std::move(all));
+  std::int32_t rows = 0;
+  int messages = 0;
+  while (rows < 1500) {
+    const auto event = expect<LogitsEvent>(*pair.engine);
+    ++messages;
+    EXPECT_EQ(event.first_position, rows);
+    ASSERT_EQ(event.logits.size() % 1000, 0U);
+    EXPECT_EQ(event.logits.at(1), static_cast<float>(rows * 1000 + 1));
+    rows += static_cast<std::int32_t>(event.logits.size() / 1000);
+  }
+  EXPECT_GT(messages, 1);
+  expect<DoneEvent>(*pair.engine);
+}
+
+TEST(RemoteEngine, ShowsHowFarLoadingIs) {
+  Pair pair([](FileDescriptor socket) {
+    EngineServer server(std::move(socket));
+    server.announce({{0, "host", 100, "", ""}});
+    server.report_progress({3, 10});
+    server.fail("enough");
+  });
+  std::vector<std::uint64_t> seen;
+  EXPECT_EQ(
+      error_of([&] {
+        pair.engine->wait_until_ready([&](const LoadProgress& progress) { seen.push_back(progress.done); });
+      }),
+      "enough");
+  EXPECT_THAT(seen, testing::Each(3U));
+}
+
+TEST(RemoteEngine, TellsTheEnginesOwnSentenceFromEveryMember) {
+  Pair pair([](FileDescriptor socket) {
+    EngineServer server(std::move(socket));
+    server.fail("rank 1 on host: the file is too short");
+  });
+  const std::string sentence = "rank 1 on host: the file is too short";
+  EXPECT_EQ(error_of([&] { pair.engine->wait_until_ready({}); }), sentence);
+  EXPECT_EQ(error_of([&] { pair.engine->next(patience); }), sentence);
+  EXPECT_EQ(error_of([&] { pair.engine->submit(request(1, 1)); }), sentence);
+  EXPECT_EQ(error_of([&] { pair.engine->reports(); }), sentence);
+  EXPECT_EQ(error_of([&] { pair.engine->info(); }), sentence);
+}
+
+TEST(RemoteEngine, NoticesAnEngineThatVanishes) {
+  Pair pair([](FileDescriptor socket) { EngineServer server(std::move(socket)); });
+  EXPECT_THAT(error_of([&] { pair.engine->wait_until_ready({}); }), HasSubstr("closed its connection"));
+}
+
+TEST(RemoteEngine, NoticesAnEngineThatFallsSilent) {
+  std::promise<void> end;
+  RemoteTiming timing;
+  timing.silence = milliseconds(600);
+  Pair pair(
+      [&](FileDescriptor socket) {
+        Channel channel(std::move(socket));
+        channel.send(Hello{});
+        channel.send(RanksMet{{{0, "host", 100, "", ""}}});
+        end.get_future().wait();
+      },
+      timing);
+  EXPECT_EQ(error_of([&] { pair.engine->wait_until_ready({}); }),
+            "rank 0 (host host, pid 100) stopped answering");
+  end.set_value();
+}
+
+TEST(RemoteEngine, TakesNonsenseForTheEnginesDeath) {
+  Pair pair([](FileDescriptor socket) {
+    const std::array<unsigned char, 8> nonsense{4, 0, 0, 0, 0xEE, 1, 2, 3};
+    ::send(socket.get(), nonsense.data(), nonsense.size(), 0);
+  });
+  EXPECT_THAT(error_of([&] { pair.engine->wait_until_ready({}); }), HasSubstr("nonsense"));
+}
+
+TEST(RemoteEngine, GivesUpOnRanksThatDoNotMeet) {
+  RemoteTiming timing;
+  timing.meeting = milliseconds(300);
+  std::promise<void> end;
+  Pair pair(
+      [&](FileDescriptor socket) {
+        EngineServer server(std::move(socket));
+        end.get_future().wait();
+      },
+      timing);
+  EXPECT_THAT(error_of([&] { pair.engine->wait_until_ready({}); }), HasSubstr("have not met"));
+  end.set_value();
+}
+
+TEST(EngineServer, AnInterruptEndsTheSleepOfAnIdleEngine) {
+  Pair pair([](FileDescriptor socket) {
+    EngineServer server(std::move(socket));
+    comm::SoloComm comm;
+    const auto engine = fake_roles().lead({"well"}, comm, [](auto, auto) {});
+    server.interrupt("rank 1 was lost");
+    EXPECT_EQ(error_of([&] { server.serve(*engine); }), "rank 1 was lost");
+  });
+  EXPECT_THROW(pair.engine->next(patience), Error);
+}
+
+}  // namespace
+}  // namespace yoke::cluster

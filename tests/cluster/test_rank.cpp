@@ -1,0 +1,163 @@
+// The program that the cluster tests start: what `yoke` is in real life, with the fake engine.
+//   cluster_test_rank engine …           one rank, started by launch()
+//   cluster_test_rank join RANKS MODEL   one rank under a foreign mpirun; rank 0 prints the tokens
+//   cluster_test_rank collectives        one rank under a foreign mpirun: MPI against the threads transport
+//   cluster_test_rank launch RANKS MODEL a starter; prints its engine's process ids, then waits
+#include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "cluster/launcher.h"
+#include "cluster/mpi_comm.h"
+#include "comm/threads.h"
+#include "fake_engine.h"
+
+namespace yoke::cluster {
+namespace {
+
+using Arguments = std::vector<std::string>;
+
+int run_engine(const Arguments& arguments) {
+  std::map<std::string, std::string> flags;
+  for (std::size_t i = 0; i + 1 < arguments.size(); i += 2) flags[arguments[i]] = arguments[i + 1];
+  EngineProcessOptions options;
+  options.engine.model = flags.at("--model");
+  options.ranks = std::stoi(flags.at("--ranks"));
+  options.socket = flags.at("--socket");
+  options.roles = fake_roles();
+  if (options.engine.model == "too-large")
+    options.memory_needed = [](int rank, int) {
+      return MemoryNeed{std::uint64_t{1} << 60, fmt::format("w{}", rank)};
+    };
+  return engine_main(options);
+}
+
+int run_joined(const Arguments& arguments) {
+  EngineProcessOptions options;
+  options.ranks = std::stoi(arguments.at(0));
+  options.engine.model = arguments.at(1);
+  options.roles = fake_roles();
+  options.last_words = [](const std::string& sentence) { fmt::print(stderr, "last words: {}\n", sentence); };
+  try {
+    const auto engine = join(options, {});
+    if (!engine) return 0;
+    engine->submit({7, {1}, 5, {}, {}, false});
+    for (;;) {
+      const auto event = engine->next(std::chrono::seconds(10));
+      if (!event) fail("no event");
+      if (const auto* token = std::get_if<runtime::TokenEvent>(&*event))
+        fmt::print("token {}\n", token->token);
+      if (std::holds_alternative<runtime::DoneEvent>(*event)) return 0;
+    }
+  } catch (const Error& error) {
+    fmt::print(stderr, "error: {}\n", error.what());
+    std::fflush(nullptr);
+    ::_exit(1);
+  }
+}
+
+std::vector<float> values_of_rank(int rank, std::size_t n) {
+  std::mt19937 generator(static_cast<unsigned>(rank) * 7919U + static_cast<unsigned>(n));
+  std::normal_distribution<float> normal(0, 1000);
+  std::vector<float> x(n);
+  for (float& value : x) value = normal(generator);
+  return x;
+}
+
+/// All collectives, as often and in the order that any transport must stand; the result of every one.
+std::vector<std::vector<float>> exercise(comm::Comm& comm) {
+  std::vector<std::vector<float>> results;
+  const std::size_t limit = direct_exchange_bytes / sizeof(float);
+  for (const std::size_t n : {std::size_t{1}, std::size_t{2}, std::size_t{5}, std::size_t{2048}, limit,
+                              limit + 1, std::size_t{60001}}) {
+    for (int repeat = 0; repeat < 2; ++repeat) {
+      results.push_back(values_of_rank(comm.rank() + repeat, n));
+      comm.all_reduce(results.back());
+    }
+  }
+  for (const std::int64_t base : {0, 3, 20000}) {
+    std::vector<std::int64_t> counts;
+    std::int64_t total = 0;
+    for (int r = 0; r < comm.size(); ++r) {
+      counts.push_back(r % 3 == 1 ? 0 : base + r);
+      total += counts.back();
+    }
+    std::vector<float> all(static_cast<std::size_t>(total));
+    comm.all_gather(values_of_rank(comm.rank(), static_cast<std::size_t>(counts[comm.rank()])), counts, all);
+    results.push_back(all);
+  }
+  for (int root = 0; root < comm.size(); ++root) {
+    for (const std::size_t n : {0, 1, 30000}) {
+      const auto values = values_of_rank(root, n);
+      std::vector<std::byte> message(static_cast<std::size_t>(comm.rank()) * 11);
+      if (comm.rank() == root) {
+        message.resize(n * sizeof(float));
+        if (n != 0) std::memcpy(message.data(), values.data(), message.size());
+      }
+      comm.broadcast(message, root);
+      std::vector<float> received(message.size() / sizeof(float));
+      if (!message.empty()) std::memcpy(received.data(), message.data(), message.size());
+      results.push_back(received);
+    }
+  }
+  return results;
+}
+
+int compare_collectives() {
+  const auto mpi = start_mpi(0);
+  const auto results = exercise(*mpi);
+  comm::run_ranks(mpi->size(), [&](comm::Comm& comm) {
+    const auto expected = exercise(comm);
+    if (comm.rank() != mpi->rank()) return;
+    for (std::size_t i = 0; i < expected.size(); ++i)
+      if (results.at(i) != expected[i]) fail("result {} of rank {} differs", i, comm.rank());
+  });
+  if (mpi->rank() == 0) fmt::print("{} collectives agree on {} ranks\n", results.size(), mpi->size());
+  mpi->finish();
+  return 0;
+}
+
+int start_and_wait(const Arguments& arguments) {
+  LaunchOptions options;
+  options.ranks = std::stoi(arguments.at(0));
+  options.engine.model = arguments.at(1);
+  const auto engine = launch(options, {});
+  for (const auto& report : engine->reports()) fmt::print("{} ", report.pid);
+  fmt::print("\n");
+  std::fflush(stdout);
+  for (;;) ::poll(nullptr, 0, -1);
+}
+
+int dispatch(const Arguments& arguments) {
+  const std::string& command = arguments.at(0);
+  const Arguments rest(arguments.begin() + 1, arguments.end());
+  if (command == "engine") return run_engine(rest);
+  if (command == "join") return run_joined(rest);
+  if (command == "collectives") return compare_collectives();
+  if (command == "launch") return start_and_wait(rest);
+  fail("unknown command {}", command);
+}
+
+}  // namespace
+}  // namespace yoke::cluster
+
+// Open MPI leaves memory and unwatched threads behind; what is ours is checked in cluster_test.
+extern "C" const char* __asan_default_options() { return "detect_leaks=0"; }
+extern "C" const char* __tsan_default_options() { return "ignore_noninstrumented_modules=1"; }
+
+int main(int count, char** words) {
+  try {
+    return yoke::cluster::dispatch({words + 1, words + count});
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "{}\n", error.what());
+    return 1;
+  }
+}
