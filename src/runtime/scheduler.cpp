@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 
 namespace yoke::runtime {
 
@@ -25,6 +26,10 @@ std::optional<std::string> Scheduler::add(const Request& request) {
   }
   if (request.max_tokens < 0) {
     return fmt::format("{} tokens were asked for; expected 0 or more", request.max_tokens);
+  }
+  if (!(request.sampling.temperature >= 0) || std::isinf(request.sampling.temperature)) {
+    return fmt::format("the temperature is {}; expected 0 or a positive number",
+                       request.sampling.temperature);
   }
   waiting_.push_back(request);
   return std::nullopt;

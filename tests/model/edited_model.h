@@ -5,6 +5,8 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,11 +16,12 @@
 
 namespace yoke::model {
 
-/// The metadata and tensors of a model that is to be written; data default to those of the tiny llama, zeros
-/// where it has none of that name and size.
+/// The metadata and tensors of a model that is to be written. Data are those given here, else those of the
+/// tiny llama, else zeros.
 struct Draft {
   gguf::Metadata metadata;
   std::vector<gguf::TensorSpec> tensors;
+  std::map<std::string, std::vector<float>> data;
 
   gguf::TensorSpec& tensor(const std::string& name) {
     for (gguf::TensorSpec& spec : tensors) {
@@ -40,7 +43,7 @@ class EditedModel {
         std::filesystem::path(testing::TempDir()) / (std::string(test->test_suite_name()) + "." +
                                                      test->name() + "." + std::to_string(getpid()) + ".gguf");
     const gguf::Model tiny = gguf::Model::open(tiny_model("llama"));
-    Draft draft{tiny.metadata(), {}};
+    Draft draft{tiny.metadata(), {}, {}};
     for (const gguf::TensorInfo& info : tiny.tensors())
       draft.tensors.push_back({info.name, info.type, info.shape});
     edit(draft);
@@ -50,8 +53,13 @@ class EditedModel {
       for (const std::int64_t n : spec.shape) values *= n;
       const gguf::TensorInfo* original = tiny.find(spec.name);
       const std::vector<std::byte> zeros(quant::format(spec.type).bytes(values));
+      const auto given = draft.data.find(spec.name);
       const bool keep = original != nullptr && original->bytes == zeros.size();
-      writer.write(spec.name, keep ? tiny.data(*original) : std::span<const std::byte>(zeros));
+      if (given != draft.data.end()) {
+        writer.write(spec.name, std::as_bytes(std::span<const float>(given->second)));
+      } else {
+        writer.write(spec.name, keep ? tiny.data(*original) : std::span<const std::byte>(zeros));
+      }
     }
     writer.finish();
   }

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace yoke::runtime {
 namespace {
 
@@ -29,6 +31,12 @@ TEST(Scheduler, RefusesWhatCannotRun) {
   Request negative = request(1, 5, 1);
   negative.prompt[2] = -1;
   EXPECT_THAT(scheduler.add(negative).value_or(""), HasSubstr("token -1 is out of range"));
+  for (const float temperature :
+       {-1.0f, std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    Request odd = request(1, 5, 1);
+    odd.sampling.temperature = temperature;
+    EXPECT_THAT(scheduler.add(odd).value_or(""), HasSubstr("the temperature is"));
+  }
   EXPECT_TRUE(scheduler.idle());
 }
 

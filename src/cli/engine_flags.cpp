@@ -1,0 +1,82 @@
+#include "cli/engine_flags.h"
+
+#include <fmt/core.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "base/error.h"
+#include "base/topology.h"
+#include "cli/commands.h"
+#include "cli/progress_bar.h"
+#include "cluster/environment.h"
+#include "cluster/launcher.h"
+#include "runtime/worker.h"
+
+namespace yoke::cli {
+namespace {
+
+constexpr int max_threads = 4096;
+
+cluster::MemoryNeed need_of(const runtime::EngineOptions& engine, int rank, int ranks) {
+  const runtime::MemoryNeed need = runtime::memory_needed(engine, rank, ranks);
+  return {need.total(), fmt::format("weights {}, KV cache {}, scratch {}", format_bytes(need.weights),
+                                    format_bytes(need.kv), format_bytes(need.scratch))};
+}
+
+std::unique_ptr<runtime::Engine> join_job(const EngineFlags& flags, const cluster::MpiStart& job,
+                                          const std::function<void(const cluster::LoadProgress&)>& progress) {
+  require(flags.ranks == 0 || job.ranks == 0 || flags.ranks == job.ranks,
+          "--ranks {} was given, but this job has {} ranks; under mpirun or srun leave --ranks out",
+          flags.ranks, job.ranks);
+  runtime::EngineOptions engine = flags.engine;
+  if (engine.threads == 0) engine.threads = cluster::threads_per_rank(read_topology().cores, job.local_ranks);
+  return cluster::join(rank_options(engine, job.ranks), progress);
+}
+
+}  // namespace
+
+void add_engine_flags(CLI::App& command, EngineFlags& flags) {
+  command.add_option("MODEL", flags.engine.model, "GGUF file (any part of a split model)")->required();
+  command.add_option("--ranks", flags.ranks, "Ranks on this machine that share every layer (default: 1)")
+      ->check(CLI::Range(1, max_ranks));
+  command
+      .add_option("--threads", flags.engine.threads,
+                  "Threads of each rank (default: the cores divided by the ranks)")
+      ->check(CLI::Range(1, max_threads));
+  command
+      .add_option("--ctx", flags.engine.context,
+                  "Positions of the context (default: what the model was trained for)")
+      ->check(CLI::PositiveNumber);
+  command
+      .add_option("--prefill-chunk", flags.engine.prefill_chunk, "Prompt tokens computed in one step at most")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+}
+
+cluster::EngineProcessOptions rank_options(const runtime::EngineOptions& engine, int ranks) {
+  cluster::EngineProcessOptions options;
+  options.engine = engine;
+  options.ranks = ranks;
+  options.roles = {runtime::lead, runtime::follow};
+  options.memory_needed = [engine](int rank, int of) { return need_of(engine, rank, of); };
+  options.last_words = [](const std::string& sentence) { fmt::print(stderr, "yoke: {}\n", sentence); };
+  return options;
+}
+
+bool is_follower() { return cluster::detect_mpi(cluster::current_environment()).rank > 0; }
+
+std::unique_ptr<runtime::Engine> start_engine(const EngineFlags& flags) {
+  ProgressBar bar("loading");
+  const auto progress = [&bar](const cluster::LoadProgress& loaded) {
+    bar.update(loaded.done, loaded.total);
+  };
+  const cluster::MpiStart job = cluster::detect_mpi(cluster::current_environment());
+  if (job.under_mpi) return join_job(flags, job, progress);
+  cluster::LaunchOptions options;
+  options.engine = flags.engine;
+  options.ranks = flags.ranks == 0 ? 1 : flags.ranks;
+  return cluster::launch(options, progress);
+}
+
+}  // namespace yoke::cli

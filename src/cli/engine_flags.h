@@ -1,0 +1,35 @@
+// The flags of every command that computes with a model, and the engine they ask for.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <memory>
+
+#include "cluster/engine_process.h"
+#include "runtime/engine.h"
+#include "runtime/local_engine.h"
+
+namespace yoke::cli {
+
+struct EngineFlags {
+  runtime::EngineOptions engine;  // threads = 0: the cores, shared out among the ranks of a machine
+  int ranks = 0;                  // 0: one, or as many as the job that this process belongs to
+  EngineFlags() { engine.threads = 0; }
+};
+
+/// Adds MODEL, --ranks, --threads, --ctx and --prefill-chunk.
+void add_engine_flags(CLI::App& command, EngineFlags& flags);
+
+/// Whether this process is a rank other than 0 of a job that mpirun or srun has started: it has no person to
+/// talk to, and start_engine() is all it does.
+bool is_follower();
+
+/// Starts the engine, showing a progress bar: ranks on this machine or, in a process that mpirun or srun has
+/// started, those of its job. Returns nullptr on the job's other ranks, which have done their part then.
+/// Throws Error.
+std::unique_ptr<runtime::Engine> start_engine(const EngineFlags& flags);
+
+/// The cluster's view of a rank that runs the real model.
+cluster::EngineProcessOptions rank_options(const runtime::EngineOptions& engine, int ranks);
+
+}  // namespace yoke::cli

@@ -1,0 +1,49 @@
+// The program: parses the command line, runs one command, turns an error into one sentence.
+#include <fmt/core.h>
+
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include "base/error.h"
+#include "cli/commands.h"
+
+namespace {
+
+constexpr int exit_failure = 1;
+constexpr int exit_usage = 2;
+
+int run(int argc, char** argv) {
+  CLI::App app("Yoke: one large language model on many ordinary machines, all pulling at once.", "yoke");
+  app.set_version_flag("--version", "yoke " YOKE_VERSION);
+  app.require_subcommand(0, 1);  // CLI11's own complaint would hide a misspelt command
+  app.footer("Example:\n  yoke run models/demo.gguf -p \"The state of the Union\" -n 100 --ranks 4");
+  yoke::cli::Action action;
+  yoke::cli::add_run(app, action);
+  yoke::cli::add_info(app, action);
+  yoke::cli::add_logits(app, action);
+  yoke::cli::add_engine(app, action);
+  try {
+    app.parse(argc, argv);
+    if (!action) throw CLI::RequiredError("A command (run, info or logits)");
+  } catch (const CLI::Success& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    fmt::print(stderr, "yoke: {}\nSee 'yoke --help' or 'yoke COMMAND --help'.\n", error.what());
+    return exit_usage;
+  }
+  return action();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "yoke: this machine's memory is full\n");
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "yoke: {}\n", error.what());
+  }
+  return exit_failure;
+}
