@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""`yoke logits` computes the reference's logits, on any number of ranks."""
+import array
+
+from harness import GOLDEN, TINY, YokeTest, main
+
+TOKENS = (GOLDEN / "tokens.txt").read_text(encoding="ascii").strip()
+VOCABULARY = 320
+RANKS = (1, 2, 3, 4, 5, 8)
+
+
+def read_floats(path):
+    values = array.array("f")
+    values.frombytes(path.read_bytes())
+    return values
+
+
+def error_against(found, expected):
+    """The normalised mean square error."""
+    return sum((a - b) ** 2 for a, b in zip(found, expected)) / sum(b * b for b in expected)
+
+
+class Logits(YokeTest):
+    def logits(self, family, ranks, tokens=TOKENS):
+        out = self.scratch() / "logits.f32"
+        code, text, err = self.yoke("logits", TINY / f"{family}.gguf", "--tokens", tokens, "--out", out, "--ranks", ranks)
+        self.assertEqual((code, text), (0, ""), err)
+        return read_floats(out)
+
+    def assert_golden(self, family):
+        expected = read_floats(GOLDEN / f"{family}.f32")
+        self.assertEqual(len(expected), len(TOKENS.split(",")) * VOCABULARY)
+        for ranks in RANKS:
+            with self.subTest(ranks=ranks):
+                found = self.logits(family, ranks)
+                self.assertEqual(len(found), len(expected))
+                self.assertLess(error_against(found, expected), 1e-8)
+
+    def test_llama_on_1_to_8_ranks(self):
+        self.assert_golden("llama")
+
+    def test_llama_k_on_1_to_8_ranks(self):
+        self.assert_golden("llama-k")
+
+    def test_llama_rope3_on_1_to_8_ranks(self):
+        self.assert_golden("llama-rope3")
+
+    def test_a_prefix_of_the_tokens_has_bitwise_the_same_logits(self):
+        prefix = ",".join(TOKENS.split(",")[:11])
+        self.assertEqual(self.logits("llama", 2, prefix), self.logits("llama", 2)[:11 * VOCABULARY])
+
+    def test_an_unwritable_output_is_refused(self):
+        self.assert_refused(
+            self.yoke("logits", TINY / "llama.gguf", "--tokens", "1,2", "--out", "/nonexistent/folder/x.f32"),
+            "/nonexistent/folder/x.f32")
+
+    def test_a_token_outside_the_vocabulary_is_refused(self):
+        for ranks in (1, 3):
+            for token in ("320", "-1", "2147483648"):
+                with self.subTest(ranks=ranks, token=token):
+                    out = self.scratch() / "logits.f32"
+                    result = self.yoke("logits", TINY / "llama.gguf", f"--tokens=5,{token},7", "--out", out,
+                                       "--ranks", ranks)
+                    self.assert_refused(result, token, codes=(1, 2))
+                    self.assertFalse(out.exists())
+
+    def test_tokens_that_are_no_numbers_are_refused(self):
+        for tokens in ("1,two,3", "1,,3", "1.5", ""):
+            with self.subTest(tokens=tokens):
+                self.assert_refused(
+                    self.yoke("logits", TINY / "llama.gguf", f"--tokens={tokens}", "--out", self.scratch() / "x.f32"),
+                    codes=(1, 2))
+
+    def test_more_tokens_than_the_context_are_refused_with_both_numbers(self):
+        result = self.yoke("logits", TINY / "llama.gguf", "--tokens", ",".join(["1"] * 513), "--out",
+                           self.scratch() / "x.f32", "--ranks", 2)
+        self.assert_refused(result, "513", "512")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""`yoke run` and `yoke info`, where all goes well."""
+import os
+import shutil
+import subprocess
+import unittest
+
+from harness import DEMO, PROMPT, YOKE, YokeTest, main
+
+# What another implementation writes greedily with this model after PROMPT (see models/README.md).
+REFERENCE = (", the state of the Union, have been the most important and important, and the people of the United States "
+             "have been so long and more than await the interests of the country than the people of the United States.")
+
+
+class Text(YokeTest):
+    def test_greedy_text_is_the_references(self):
+        self.assertTrue(self.generate(tokens=60).startswith(PROMPT + REFERENCE))
+
+    def test_greedy_text_is_the_same_on_1_2_3_and_4_ranks(self):
+        alone = self.generate("--ranks", 1, tokens=100)
+        self.assertGreater(len(alone), 200)
+        for ranks in (2, 3, 4):
+            with self.subTest(ranks=ranks):
+                self.assertEqual(self.generate("--ranks", ranks, tokens=100), alone)
+
+    def test_more_ranks_than_heads_write_the_same_text(self):
+        self.assertEqual(self.generate("--ranks", 24, tokens=8, timeout=120), self.generate(tokens=8))
+
+    def test_threads_do_not_change_the_text(self):
+        self.assertEqual(self.generate("--threads", 1), self.generate("--threads", 3))
+
+    def test_a_seed_fixes_sampled_text_and_another_seed_changes_it(self):
+        sampled = ["--temp", "1.0", "--seed"]
+        first = self.generate(*sampled, 1)
+        self.assertEqual(self.generate(*sampled, 1), first)
+        self.assertNotEqual(self.generate(*sampled, 2), first)
+
+    def test_sampled_text_is_the_same_on_3_ranks(self):
+        sampled = ["--temp", "0.8", "--seed", 5]
+        self.assertEqual(self.generate("--ranks", 3, *sampled), self.generate(*sampled))
+
+    def test_stdout_is_the_prompt_and_the_text_and_one_newline(self):
+        text = self.generate(tokens=5)
+        self.assertTrue(text.startswith(PROMPT))
+        self.assertGreater(len(text), len(PROMPT) + 1)
+        self.assertEqual(text[-1], "\n")
+        self.assertEqual(text.rstrip("\n") + "\n", text)
+
+    def test_statistics_go_to_stderr(self):
+        code, _, err = self.yoke("run", DEMO, "-p", PROMPT, "-n", 20, "--ranks", 4)
+        self.assertEqual(code, 0, err)
+        for expected in ("load ", "prompt ", "decode ", "tokens/s", "all-reduce "):
+            self.assertIn(expected, err)
+        for rank in range(4):
+            self.assertRegex(err, rf"(?m)^{rank} .*heads .* of 8, FFN .* of 768, vocabulary .* of 2048")
+
+    def test_a_prompt_of_unusual_characters_comes_back_unharmed(self):
+        prompt = "Ünïon – 日本 🐂 \t“x”"
+        self.assertTrue(self.generate(prompt=prompt, tokens=3).startswith(prompt))
+
+
+class Surroundings(YokeTest):
+    def test_a_model_in_a_folder_with_spaces(self):
+        folder = self.scratch() / "my models"
+        folder.mkdir()
+        model = shutil.copy(DEMO, folder / "a model.gguf")
+        self.assertEqual(self.generate("--ranks", 2, model=model, tokens=8), self.generate(tokens=8))
+
+    def test_a_program_in_a_folder_with_spaces(self):
+        folder = self.scratch() / "a yoke"
+        folder.mkdir()
+        program = shutil.copy(YOKE, folder / "yoke")
+        run = self.start(program, "run", DEMO, "-p", PROMPT, "-n", 8, "--ranks", 2)
+        code, out, err, _ = run.finish(60)
+        self.assertEqual((code, out), (0, self.generate(tokens=8)), err)
+
+    def test_a_relative_path_from_another_folder(self):
+        self.assertEqual(self.generate("--ranks", 2, model=DEMO.name, cwd=DEMO.parent, tokens=8), self.generate(tokens=8))
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can become another user")
+    def test_an_ordinary_user(self):
+        folder = self.scratch()
+        os.chmod(folder, 0o755)
+        program, model = shutil.copy(YOKE, folder / "yoke"), shutil.copy(DEMO, folder / "demo.gguf")
+        out = subprocess.run(
+            [program, "run", model, "-p", PROMPT, "-n", "8", "--ranks", "2"], user="nobody", group="nogroup",
+            extra_groups=[], cwd="/", env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, timeout=60)
+        self.assertEqual((out.returncode, out.stdout), (0, self.generate(tokens=8)), out.stderr)
+
+
+class OwnMpirun(YokeTest):
+    def test_a_users_own_mpirun(self):
+        run = self.start("mpirun", "-n", 3, "--oversubscribe", "--bind-to", "none",
+                         YOKE, "run", DEMO, "-p", PROMPT, "-n", 40)
+        code, out, err, _ = run.finish(60)
+        self.assertEqual(code, 0, err)
+        # mpirun hands rank 0's text on through a terminal of its own.
+        self.assertEqual(out.replace("\r\n", "\n"), self.generate())
+
+    def test_a_refusal_under_a_users_own_mpirun_is_said_once(self):
+        run = self.start("mpirun", "-n", 3, "--oversubscribe", "--bind-to", "none",
+                         YOKE, "run", "/nonexistent.gguf", "-p", PROMPT, "-n", 4)
+        code, out, err, _ = run.finish(60)
+        self.assertNotEqual(code, 0)
+        self.assertEqual(out, "")
+        self.assertEqual(err.count("yoke: "), 1, err)
+
+
+class Info(YokeTest):
+    def test_info_tells_what_the_model_is(self):
+        code, out, err = self.yoke("info", DEMO)
+        self.assertEqual((code, err), (0, ""))
+        for fact in ("llama", "Q8_0", "256", "2048", "512"):
+            self.assertIn(fact, out.replace(",", ""))
+
+    def test_help_of_every_command_shows_an_example(self):
+        for command in ([], ["run"], ["info"], ["logits"]):
+            with self.subTest(command=command):
+                code, out, err = self.yoke(*command, "--help")
+                self.assertEqual((code, err), (0, ""))
+                self.assertIn("xample", out)
+
+    def test_version(self):
+        code, out, _ = self.yoke("--version")
+        self.assertEqual(code, 0)
+        self.assertRegex(out, r"\d+\.\d+\.\d+")
+
+
+if __name__ == "__main__":
+    main()
