@@ -22,37 +22,19 @@ ops::Step Batch::step() const {
   return step;
 }
 
-void Batch::write(ByteWriter& out) const {
-  out.put_all<std::int32_t>(tokens);
-  out.put_all<std::int32_t>(positions);
-  out.put_all<std::int32_t>(sequences);
-  out.put_all<std::uint8_t>(wants_logits);
-  out.put<std::uint64_t>(page_tables.size());
-  for (const std::vector<std::int32_t>& table : page_tables) out.put_all<std::int32_t>(table);
-}
-
-Batch Batch::read(ByteReader& in) {
-  Batch batch;
-  batch.tokens = in.get_all<std::int32_t>();
-  batch.positions = in.get_all<std::int32_t>();
-  batch.sequences = in.get_all<std::int32_t>();
-  batch.wants_logits = in.get_all<std::uint8_t>();
-  for (auto tables = in.get<std::uint64_t>(); tables > 0; --tables)
-    batch.page_tables.push_back(in.get_all<std::int32_t>());
-  const std::size_t n = batch.tokens.size();
-  require(batch.positions.size() == n && batch.sequences.size() == n && batch.wants_logits.size() == n,
+void Batch::check() const {
+  const std::size_t n = tokens.size();
+  require(positions.size() == n && sequences.size() == n && wants_logits.size() == n,
           "a peer sent a batch of {} tokens with {} positions, {} sequences and {} logit flags", n,
-          batch.positions.size(), batch.sequences.size(), batch.wants_logits.size());
+          positions.size(), sequences.size(), wants_logits.size());
   for (std::size_t i = 0; i < n; ++i) {
-    const std::int32_t sequence = batch.sequences[i];
-    require(sequence >= 0 && sequence < static_cast<std::int32_t>(batch.page_tables.size()),
-            "a peer sent a batch with sequence {} of {}", sequence, batch.page_tables.size());
-    const std::size_t pages = batch.page_tables[static_cast<std::size_t>(sequence)].size();
-    require(
-        batch.positions[i] >= 0 && static_cast<std::size_t>(batch.positions[i]) / ops::page_positions < pages,
-        "a peer sent a batch with position {} in a sequence of {} pages", batch.positions[i], pages);
+    const std::int32_t sequence = sequences[i];
+    require(sequence >= 0 && sequence < static_cast<std::int32_t>(page_tables.size()),
+            "a peer sent a batch with sequence {} of {}", sequence, page_tables.size());
+    const std::size_t pages = page_tables[static_cast<std::size_t>(sequence)].size();
+    require(positions[i] >= 0 && static_cast<std::size_t>(positions[i]) / ops::page_positions < pages,
+            "a peer sent a batch with position {} in a sequence of {} pages", positions[i], pages);
   }
-  return batch;
 }
 
 }  // namespace yoke::model

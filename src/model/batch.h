@@ -25,9 +25,12 @@ struct Batch {
   /// Views of this batch for the backend; they live as long as it does and is not changed.
   ops::Step step() const;
 
-  void write(ByteWriter& out) const;
-  /// Reads what write() wrote. Throws Error where the bytes are no batch (a peer of another version).
-  static Batch read(ByteReader& in);
+  /// Throws Error where the lists do not fit together, as those of a damaged message.
+  void check() const;
 };
+
+void fields(auto& archive, Is<Batch> auto& batch) {
+  archive(batch.tokens, batch.positions, batch.sequences, batch.wants_logits, batch.page_tables);
+}
 
 }  // namespace yoke::model

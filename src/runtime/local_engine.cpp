@@ -4,10 +4,10 @@
 #include <deque>
 #include <map>
 
-#include "base/bytes.h"
 #include "base/error.h"
 #include "runtime/sampler.h"
 #include "runtime/scheduler.h"
+#include "runtime/wire.h"
 #include "runtime/worker.h"
 
 namespace yoke::runtime {
@@ -17,39 +17,17 @@ using Clock = std::chrono::steady_clock;
 
 /// What the leader tells every rank to do next; the first byte of each message it broadcasts.
 enum class Command : std::uint8_t { step, report, sleep, stop };
+constexpr Command last_enumerator(Command) { return Command::stop; }
 
 constexpr int leader_rank = 0;
 
-void write(ByteWriter& out, const RankReport& report) {
-  out.put(report.rank);
-  out.put_text(report.host);
-  out.put(report.pid);
-  out.put(report.threads);
-  out.put_text(report.isa);
-  out.put(report.weight_bytes);
-  out.put(report.kv_bytes);
-  out.put_text(report.share);
-  out.put(report.load_seconds);
-  out.put(report.compute_seconds);
-  out.put(report.reduce_seconds);
-  out.put(report.reduced_bytes);
-}
-
-RankReport read_report(ByteReader& in) {
-  RankReport report;
-  report.rank = in.get<std::int32_t>();
-  report.host = in.get_text();
-  report.pid = in.get<std::int64_t>();
-  report.threads = in.get<std::int32_t>();
-  report.isa = in.get_text();
-  report.weight_bytes = in.get<std::uint64_t>();
-  report.kv_bytes = in.get<std::uint64_t>();
-  report.share = in.get_text();
-  report.load_seconds = in.get<double>();
-  report.compute_seconds = in.get<double>();
-  report.reduce_seconds = in.get<double>();
-  report.reduced_bytes = in.get<std::uint64_t>();
-  return report;
+/// A follower's part of the step whose batch follows.
+void compute(Worker& worker, ByteReader& reader) {
+  model::Batch batch;
+  reader(batch);
+  reader.end();
+  batch.check();
+  worker.step(batch);
 }
 
 /// A collective: every rank's report, in rank order, on every rank.
@@ -57,11 +35,10 @@ std::vector<RankReport> exchange_reports(comm::Comm& comm, const Worker& worker)
   std::vector<RankReport> reports;
   for (int rank = 0; rank < comm.size(); ++rank) {
     ByteWriter mine;
-    if (rank == comm.rank()) write(mine, worker.report());
+    if (rank == comm.rank()) mine(worker.report());
     std::vector<std::byte> message = mine.take();
     comm.broadcast(message, rank);
-    ByteReader in(message, "a rank's report");
-    reports.push_back(read_report(in));
+    ByteReader(message, "a rank's report")(reports.emplace_back());
   }
   return reports;
 }
@@ -109,11 +86,15 @@ class LocalEngine final : public Engine {
     if (scheduler_.cancel(request)) finish(request, FinishReason::cancelled);
   }
 
-  std::optional<Event> next(std::chrono::milliseconds) override {
-    while (events_.empty() && !scheduler_.idle()) step();
-    if (events_.empty()) {
-      if (!asleep_) command(Command::sleep);
-      return std::nullopt;
+  std::optional<Event> next(std::chrono::milliseconds patience) override {
+    const Clock::time_point deadline = Clock::now() + patience;
+    while (events_.empty()) {
+      if (scheduler_.idle()) {
+        if (!asleep_) command(Command::sleep);
+        return std::nullopt;
+      }
+      step();
+      if (events_.empty() && Clock::now() >= deadline) return std::nullopt;
     }
     Event event = std::move(events_.front());
     events_.pop_front();
@@ -129,10 +110,10 @@ class LocalEngine final : public Engine {
   /// Sends a command, with the batch where it is a step, to every follower; wakes them first.
   void command(Command command, const model::Batch* batch = nullptr) {
     if (asleep_) comm_.wake_followers();
-    ByteWriter out;
-    out.put(command);
-    if (batch != nullptr) batch->write(out);
-    std::vector<std::byte> message = out.take();
+    ByteWriter writer;
+    writer(command);
+    if (batch != nullptr) writer(*batch);
+    std::vector<std::byte> message = writer.take();
     comm_.broadcast(message, leader_rank);
     asleep_ = command == Command::sleep;
   }
@@ -204,19 +185,14 @@ void follow(const EngineOptions& options, comm::Comm& comm, const Progress& prog
   while (true) {
     std::vector<std::byte> message;
     comm.broadcast(message, leader_rank);
-    ByteReader in(message, "the leader's command");
-    switch (in.get<Command>()) {
-      case Command::step:
-        worker.step(model::Batch::read(in));
-        break;
-      case Command::report:
-        exchange_reports(comm, worker);
-        break;
-      case Command::sleep:
-        comm.sleep();
-        break;
-      case Command::stop:
-        return;
+    ByteReader reader(message, "the leader's command");
+    Command command{};
+    reader(command);
+    switch (command) {
+      case Command::step: compute(worker, reader); break;
+      case Command::report: exchange_reports(comm, worker); break;
+      case Command::sleep: comm.sleep(); break;
+      case Command::stop: return;
     }
   }
 }

@@ -100,7 +100,7 @@ TEST(Protocol, UnknownKindsAndImpossibleValuesAreErrors) {
   EXPECT_THAT(error_of(unknown), testing::HasSubstr("unknown kind 200"));
   auto done = encode(DoneEvent{9, FinishReason::cancelled, {}});
   done[4 + 1 + 8] = std::byte{17};
-  EXPECT_THAT(error_of(payload(done)), testing::HasSubstr("finish reason 17"));
+  EXPECT_THAT(error_of(payload(done)), testing::HasSubstr("choice 17 where the last is 3"));
   auto submit = encode(Submit{Request{9, {1}, 17, {}, {}, true}});
   submit.back() = std::byte{2};
   EXPECT_THAT(error_of(payload(submit)), testing::HasSubstr("a yes or no"));

@@ -15,14 +15,16 @@ Batch two_sequences() {
 }
 
 std::vector<std::byte> bytes_of(const Batch& batch) {
-  ByteWriter out;
-  batch.write(out);
-  return out.take();
+  ByteWriter writer;
+  writer(batch);
+  return writer.take();
 }
 
 Batch read(std::span<const std::byte> bytes) {
-  ByteReader in(bytes, "a batch");
-  return Batch::read(in);
+  Batch batch;
+  ByteReader(bytes, "a batch")(batch);
+  batch.check();
+  return batch;
 }
 
 TEST(Batch, SurvivesTheWire) {

@@ -1,0 +1,29 @@
+// The engine's structs as bytes; see base/bytes.h.
+#pragma once
+
+#include "base/bytes.h"
+#include "runtime/engine.h"
+
+namespace yoke::runtime {
+
+constexpr FinishReason last_enumerator(FinishReason) { return FinishReason::cancelled; }
+
+void fields(auto& archive, Is<Sampling> auto& m) { archive(m.temperature, m.seed); }
+void fields(auto& archive, Is<Request> auto& m) {
+  archive(m.id, m.prompt, m.max_tokens, m.sampling, m.stop_tokens, m.all_logits);
+}
+void fields(auto& archive, Is<Statistics> auto& m) {
+  archive(m.prompt_tokens, m.generated_tokens, m.prompt_seconds, m.decode_seconds, m.reduced_bytes,
+          m.reduce_seconds);
+}
+void fields(auto& archive, Is<TokenEvent> auto& m) { archive(m.request, m.token); }
+void fields(auto& archive, Is<LogitsEvent> auto& m) { archive(m.request, m.first_position, m.logits); }
+void fields(auto& archive, Is<DoneEvent> auto& m) { archive(m.request, m.reason, m.statistics); }
+void fields(auto& archive, Is<RefusedEvent> auto& m) { archive(m.request, m.sentence); }
+void fields(auto& archive, Is<RankReport> auto& m) {
+  archive(m.rank, m.host, m.pid, m.threads, m.isa, m.weight_bytes, m.kv_bytes, m.share, m.load_seconds,
+          m.compute_seconds, m.reduce_seconds, m.reduced_bytes);
+}
+void fields(auto& archive, Is<EngineInfo> auto& m) { archive(m.vocabulary, m.context); }
+
+}  // namespace yoke::runtime
