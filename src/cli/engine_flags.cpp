@@ -18,12 +18,6 @@ namespace {
 
 constexpr int max_threads = 4096;
 
-cluster::MemoryNeed need_of(const runtime::EngineOptions& engine, int rank, int ranks) {
-  const runtime::MemoryNeed need = runtime::memory_needed(engine, rank, ranks);
-  return {need.total(), fmt::format("weights {}, KV cache {}, scratch {}", format_bytes(need.weights),
-                                    format_bytes(need.kv), format_bytes(need.scratch))};
-}
-
 std::unique_ptr<runtime::Engine> join_job(const EngineFlags& flags, const cluster::MpiStart& job,
                                           const std::function<void(const cluster::LoadProgress&)>& progress) {
   require(flags.ranks == 0 || job.ranks == 0 || flags.ranks == job.ranks,
@@ -59,8 +53,9 @@ cluster::EngineProcessOptions rank_options(const runtime::EngineOptions& engine,
   options.engine = engine;
   options.ranks = ranks;
   options.roles = {runtime::lead, runtime::follow};
-  options.memory_needed = [engine](int rank, int of) { return need_of(engine, rank, of); };
-  options.last_words = [](const std::string& sentence) { fmt::print(stderr, "yoke: {}\n", sentence); };
+  options.memory_needed = [engine](int rank, int of) { return runtime::memory_needed(engine, rank, of); };
+  // The process ends in mid-text, most likely: the sentence gets a line of its own.
+  options.last_words = [](const std::string& sentence) { fmt::print(stderr, "\nyoke: {}\n", sentence); };
   return options;
 }
 

@@ -3,8 +3,12 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace yoke::cli {
+
+/// "loading [#####.....]  50% of 1.00 GB"; done beyond total counts as total, which is not 0.
+std::string progress_line(std::string_view label, std::uint64_t done, std::uint64_t total);
 
 /// Draws on a terminal only; elsewhere it stays silent. Its end takes the line away.
 class ProgressBar {
@@ -19,7 +23,7 @@ class ProgressBar {
  private:
   std::string label_;
   bool on_terminal_;
-  int drawn_percent_ = -1;
+  std::string drawn_;
 };
 
 }  // namespace yoke::cli

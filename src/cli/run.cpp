@@ -5,14 +5,15 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <functional>
 #include <memory>
 #include <string>
-#include <utility>
+#include <string_view>
 
+#include "base/error.h"
 #include "base/topology.h"
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
+#include "cli/text_printer.h"
 #include "gguf/reader.h"
 #include "session/completion.h"
 #include "text/tokenizer.h"
@@ -70,30 +71,37 @@ std::string refuse_nan(const std::string& text) {
   return std::isnan(std::strtof(text.c_str(), nullptr)) ? fmt::format("'{}' is not a number", text) : "";
 }
 
-/// Prints the text as it comes, the prompt in front: not before the engine has accepted it.
-class TextPrinter {
- public:
-  explicit TextPrinter(std::string prompt) : pending_(std::move(prompt)) {}
-  void operator()(std::string_view text) {
-    fmt::print("{}{}", std::exchange(pending_, ""), text);
-    std::fflush(stdout);
+std::unique_ptr<text::Tokenizer> read_tokenizer(const std::string& model) {
+  const gguf::Model file = gguf::Model::open(model);
+  const gguf::Metadata& metadata = file.metadata();
+  require(metadata.has("tokenizer.ggml.model"),
+          "{}: has no tokenizer (tokenizer.ggml.model is missing), which a text needs; yoke logits works "
+          "without one",
+          model);
+  try {
+    return text::make_tokenizer(metadata);
+  } catch (const Error& error) {
+    // Only what the metadata themselves refuse names the file already.
+    const std::string_view sentence = error.what();
+    if (sentence.starts_with(metadata.sentence_start())) throw;
+    fail("{}{}", metadata.sentence_start(), sentence);
   }
-
- private:
-  std::string pending_;
-};
+}
 
 int run(const RunOptions& options) {
-  if (is_follower()) return start_engine(options.engine), 0;
+  if (is_follower()) {
+    start_engine(options.engine);
+    return 0;
+  }
   require(!options.prompt.empty(), "the prompt is empty; expected some text to continue, given with -p");
-  const std::unique_ptr<text::Tokenizer> tokenizer =
-      text::make_tokenizer(gguf::Model::open(options.engine.engine.model).metadata());
+  const std::unique_ptr<text::Tokenizer> tokenizer = read_tokenizer(options.engine.engine.model);
   const std::unique_ptr<runtime::Engine> engine = start_engine(options.engine);
 
-  TextPrinter print(options.prompt);
+  TextPrinter printer(stdout, options.prompt);
   const session::Completion completion =
-      session::complete(*engine, *tokenizer, options.prompt, options.completion, std::ref(print));
-  print("\n");
+      session::complete(*engine, *tokenizer, options.prompt, options.completion,
+                        [&printer](std::string_view text) { printer.print(text); });
+  printer.end();
   print_end(completion.reason, engine->info().context);
   const std::vector<runtime::RankReport> ranks = engine->reports();
   print_statistics(completion.statistics, ranks);

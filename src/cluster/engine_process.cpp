@@ -58,7 +58,7 @@ void connect(Group& group, LinkObserver observer) {
 
 void check_memory(Group& group, const EngineProcessOptions& options) {
   if (!options.memory_needed) return;
-  const MemoryNeed mine = options.memory_needed(group.comm().rank(), group.comm().size());
+  const model::MemoryNeed mine = options.memory_needed(group.comm().rank(), group.comm().size());
   // Where it does not fit, rank 0 throws; the others wait for the end of the job that follows.
   if (!check_memory(group.comm(), group.places, mine, read_memory())) group.link->sleep();
 }

@@ -26,7 +26,8 @@ struct EngineProcessOptions {
   int ranks = 1;                 // of the job; 0 under a foreign mpirun that does not say
   std::filesystem::path socket;  // the starter's, for engine_main
   RankRoles roles;
-  MemoryNeedOf memory_needed;  // may be empty: nothing is checked
+  /// What a rank will take; may be empty: nothing is checked.
+  std::function<model::MemoryNeed(int rank, int ranks)> memory_needed;
   /// For join(): writes a sentence where a person may read it, before the process ends at once; only where
   /// nobody is left to whom an Error could be thrown. Called at most once, from any thread.
   std::function<void(const std::string& sentence)> last_words;

@@ -3,22 +3,20 @@
 #include <algorithm>
 #include <cassert>
 #include <variant>
+#include <vector>
 
 #include "base/error.h"
+#include "base/saturating.h"
 
 namespace yoke::cluster {
 
 namespace {
 
-/// a + b, or the largest number if that is more: a lying file must not wrap the sum into something small.
-std::uint64_t saturating_add(std::uint64_t a, std::uint64_t b) {
-  return a + b < a ? ~std::uint64_t{0} : a + b;
-}
-
-/// The ranks of one machine, their sum, and the tightest of their limits.
+/// The ranks of one machine, what they need together, and the tightest of their limits.
 struct MachineClaim {
   std::vector<std::size_t> ranks;
   std::uint64_t bytes = 0;
+  std::uint64_t bytes_without_kv = 0;
   std::size_t tightest = 0;
 };
 
@@ -27,9 +25,11 @@ MachineClaim claim_of_machine(const std::string& machine, std::span<const RankPl
   MachineClaim result;
   for (std::size_t r = 0; r < places.size(); ++r) {
     if (places[r].machine != machine) continue;
+    const model::MemoryNeed& need = claims[r].need;
     if (result.ranks.empty() || claims[r].available < claims[result.tightest].available) result.tightest = r;
     result.ranks.push_back(r);
-    result.bytes = saturating_add(result.bytes, claims[r].bytes);
+    result.bytes = saturating_sum(result.bytes, need.total());
+    result.bytes_without_kv = saturating_sum(result.bytes_without_kv, need.weights, need.scratch);
   }
   return result;
 }
@@ -37,18 +37,24 @@ MachineClaim claim_of_machine(const std::string& machine, std::span<const RankPl
 std::string refusal(const MachineClaim& machine, std::span<const RankPlace> places,
                     std::span<const MemoryClaim> claims) {
   const MemoryClaim& tightest = claims[machine.tightest];
-  const std::string& host = places[machine.ranks.front()].host;
-  const auto largest = *std::max_element(machine.ranks.begin(), machine.ranks.end(),
-                                         [&](auto a, auto b) { return claims[a].bytes < claims[b].bytes; });
+  const RankPlace& place = places[machine.ranks.front()];
+  const auto total = [&](std::size_t r) { return claims[r].need.total(); };
+  const MemoryClaim& largest =
+      claims[*std::max_element(machine.ranks.begin(), machine.ranks.end(),
+                               [&](std::size_t a, std::size_t b) { return total(a) < total(b); })];
   std::string sum;
-  for (const std::size_t r : machine.ranks) sum += (sum.empty() ? "" : " + ") + format_bytes(claims[r].bytes);
+  for (const std::size_t r : machine.ranks) sum += (sum.empty() ? "" : " + ") + format_bytes(total(r));
   if (machine.ranks.size() > 1) sum += " = " + format_bytes(machine.bytes);
   const std::string who = machine.ranks.size() == 1
-                              ? fmt::format("{} needs", describe(places[machine.ranks.front()]))
-                              : fmt::format("{} ranks on {} need", machine.ranks.size(), host);
-  return fmt::format("the model does not fit: {} {} (rank {}: {}), but only {} are available there ({})", who,
-                     sum, claims[largest].rank, claims[largest].breakdown, format_bytes(tightest.available),
-                     tightest.limited_by);
+                              ? fmt::format("{} needs", describe(place))
+                              : fmt::format("{} ranks on {} need", machine.ranks.size(), place.host);
+  const bool kv_is_too_much = machine.bytes_without_kv <= tightest.available;
+  return fmt::format(
+      "the model does not fit: {} {} (rank {}: weights {}, KV cache {}, scratch {}), but only {} are "
+      "available there ({}){}",
+      who, sum, largest.rank, format_bytes(largest.need.weights), format_bytes(largest.need.kv),
+      format_bytes(largest.need.scratch), format_bytes(tightest.available), tightest.limited_by,
+      kv_is_too_much ? "; a smaller context (--ctx) needs less" : "");
 }
 
 }  // namespace
@@ -62,13 +68,12 @@ std::string judge_memory(std::span<const RankPlace> places, std::span<const Memo
   return {};
 }
 
-bool check_memory(comm::Comm& comm, std::span<const RankPlace> places, const MemoryNeed& mine,
+bool check_memory(comm::Comm& comm, std::span<const RankPlace> places, const model::MemoryNeed& mine,
                   const Memory& memory) {
   std::vector<MemoryClaim> claims;
   for (int root = 0; root < comm.size(); ++root) {
     std::vector<std::byte> message;
-    if (root == comm.rank())
-      message = encode(MemoryClaim{root, mine.bytes, mine.breakdown, memory.available, memory.limited_by});
+    if (root == comm.rank()) message = encode(MemoryClaim{root, mine, memory.available, memory.limited_by});
     comm.broadcast(message, root);
     FrameReader reader;
     reader.feed(message);

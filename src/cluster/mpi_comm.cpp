@@ -57,24 +57,6 @@ class OpenMpiComm final : public MpiComm {
     if (link_ != nullptr) link_->wake_followers();
   }
 
-  void all_gather(std::span<const float> mine, std::span<const std::int64_t> counts,
-                  std::span<float> all) override {
-    assert(std::ssize(counts) == size_ && counts[rank_] == std::ssize(mine));
-    std::span<float> rest = all;
-    for (int r = 0; r < size_; ++r) {
-      const auto part = rest.first(static_cast<std::size_t>(counts[r]));
-      rest = rest.subspan(part.size());
-      if (r != rank_) {
-        receive(part, r, gather_tag);
-        send(mine, r, gather_tag);
-      } else if (part.data() != mine.data()) {
-        std::copy(mine.begin(), mine.end(), part.begin());
-      }
-    }
-    assert(rest.empty());
-    wait_all();
-  }
-
   void broadcast(std::vector<std::byte>& message, int root) override {
     if (rank_ == root) {
       const int n = count_of(message.size());
@@ -101,6 +83,24 @@ class OpenMpiComm final : public MpiComm {
  private:
   void do_all_reduce(std::span<float> x) override {
     x.size_bytes() <= direct_exchange_bytes ? reduce_directly(x) : reduce_by_pieces(x);
+  }
+
+  void do_all_gather(std::span<const float> mine, std::span<const std::int64_t> counts,
+                     std::span<float> all) override {
+    assert(std::ssize(counts) == size_ && counts[rank_] == std::ssize(mine));
+    std::span<float> rest = all;
+    for (int r = 0; r < size_; ++r) {
+      const auto part = rest.first(static_cast<std::size_t>(counts[r]));
+      rest = rest.subspan(part.size());
+      if (r != rank_) {
+        receive(part, r, gather_tag);
+        send(mine, r, gather_tag);
+      } else if (part.data() != mine.data()) {
+        std::copy(mine.begin(), mine.end(), part.begin());
+      }
+    }
+    assert(rest.empty());
+    wait_all();
   }
 
   /// Everyone sends everything to everyone, then adds.

@@ -21,7 +21,7 @@ void fields(auto& archive, Is<Invitation> auto& m) {
   archive(m.port, m.addresses, m.to_leader, m.from_leader);
 }
 void fields(auto& archive, Is<MemoryClaim> auto& m) {
-  archive(m.rank, m.bytes, m.breakdown, m.available, m.limited_by);
+  archive(m.rank, m.need.weights, m.need.kv, m.need.scratch, m.available, m.limited_by);
 }
 void fields(auto&, Is<Heartbeat> auto&) {}
 void fields(auto&, Is<Wake> auto&) {}

@@ -16,6 +16,7 @@
 #include <variant>
 #include <vector>
 
+#include "model/loader.h"
 #include "runtime/engine.h"
 
 namespace yoke::cluster {
@@ -77,8 +78,7 @@ struct Invitation {
 /// What loading takes of a rank's machine, and what that has left.
 struct MemoryClaim {
   std::int32_t rank = 0;
-  std::uint64_t bytes = 0;
-  std::string breakdown;
+  model::MemoryNeed need;
   std::uint64_t available = 0;
   std::string limited_by;
 };

@@ -27,14 +27,15 @@ constexpr milliseconds parting_patience{2000};
 // A monitor that was to run every quarter of a second and did not for so long was stopped itself.
 constexpr milliseconds own_gap{1000};
 
-/// The other end of one connection. The monitor thread owns all but the channel's sending side, and `ended`,
-/// which the mutex guards.
+/// The other end of one connection. The monitor thread owns all but the channel's sending side, and `ended`
+/// and `closed`, which the mutex guards.
 struct Peer {
   RankPlace place;
   std::unique_ptr<Channel> channel;
   Clock::time_point heard;
-  bool open = true;    // the connection
-  bool ended = false;  // it said goodbye, or is lost
+  bool open = true;     // the connection
+  bool ended = false;   // it said goodbye, or is lost
+  bool closed = false;  // the connection: its process has ended, or has no more to say
 };
 
 struct Loss {
@@ -102,7 +103,9 @@ class Link final : public RankLink {
     tell_peers(Failure{sentence});
     if (rank_ == 0) return;
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, parting_patience, [&] { return peers_.front().ended; });
+    // Rank 0 closes when it ends. Whoever ended before it would make mpirun kill it, perhaps before it has
+    // told the person.
+    changed_.wait_for(lock, parting_patience, [&] { return peers_.front().closed; });
   }
 
   bool leader_is_lost() const override {
@@ -188,6 +191,11 @@ class Link final : public RankLink {
     } catch (const Error& error) {
       peer.open = false;
       if (!ended(peer)) lose(peer, fmt::format("{} sent nonsense: {}", describe(peer.place), error.what()));
+    }
+    if (!peer.open) {
+      const std::lock_guard lock(mutex_);
+      peer.closed = true;
+      changed_.notify_all();
     }
     if (ended(peer)) return;
     if (!peer.open) {

@@ -89,10 +89,6 @@ std::optional<TcpListener> try_listen_tcp(const std::string& address) {
 
 }  // namespace
 
-FileDescriptor::~FileDescriptor() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 FileDescriptor listen_unix(const std::filesystem::path& path) {
   const sockaddr_un address = unix_address(path);
   FileDescriptor socket = new_socket(AF_UNIX);

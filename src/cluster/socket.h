@@ -1,34 +1,15 @@
-// Owners and makers of stream sockets. Every socket is non-blocking and closed on exec.
+// Makers of stream sockets. Every socket is non-blocking and closed on exec.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "base/file_descriptor.h"
+
 namespace yoke::cluster {
-
-/// Owns a file descriptor; -1 is none.
-class FileDescriptor {
- public:
-  FileDescriptor() = default;
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  FileDescriptor& operator=(FileDescriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~FileDescriptor();
-
-  int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-  void close() { *this = FileDescriptor(); }
-
- private:
-  int fd_ = -1;
-};
 
 /// Creates the socket file; its directory must be private. Throws Error.
 FileDescriptor listen_unix(const std::filesystem::path& path);

@@ -6,13 +6,30 @@
 
 namespace yoke::comm {
 
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+}  // namespace
+
 void Comm::all_reduce(std::span<float> x) {
   if (size() == 1 || x.empty()) return;
-  const auto start = std::chrono::steady_clock::now();
+  const Clock::time_point start = Clock::now();
   do_all_reduce(x);
   ++traffic_.calls;
   traffic_.bytes += x.size_bytes();
-  traffic_.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  traffic_.seconds += seconds_since(start);
+}
+
+void Comm::all_gather(std::span<const float> mine, std::span<const std::int64_t> counts,
+                      std::span<float> all) {
+  const Clock::time_point start = Clock::now();
+  do_all_gather(mine, counts, all);
+  if (size() > 1) traffic_.seconds += seconds_since(start);
 }
 
 void add_in_rank_order(std::span<const float* const> parts, std::span<float> out) {

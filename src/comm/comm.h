@@ -14,7 +14,7 @@ namespace yoke::comm {
 struct Traffic {
   std::uint64_t calls = 0;  // all_reduce calls
   std::uint64_t bytes = 0;  // bytes of the vectors reduced (4 × their length)
-  double seconds = 0;       // time spent inside all_reduce, waiting included
+  double seconds = 0;       // time spent inside all_reduce and all_gather, waiting included
 };
 
 /// One rank's end of a group of `size()` ranks. All ranks call the same collectives in the same order with
@@ -33,8 +33,7 @@ class Comm {
 
   /// Concatenates every rank's `mine` in rank order into `all`. counts[r] is rank r's length (known to every
   /// rank, may be 0); mine.size() == counts[rank()], all.size() == the sum of the counts.
-  virtual void all_gather(std::span<const float> mine, std::span<const std::int64_t> counts,
-                          std::span<float> all) = 0;
+  void all_gather(std::span<const float> mine, std::span<const std::int64_t> counts, std::span<float> all);
 
   /// Rank `root`'s message becomes everyone's. Other ranks' argument is overwritten, whatever its size.
   virtual void broadcast(std::vector<std::byte>& message, int root) = 0;
@@ -49,6 +48,8 @@ class Comm {
 
  protected:
   virtual void do_all_reduce(std::span<float> x) = 0;
+  virtual void do_all_gather(std::span<const float> mine, std::span<const std::int64_t> counts,
+                             std::span<float> all) = 0;
 
  private:
   Traffic traffic_;

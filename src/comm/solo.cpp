@@ -5,8 +5,8 @@
 
 namespace yoke::comm {
 
-void SoloComm::all_gather(std::span<const float> mine, [[maybe_unused]] std::span<const std::int64_t> counts,
-                          std::span<float> all) {
+void SoloComm::do_all_gather(std::span<const float> mine,
+                             [[maybe_unused]] std::span<const std::int64_t> counts, std::span<float> all) {
   assert(counts.size() == 1 && counts[0] == std::ssize(mine) && all.size() == mine.size());
   if (mine.data() != all.data()) std::copy(mine.begin(), mine.end(), all.begin());
 }

@@ -88,21 +88,6 @@ class ThreadGroup::Member final : public Comm {
   int rank() const override { return static_cast<int>(rank_); }
   int size() const override { return static_cast<int>(state_.size()); }
 
-  void all_gather(std::span<const float> mine, std::span<const std::int64_t> counts,
-                  std::span<float> all) override {
-    assert(std::ssize(counts) == size() && counts[rank_] == std::ssize(mine));
-    offer({Operation::all_gather, all.size(), mine.data(), nullptr});
-    auto to = all.begin();
-    for (std::size_t r = 0; r < state_.size(); ++r) {
-      assert(counts[r] <= all.end() - to);
-      if (counts[r] > 0 && state_.offers[r].values != &*to)
-        std::copy_n(state_.offers[r].values, counts[r], to);
-      to += counts[r];
-    }
-    assert(to == all.end());
-    state_.barrier();
-  }
-
   void broadcast(std::vector<std::byte>& message, int root) override {
     assert(root >= 0 && root < size());
     offer({Operation::broadcast, static_cast<std::size_t>(root), nullptr, &message});
@@ -120,6 +105,21 @@ class ThreadGroup::Member final : public Comm {
 
  private:
   /// Each rank adds one piece of the vector into its own copy, then takes the other pieces from their owners.
+  void do_all_gather(std::span<const float> mine, std::span<const std::int64_t> counts,
+                     std::span<float> all) override {
+    assert(std::ssize(counts) == size() && counts[rank_] == std::ssize(mine));
+    offer({Operation::all_gather, all.size(), mine.data(), nullptr});
+    auto to = all.begin();
+    for (std::size_t r = 0; r < state_.size(); ++r) {
+      assert(counts[r] <= all.end() - to);
+      if (counts[r] > 0 && state_.offers[r].values != &*to)
+        std::copy_n(state_.offers[r].values, counts[r], to);
+      to += counts[r];
+    }
+    assert(to == all.end());
+    state_.barrier();
+  }
+
   void do_all_reduce(std::span<float> x) override {
     offer({Operation::all_reduce, x.size(), x.data(), nullptr});
     const auto piece_begin = [&](std::size_t rank) { return x.size() * rank / state_.size(); };

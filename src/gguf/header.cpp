@@ -47,7 +47,9 @@ std::uint64_t smallest_element(ValueType type) {
 class HeaderParser {
  public:
   HeaderParser(std::span<const std::byte> start, std::uint64_t file_bytes, std::string_view file)
-      : start_(start), file_bytes_(file_bytes), file_(file), cursor_(start, file) {}
+      : start_(start), file_bytes_(file_bytes), file_(file), cursor_(start, file) {
+    header_.metadata = Metadata(file);
+  }
 
   Header parse() {
     check_magic();

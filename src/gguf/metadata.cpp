@@ -34,13 +34,16 @@ struct Describe {
   }
 };
 
-[[noreturn]] void fail_kind(std::string_view key, const Value& value, std::string_view expected) {
-  fail("the metadata key '{}' holds {}, expected {}", printable(key), describe(value), expected);
+[[noreturn]] void fail_kind(const Metadata& metadata, std::string_view key, const Value& value,
+                            std::string_view expected) {
+  fail("{}the metadata key '{}' holds {}, expected {}", metadata.sentence_start(), printable(key),
+       describe(value), expected);
 }
 
 const Value& required(const Metadata& metadata, std::string_view key, std::string_view expected) {
   const Value* const value = metadata.find(key);
-  require(value != nullptr, "the metadata key '{}' is missing, expected {}", printable(key), expected);
+  require(value != nullptr, "{}the metadata key '{}' is missing, expected {}", metadata.sentence_start(),
+          printable(key), expected);
   return *value;
 }
 
@@ -48,7 +51,7 @@ template <class T>
 const T& required_as(const Metadata& metadata, std::string_view key, std::string_view expected) {
   const Value& value = required(metadata, key, expected);
   const T* const held = std::get_if<T>(&value);
-  if (held == nullptr) fail_kind(key, value, expected);
+  if (held == nullptr) fail_kind(metadata, key, value, expected);
   return *held;
 }
 
@@ -70,7 +73,7 @@ std::int64_t Metadata::integer(std::string_view key) const {
   const Value& value = required(*this, key, expected);
   if (const auto* const held = std::get_if<std::int64_t>(&value)) return *held;
   const auto* const held = std::get_if<std::uint64_t>(&value);
-  if (held == nullptr || *held > largest_signed) fail_kind(key, value, expected);
+  if (held == nullptr || *held > largest_signed) fail_kind(*this, key, value, expected);
   return static_cast<std::int64_t>(*held);
 }
 
@@ -80,7 +83,7 @@ double Metadata::number(std::string_view key) const {
   if (const auto* const held = std::get_if<double>(&value)) return *held;
   if (const auto* const held = std::get_if<std::int64_t>(&value)) return static_cast<double>(*held);
   if (const auto* const held = std::get_if<std::uint64_t>(&value)) return static_cast<double>(*held);
-  fail_kind(key, value, expected);
+  fail_kind(*this, key, value, expected);
 }
 
 bool Metadata::flag(std::string_view key) const { return required_as<bool>(*this, key, "true or false"); }
@@ -98,10 +101,10 @@ std::vector<std::int64_t> Metadata::integers(std::string_view key) const {
   const Value& value = required(*this, key, expected);
   if (const auto* const held = std::get_if<std::vector<std::int64_t>>(&value)) return *held;
   const auto* const held = std::get_if<std::vector<std::uint64_t>>(&value);
-  if (held == nullptr) fail_kind(key, value, expected);
+  if (held == nullptr) fail_kind(*this, key, value, expected);
   for (const std::uint64_t x : *held) {
-    require(x <= largest_signed, "the metadata key '{}' holds an array with the integer {}, expected {}",
-            printable(key), x, expected);
+    require(x <= largest_signed, "{}the metadata key '{}' holds an array with the integer {}, expected {}",
+            sentence_start_, printable(key), x, expected);
   }
   return {held->begin(), held->end()};
 }
@@ -116,7 +119,7 @@ std::vector<double> Metadata::numbers(std::string_view key) const {
   } else if (const auto* const unsigned_held = std::get_if<std::vector<std::uint64_t>>(&value)) {
     for (const std::uint64_t x : *unsigned_held) out.push_back(static_cast<double>(x));
   } else {
-    fail_kind(key, value, expected);
+    fail_kind(*this, key, value, expected);
   }
   return out;
 }

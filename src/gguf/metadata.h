@@ -23,9 +23,15 @@ using Value =
 /// Bytes that a terminal might act upon are shown as \xNN.
 std::string describe(const Value& value);
 
-/// Typed access to the pairs of a header. Errors name the key, what it holds and what was expected.
+/// Typed access to the pairs of a header. Errors name the file, the key, what it holds and what was expected.
 class Metadata {
  public:
+  Metadata() = default;
+  /// `file` is the one that the pairs were read from, as sentences are to call it.
+  explicit Metadata(std::string_view file) : sentence_start_(fmt::format("{}: ", file)) {}
+
+  /// What a sentence about these pairs begins with: "model.gguf: ", or nothing where they are of no file.
+  const std::string& sentence_start() const { return sentence_start_; }
   const Value* find(std::string_view key) const;  // null when absent
   bool has(std::string_view key) const { return find(key) != nullptr; }
   void set(std::string key, Value value);  // replaces what the key held
@@ -54,6 +60,7 @@ class Metadata {
   }
 
  private:
+  std::string sentence_start_;
   std::map<std::string, Value, std::less<>> pairs_;
 };
 

@@ -31,17 +31,9 @@ OpenFile open_file(const std::filesystem::path& path) {
   return {path, std::move(mapped), std::move(header)};
 }
 
-std::int64_t split_value(const OpenFile& file, std::string_view key) {
-  try {
-    return file.header.metadata.integer(key);
-  } catch (const Error& error) {
-    fail("{}: {}", file.path.string(), error.what());
-  }
-}
-
 void check_split_value(const OpenFile& file, std::string_view key, std::int64_t expected,
                        std::string_view reason) {
-  const std::int64_t found = split_value(file, key);
+  const std::int64_t found = file.header.metadata.integer(key);
   require(found == expected, "{}: the metadata key '{}' is {}, expected {}: {}", file.path.string(), key,
           found, expected, reason);
 }
@@ -78,8 +70,7 @@ std::vector<OpenFile> open_files(const std::filesystem::path& path) {
   if (const std::optional<SplitName> name = parse_split_name(path)) return open_parts(path, *name);
   std::vector<OpenFile> files;
   files.push_back(open_file(path));
-  const std::int64_t count =
-      files[0].header.metadata.has(split_count_key) ? split_value(files[0], split_count_key) : 1;
+  const std::int64_t count = files[0].header.metadata.integer_or(split_count_key, 1);
   require(count <= 1,
           "{}: is one of {} parts of a split model (metadata key '{}'), but its name does not tell which: "
           "expected "

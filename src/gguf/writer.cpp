@@ -9,8 +9,9 @@
 
 namespace yoke::gguf {
 
-Writer::Writer(std::filesystem::path path, const Metadata& metadata, std::span<const TensorSpec> tensors)
-    : name_(path.string()), file_(std::move(path)) {
+Writer::Writer(const std::filesystem::path& path, const Metadata& metadata,
+               std::span<const TensorSpec> tensors)
+    : name_(path.string()), file_(path) {
   const EncodedHeader header = encode_header(metadata, tensors, name_);
   file_bytes_ = header.file_bytes;
   tensors_ = parse_header(header.bytes, file_bytes_, name_).tensors;

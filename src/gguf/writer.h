@@ -9,10 +9,10 @@
 #include <string_view>
 #include <vector>
 
+#include "base/output_file.h"
 #include "gguf/encode.h"
 #include "gguf/header.h"
 #include "gguf/metadata.h"
-#include "gguf/temporary_file.h"
 
 namespace yoke::gguf {
 
@@ -32,7 +32,7 @@ namespace yoke::gguf {
 class Writer {
  public:
   /// Writes the header to a temporary file beside `path`, which is removed unless finish() succeeds.
-  Writer(std::filesystem::path path, const Metadata& metadata, std::span<const TensorSpec> tensors);
+  Writer(const std::filesystem::path& path, const Metadata& metadata, std::span<const TensorSpec> tensors);
 
   /// Appends to the data of `tensor`, whole or in pieces. Tensors come in the order they were announced in.
   void write(std::string_view tensor, std::span<const std::byte> data);
@@ -50,7 +50,7 @@ class Writer {
   std::uint64_t file_bytes_ = 0;     // of the finished file
   std::uint64_t written_ = 0;
   std::size_t current_ = 0;  // the first tensor that is not complete
-  TemporaryFile file_;
+  OutputFile file_;
 };
 
 }  // namespace yoke::gguf

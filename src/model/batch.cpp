@@ -34,6 +34,11 @@ void Batch::check() const {
     const std::size_t pages = page_tables[static_cast<std::size_t>(sequence)].size();
     require(positions[i] >= 0 && static_cast<std::size_t>(positions[i]) / ops::page_positions < pages,
             "a peer sent a batch with position {} in a sequence of {} pages", positions[i], pages);
+    require(tokens[i] >= 0, "a peer sent a batch with token {}", tokens[i]);
+    require(wants_logits[i] <= 1, "a peer sent a batch with the logit flag {}", wants_logits[i]);
+  }
+  for (const std::vector<std::int32_t>& table : page_tables) {
+    for (const std::int32_t page : table) require(page >= 0, "a peer sent a batch with page {}", page);
   }
 }
 

@@ -9,8 +9,9 @@ namespace yoke::model {
 namespace {
 
 constexpr std::int64_t max_layers = 10'000;
-constexpr std::int64_t max_width = std::int64_t{1}
-                                   << 32;  // of any dimension: products of two stay far inside 64 bits
+// Of any dimension: tokens, positions and widths are 32-bit numbers in a batch, and the product of two fits
+// in 64 bits.
+constexpr std::int64_t max_count = std::int64_t{1} << 30;
 
 /// Reads "ARCH.key" pairs of one model.
 class Reader {
@@ -55,8 +56,8 @@ class Reader {
 
  private:
   std::int64_t checked(std::string_view name, std::int64_t value) const {
-    require(value >= 1 && value <= max_width, "{}: {} is {}; expected a count between 1 and {}",
-            file_.path().string(), key(name), value, max_width);
+    require(value >= 1 && value <= max_count, "{}: {} is {}; expected a count between 1 and {}",
+            file_.path().string(), key(name), value, max_count);
     return value;
   }
 
@@ -72,14 +73,17 @@ RopeConfig read_rope(const gguf::Model& file, const Reader& read, std::int64_t k
           "{}: {} is {}; expected an even number up to the head size {}", name,
           read.key("rope.dimension_count"), rope.dims, k_dim);
   rope.base = read.positive("rope.freq_base", rope.base);
-  const bool old_linear = read.has("rope.scale_linear");  // how files of 2023 said it
+  // A factor without a type means linear scaling; files of 2023 called it rope.scale_linear; 0 stands for no
+  // scaling.
+  const char* factor = read.has("rope.scaling.factor") ? "rope.scaling.factor" : "rope.scale_linear";
   const std::string scaling =
-      file.metadata().string_or(read.key("rope.scaling.type"), old_linear ? "linear" : "none");
+      file.metadata().string_or(read.key("rope.scaling.type"), read.has(factor) ? "linear" : "none");
   if (scaling == "linear") {
     rope.scaling = RopeScaling::linear;
   } else if (scaling == "yarn") {
     rope.scaling = RopeScaling::yarn;
-    rope.original_context = static_cast<double>(read.count("rope.scaling.original_context_length"));
+    rope.original_context = static_cast<double>(
+        read.count_or("rope.scaling.original_context_length", read.count("context_length")));
     rope.attention_factor = read.positive("rope.scaling.attn_factor", rope.attention_factor);
     rope.beta_fast = read.positive("rope.scaling.yarn_beta_fast", rope.beta_fast);
     rope.beta_slow = read.positive("rope.scaling.yarn_beta_slow", rope.beta_slow);
@@ -87,10 +91,8 @@ RopeConfig read_rope(const gguf::Model& file, const Reader& read, std::int64_t k
     require(scaling == "none", "{}: {} is '{}'; none, linear and yarn are supported", name,
             read.key("rope.scaling.type"), scaling);
   }
-  if (rope.scaling != RopeScaling::none) {
-    rope.factor =
-        read.positive("rope.scaling.factor", old_linear ? read.positive("rope.scale_linear", 1) : 1);
-  }
+  const bool scaled = file.metadata().number_or(read.key(factor), 0) != 0;
+  if (scaled && rope.scaling != RopeScaling::none) rope.factor = read.positive(factor, 1);
   return rope;
 }
 
@@ -109,6 +111,8 @@ Config read_config(const gguf::Model& file) {
           "to run",
           name, config.dim);
   config.vocabulary = embedding->shape[0];
+  require(config.vocabulary <= max_count, "{}: tensor 'token_embd.weight' has {} rows; expected at most {}",
+          name, config.vocabulary, max_count);
 
   const std::int64_t n_layers = read.count("block_count");
   require(n_layers <= max_layers, "{}: {} is {}; expected at most {}", name, read.key("block_count"),

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "base/saturating.h"
+
 namespace yoke::model {
 namespace {
 
@@ -41,6 +43,27 @@ ops::Slice slice(const gguf::Model& file, const TensorEntry& entry, const gguf::
     slice.runs.push_back({data + static_cast<std::size_t>(rows.begin) * slice.row_stride, rows.size()});
   }
   return slice;
+}
+
+/// An upper bound of what a step needs besides weights and KV.
+std::uint64_t scratch_bytes(const Config& config, const Partition& partition, int rank,
+                            const StepLimits& limits) {
+  std::int64_t widest = 0;  // values of a token that one layer makes on this rank
+  for (int i = 0; i < static_cast<int>(config.n_layers()); ++i) {
+    const ops::Heads heads = local_heads(config, partition, i, rank);
+    const std::int64_t attention = (heads.n_heads + heads.n_kv_heads) * (heads.k_dim + heads.v_dim);
+    widest = std::max(widest, attention + 2 * partition.range(Space::ffn, i, rank).size());
+  }
+  // Of the residual's width: the embedding, two norms, two sums, what is carried from layer to layer, and
+  // what the others send for a sum.
+  const std::int64_t token = (6 + partition.size()) * config.dim + widest + config.rope.dims;
+  const std::int64_t row =
+      2 * config.dim + partition.range(Space::vocabulary, 0, rank).size() + 3 * config.vocabulary;
+  const std::uint64_t values =
+      saturating_sum(saturating_product(limits.tokens, token), saturating_product(limits.rows, row));
+  // An arena's blocks are at least so large, and while it grows each may be half empty.
+  constexpr std::uint64_t smallest_arena = 256 * 1024;
+  return saturating_sum(saturating_product(2, values, sizeof(float)), smallest_arena);
 }
 
 /// Decodes a whole vector for the family's own use.
@@ -83,29 +106,21 @@ std::uint64_t weight_bytes(const gguf::Model& file, const std::vector<TensorEntr
   return total;
 }
 
-std::uint64_t kv_bytes(const Config& config, const Partition& partition, int rank, std::int64_t pages) {
-  std::int64_t heads = 0;  // over all layers
-  for (int i = 0; i < static_cast<int>(config.n_layers()); ++i)
-    heads += partition.range(Space::kv_heads, i, rank).size();
-  const std::int64_t values = heads * pages * ops::page_positions * (config.k_dim + config.v_dim);
-  return static_cast<std::uint64_t>(values) * sizeof(float);
+std::uint64_t kv_bytes(const Config& config, const Partition& partition, int rank, std::int64_t pages,
+                       const ops::Ops& ops) {
+  std::uint64_t total = 0;
+  for (int i = 0; i < static_cast<int>(config.n_layers()); ++i) {
+    total = saturating_sum(total, ops.kv_cache_bytes(local_heads(config, partition, i, rank), pages));
+  }
+  return total;
 }
 
-std::uint64_t scratch_bytes(const Config& config, const Partition& partition, int rank, std::int64_t tokens,
-                            std::int64_t logits) {
-  std::int64_t widest = 0;
-  for (int i = 0; i < static_cast<int>(config.n_layers()); ++i) {
-    const std::int64_t heads = partition.range(Space::heads, i, rank).size();
-    const std::int64_t kv_heads = partition.range(Space::kv_heads, i, rank).size();
-    const std::int64_t attention = (heads + kv_heads) * (config.k_dim + config.v_dim);
-    widest = std::max(widest, attention + 2 * partition.range(Space::ffn, i, rank).size());
-  }
-  const std::int64_t local = partition.range(Space::vocabulary, 0, rank).size();
-  // Two norms and two sums of the residual's width, the residual itself, and what the layer holds between
-  // them.
-  const std::int64_t values =
-      tokens * (5 * config.dim + widest) + logits * (2 * config.dim + local + config.vocabulary);
-  return static_cast<std::uint64_t>(values) * sizeof(float);
+std::uint64_t MemoryNeed::total() const { return saturating_sum(weights, kv, scratch); }
+
+MemoryNeed memory_need(const gguf::Model& file, const Config& config, const std::vector<TensorEntry>& table,
+                       const Partition& partition, int rank, const StepLimits& limits, const ops::Ops& ops) {
+  return {weight_bytes(file, table, partition, rank), kv_bytes(config, partition, rank, limits.pages, ops),
+          scratch_bytes(config, partition, rank, limits)};
 }
 
 void load_tensors(const gguf::Model& file, const std::vector<TensorEntry>& table, const Partition& partition,

@@ -20,15 +20,31 @@ namespace yoke::model {
 void check_tensors(const gguf::Model& file, const Config& config, const std::vector<TensorEntry>& table,
                    const ops::Ops& ops);
 
+/// What a rank takes of its machine's memory, in bytes.
+struct MemoryNeed {
+  std::uint64_t weights = 0;
+  std::uint64_t kv = 0;
+  std::uint64_t scratch = 0;  // activations of the largest step, and logits
+  std::uint64_t total() const;
+};
+
+/// The largest step that will be asked of a rank.
+struct StepLimits {
+  std::int64_t pages = 0;   // of the KV cache
+  std::int64_t tokens = 0;  // of a step
+  std::int64_t rows = 0;    // of logits that a step may want
+};
+
 /// Bytes that `rank` takes of the file.
 std::uint64_t weight_bytes(const gguf::Model& file, const std::vector<TensorEntry>& table,
                            const Partition& partition, int rank);
 /// Bytes of the KV caches of `rank`, of `pages` pages.
-std::uint64_t kv_bytes(const Config& config, const Partition& partition, int rank, std::int64_t pages);
-/// An upper bound of the activations of a step of `tokens` tokens on `rank`, with up to `logits` rows of
-/// logits.
-std::uint64_t scratch_bytes(const Config& config, const Partition& partition, int rank, std::int64_t tokens,
-                            std::int64_t logits);
+std::uint64_t kv_bytes(const Config& config, const Partition& partition, int rank, std::int64_t pages,
+                       const ops::Ops& ops);
+/// All that `rank` will take; the scratch is an upper bound. The file has been checked. What does not fit in
+/// 64 bits is the largest number.
+MemoryNeed memory_need(const gguf::Model& file, const Config& config, const std::vector<TensorEntry>& table,
+                       const Partition& partition, int rank, const StepLimits& limits, const ops::Ops& ops);
 
 /// Bytes of this rank's share loaded so far, and in all.
 using LoadProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;

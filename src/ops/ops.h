@@ -35,9 +35,13 @@ struct Normed {
   Activations value;
 };
 
-/// One rank's addend of a sum over ranks. Nothing but Ops::all_reduce turns it into activations, so a
-/// forgotten reduction does not compile.
+/// One rank's addend of a sum over ranks. Nothing but Ops::all_reduce turns it into activations, and it does
+/// so once: a forgotten reduction does not compile, and neither does a second one.
 class Partial {
+ public:
+  Partial(Partial&&) = default;
+  Partial& operator=(Partial&&) = default;
+
  private:
   friend class Ops;
   explicit Partial(Activations addend) : addend_(addend) {}
@@ -144,6 +148,10 @@ class Ops {
   /// Whether matrices of this format can be multiplied, and tables or vectors of it read.
   virtual bool can_multiply(quant::Type type) const = 0;
   virtual bool can_decode(quant::Type type) const = 0;
+  /// Bytes that make_kv_cache takes; the largest number there is where they do not fit in 64 bits.
+  virtual std::uint64_t kv_cache_bytes(const Heads& heads, std::int64_t pages) const = 0;
+  /// Bytes that the backend holds for activations now; it keeps what the largest step needed.
+  virtual std::uint64_t activation_bytes() const = 0;
 
   // Loading: weights enter through these, each into the backend's own layout. The format is one it can work
   // with.
@@ -184,7 +192,7 @@ class Ops {
   /// This rank's addend of W·x.
   Partial matmul(const ColMatrix& w, Activations x) { return Partial(partial_matmul(w, x)); }
   /// The sum over ranks, the same bits on each.
-  Activations all_reduce(Partial partial) { return reduce(partial.addend_); }
+  Activations all_reduce(Partial&& partial) { return reduce(partial.addend_); }
   /// Concatenates the ranks' vocabulary rows: (tokens, Σ counts) in host memory, on every rank. counts[r] is
   /// rank r's width. A synchronisation point. Lives until the next step.
   virtual MatrixView<const float> gather_logits(Activations logits, std::span<const std::int64_t> counts) = 0;

@@ -23,8 +23,9 @@ struct Request {
   std::vector<Token> prompt;    // not empty
   std::int32_t max_tokens = 0;  // how many to generate; 0 computes the prompt only
   Sampling sampling;
-  std::vector<Token> stop_tokens;  // generation ends after one of these; it is reported too
-  bool all_logits = false;         // report the logits of every prompt position (max_tokens must be 0)
+  std::vector<Token> stop_tokens;     // generation ends after one of these; it is reported too
+  bool all_logits = false;            // report the logits of every prompt position (max_tokens must be 0)
+  std::int32_t vocabulary_limit = 0;  // ids from here on are never sampled; 0: any id may be
 };
 
 struct Statistics {

@@ -26,7 +26,6 @@ void compute(Worker& worker, ByteReader& reader) {
   model::Batch batch;
   reader(batch);
   reader.end();
-  batch.check();
   worker.step(batch);
 }
 
@@ -45,7 +44,7 @@ std::vector<RankReport> exchange_reports(comm::Comm& comm, const Worker& worker)
 
 SchedulerLimits limits_of(const EngineOptions& options, const Worker& worker) {
   return {static_cast<std::int32_t>(worker.config().vocabulary), worker.context(), worker.pages(),
-          options.prefill_chunk};
+          options.prefill_chunk, max_rows};
 }
 
 /// A request that has not ended, as far as its statistics go.
@@ -141,7 +140,9 @@ class LocalEngine final : public Engine {
     if (row.reports)
       events_.push_back(LogitsEvent{row.request, row.position, {logits.begin(), logits.end()}});
     if (!row.samples) return;
-    const Token token = sample(logits, row.sampling, row.position);
+    const auto choice =
+        row.vocabulary_limit == 0 ? logits.size() : static_cast<std::size_t>(row.vocabulary_limit);
+    const Token token = sample(logits.first(choice), row.sampling, row.position);
     InFlight& in_flight = in_flight_.at(row.request);
     if (!in_flight.first_token) in_flight.first_token = Clock::now();
     ++in_flight.statistics.generated_tokens;
@@ -189,10 +190,17 @@ void follow(const EngineOptions& options, comm::Comm& comm, const Progress& prog
     Command command{};
     reader(command);
     switch (command) {
-      case Command::step: compute(worker, reader); break;
-      case Command::report: exchange_reports(comm, worker); break;
-      case Command::sleep: comm.sleep(); break;
-      case Command::stop: return;
+      case Command::step:
+        compute(worker, reader);
+        break;
+      case Command::report:
+        exchange_reports(comm, worker);
+        break;
+      case Command::sleep:
+        comm.sleep();
+        break;
+      case Command::stop:
+        return;
     }
   }
 }

@@ -9,7 +9,8 @@
 namespace yoke::runtime {
 
 Scheduler::Scheduler(const SchedulerLimits& limits) : limits_(limits), pages_(limits.pages) {
-  assert(limits.pages * ops::page_positions >= limits.context && limits.prefill_chunk > 0);
+  assert(std::int64_t{limits.pages} * ops::page_positions >= limits.context);
+  assert(limits.prefill_chunk > 0 && limits.max_rows > 0);
 }
 
 std::optional<std::string> Scheduler::add(const Request& request) {
@@ -31,6 +32,10 @@ std::optional<std::string> Scheduler::add(const Request& request) {
     return fmt::format("the temperature is {}; expected 0 or a positive number",
                        request.sampling.temperature);
   }
+  if (request.vocabulary_limit < 0 || request.vocabulary_limit > limits_.vocabulary) {
+    return fmt::format("ids below {} were asked for; the vocabulary has {}", request.vocabulary_limit,
+                       limits_.vocabulary);
+  }
   waiting_.push_back(request);
   return std::nullopt;
 }
@@ -51,17 +56,22 @@ bool Scheduler::cancel(std::uint64_t request) {
 PlannedStep Scheduler::plan() {
   admit();
   PlannedStep step;
-  std::int32_t budget = limits_.prefill_chunk;
   for (Sequence& sequence : running_) {
-    const bool decoding = sequence.generated() > 0;
-    if (!decoding) continue;
-    plan_sequence(sequence, 1, step);
-    --budget;
+    if (sequence.generated() > 0) plan_sequence(sequence, 1, step);
   }
+  // However many decode, a prompt goes on by a token at least.
+  const auto decoding = static_cast<std::int32_t>(step.batch.size());
+  std::int32_t budget = std::max(1, limits_.prefill_chunk - decoding);
+  std::int32_t spare_rows =
+      limits_.max_rows - static_cast<std::int32_t>(running_.size());  // each may want one
   for (Sequence& sequence : running_) {
-    if (sequence.generated() > 0 || budget <= 0) continue;
-    const std::int32_t left = static_cast<std::int32_t>(sequence.tokens.size()) - sequence.computed;
-    const std::int32_t taken = std::min(left, budget);
+    if (sequence.generated() > 0 || budget == 0) continue;
+    std::int32_t taken =
+        std::min(static_cast<std::int32_t>(sequence.tokens.size()) - sequence.computed, budget);
+    if (sequence.request.all_logits) {
+      taken = std::min(taken, 1 + spare_rows);
+      spare_rows -= taken - 1;
+    }
     plan_sequence(sequence, taken, step);
     budget -= taken;
   }
@@ -93,7 +103,8 @@ std::int32_t Scheduler::pages_needed(const Request& request) const {
 }
 
 void Scheduler::admit() {
-  while (!waiting_.empty() && pages_needed(waiting_.front()) <= pages_.available()) {
+  while (!waiting_.empty() && static_cast<std::int32_t>(running_.size()) < limits_.max_rows &&
+         pages_needed(waiting_.front()) <= pages_.available()) {
     Sequence sequence;
     sequence.request = std::move(waiting_.front());
     waiting_.pop_front();
@@ -106,7 +117,8 @@ void Scheduler::admit() {
 void Scheduler::plan_sequence(Sequence& sequence, std::int32_t tokens, PlannedStep& step) {
   const Request& request = sequence.request;
   const auto index = static_cast<std::int32_t>(step.batch.page_tables.size());
-  step.batch.page_tables.push_back(sequence.pages);
+  const std::int32_t pages = (sequence.computed + tokens + ops::page_positions - 1) / ops::page_positions;
+  step.batch.page_tables.emplace_back(sequence.pages.begin(), sequence.pages.begin() + pages);
   step.requests.push_back(request.id);
   for (std::int32_t i = 0; i < tokens; ++i) {
     const std::int32_t position = sequence.computed++;
@@ -114,7 +126,10 @@ void Scheduler::plan_sequence(Sequence& sequence, std::int32_t tokens, PlannedSt
     const bool samples = last && request.max_tokens > 0;
     const bool reports = request.all_logits && sequence.generated() == 0;
     step.batch.add(sequence.tokens[static_cast<std::size_t>(position)], position, index, samples || reports);
-    if (samples || reports) step.wanted.push_back({request.id, position, request.sampling, samples, reports});
+    if (samples || reports) {
+      step.wanted.push_back(
+          {request.id, position, request.sampling, request.vocabulary_limit, samples, reports});
+    }
     if (last && !samples) step.completed.push_back(request.id);
   }
 }

@@ -17,7 +17,8 @@ struct SchedulerLimits {
   std::int32_t vocabulary = 0;     // token ids are below this
   std::int32_t context = 0;        // positions a sequence may have
   std::int32_t pages = 0;          // of the KV cache, for all sequences together
-  std::int32_t prefill_chunk = 0;  // most tokens of a step (but every decoding sequence gets its one)
+  std::int32_t prefill_chunk = 0;  // most tokens of a step, but every decoding sequence gets its one
+  std::int32_t max_rows = 0;       // most rows of logits that a step wants, and so most running sequences
 };
 
 /// Why a row of logits was asked for.
@@ -25,8 +26,9 @@ struct WantedRow {
   std::uint64_t request = 0;
   std::int32_t position = 0;
   Sampling sampling;
-  bool samples = false;  // the sequence goes on with a token sampled from this row
-  bool reports = false;  // the row itself was asked for
+  std::int32_t vocabulary_limit = 0;  // of the request
+  bool samples = false;               // the sequence goes on with a token sampled from this row
+  bool reports = false;               // the row itself was asked for
 };
 
 /// One step: the batch, and one entry per row of logits it yields, in order.
@@ -40,7 +42,7 @@ struct PlannedStep {
 
 /// Sequences are admitted first come, first served, once the pages for their longest possible run are free,
 /// so a sequence that has begun never waits for memory. A step holds one token of each decoding sequence,
-/// then prompt tokens up to the chunk.
+/// then prompt tokens up to the chunk, but at least one.
 class Scheduler {
  public:
   explicit Scheduler(const SchedulerLimits& limits);

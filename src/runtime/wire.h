@@ -10,7 +10,7 @@ constexpr FinishReason last_enumerator(FinishReason) { return FinishReason::canc
 
 void fields(auto& archive, Is<Sampling> auto& m) { archive(m.temperature, m.seed); }
 void fields(auto& archive, Is<Request> auto& m) {
-  archive(m.id, m.prompt, m.max_tokens, m.sampling, m.stop_tokens, m.all_logits);
+  archive(m.id, m.prompt, m.max_tokens, m.sampling, m.stop_tokens, m.all_logits, m.vocabulary_limit);
 }
 void fields(auto& archive, Is<Statistics> auto& m) {
   archive(m.prompt_tokens, m.generated_tokens, m.prompt_seconds, m.decode_seconds, m.reduced_bytes,

@@ -2,10 +2,13 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
+#include <utility>
 
 #include "base/error.h"
+#include "comm/solo.h"
 #include "kernels/kernels.h"
 #include "model/forward.h"
 #include "model/loader.h"
@@ -23,64 +26,77 @@ std::string host_name() {
   return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown host";
 }
 
-std::int32_t context_of(const EngineOptions& options, const model::Config& config) {
+/// A file that has been found fit to run.
+struct OpenModel {
+  gguf::Model file;
+  model::Config config;
+  std::unique_ptr<model::Family> family;
+  std::vector<model::TensorEntry> table;  // points into the family
+  std::int32_t context = 0;               // positions asked for, or the model's own
+
+  std::int32_t pages() const { return (context + ops::page_positions - 1) / ops::page_positions; }
+  model::Partition partition(int ranks) const { return {config, table, file, model::equal_shares(ranks)}; }
+};
+
+OpenModel open_model(const EngineOptions& options, const ops::Ops& ops) {
+  gguf::Model file = gguf::Model::open(options.model);
+  const model::Config config = model::read_config(file);
+  std::unique_ptr<model::Family> family = model::make_family(config);
+  std::vector<model::TensorEntry> table = family->tensors();
+  model::check_tensors(file, config, table, ops);
   require(options.context >= 0 && options.context <= config.context,
           "a context of {} positions was asked for, but the model was trained for {}", options.context,
           config.context);
-  return static_cast<std::int32_t>(options.context == 0 ? config.context : options.context);
+  const auto context = static_cast<std::int32_t>(options.context == 0 ? config.context : options.context);
+  return {std::move(file), config, std::move(family), std::move(table), context};
 }
 
-std::int32_t pages_for(std::int32_t context) {
-  return (context + ops::page_positions - 1) / ops::page_positions;
+model::StepLimits step_limits(const EngineOptions& options, const OpenModel& model) {
+  return {model.pages(), std::min(model.context, options.prefill_chunk), max_rows};
 }
 
 }  // namespace
 
 MemoryNeed memory_needed(const EngineOptions& options, int rank, int ranks) {
-  const gguf::Model file = gguf::Model::open(options.model);
-  const model::Config config = model::read_config(file);
-  const std::unique_ptr<model::Family> family = model::make_family(config);
-  const std::vector<model::TensorEntry> table = family->tensors();
-  const model::Partition partition(config, table, file, model::equal_shares(ranks));
-  const std::int32_t context = context_of(options, config);
-  return {model::weight_bytes(file, table, partition, rank),
-          model::kv_bytes(config, partition, rank, pages_for(context)),
-          model::scratch_bytes(config, partition, rank, std::min(context, options.prefill_chunk), 1)};
+  ThreadPool pool(1);
+  comm::SoloComm comm;
+  const std::unique_ptr<ops::Ops> ops = ops::cpu::make_ops(kernels::best(), pool, comm);
+  const OpenModel model = open_model(options, *ops);
+  return model::memory_need(model.file, model.config, model.table, model.partition(ranks), rank,
+                            step_limits(options, model), *ops);
 }
 
 Worker::Worker(const EngineOptions& options, comm::Comm& comm, const Progress& progress)
-    : comm_(comm), context_(0), pool_(options.threads) {
+    : comm_(comm), pool_(options.threads) {
   const auto start = std::chrono::steady_clock::now();
   const kernels::Kernels& kernels = kernels::best();
-  const gguf::Model file = gguf::Model::open(options.model);
-  const model::Config config = model::read_config(file);
-  context_ = context_of(options, config);
-  family_ = model::make_family(config);
   ops_ = ops::cpu::make_ops(kernels, pool_, comm);
-  const std::vector<model::TensorEntry> table = family_->tensors();
-  model::check_tensors(file, config, table, *ops_);
-  partition_ = std::make_unique<model::Partition>(config, table, file, model::equal_shares(comm.size()));
-  model::load_tensors(file, table, *partition_, comm.rank(), *ops_, progress);
-  family_->prepare(*ops_, *partition_, comm.rank(), pages());
+  OpenModel model = open_model(options, *ops_);
+  context_ = model.context;
+  pages_ = model.pages();
+  partition_ = std::make_unique<model::Partition>(model.partition(comm.size()));
+  model::load_tensors(model.file, model.table, *partition_, comm.rank(), *ops_, progress);
+  family_ = std::move(model.family);
+  family_->prepare(*ops_, *partition_, comm.rank(), pages_);
 
   report_.rank = comm.rank();
   report_.host = host_name();
   report_.pid = getpid();
   report_.threads = options.threads;
   report_.isa = kernels.isa;
-  report_.weight_bytes = model::weight_bytes(file, table, *partition_, comm.rank());
-  report_.kv_bytes = model::kv_bytes(config, *partition_, comm.rank(), pages());
+  report_.weight_bytes = model::weight_bytes(model.file, model.table, *partition_, comm.rank());
+  report_.kv_bytes = model::kv_bytes(config(), *partition_, comm.rank(), pages_, *ops_);
   report_.share = partition_->describe(comm.rank());
   report_.load_seconds = seconds_since(start);
+  wait_for_all();
 }
 
 Worker::~Worker() = default;
 
 const model::Config& Worker::config() const { return family_->config(); }
 
-std::int32_t Worker::pages() const { return pages_for(context_); }
-
 MatrixView<const float> Worker::step(const model::Batch& batch) {
+  check(batch);
   const auto start = std::chrono::steady_clock::now();
   const double reduced_before = comm_.traffic().seconds;
   const MatrixView<const float> logits = model::forward(*family_, *ops_, *partition_, batch);
@@ -88,10 +104,27 @@ MatrixView<const float> Worker::step(const model::Batch& batch) {
   return logits;
 }
 
+void Worker::check(const model::Batch& batch) const {
+  batch.check();
+  for (const std::int32_t token : batch.tokens) {
+    require(token < config().vocabulary, "a batch has token {}, but the vocabulary has {}", token,
+            config().vocabulary);
+  }
+  for (const std::vector<std::int32_t>& pages : batch.page_tables) {
+    for (const std::int32_t page : pages) require(page < pages_, "a batch has page {} of {}", page, pages_);
+  }
+}
+
+void Worker::wait_for_all() {
+  float nothing = 0;
+  comm_.all_reduce({&nothing, 1});
+  loading_ = comm_.traffic();
+}
+
 RankReport Worker::report() const {
   RankReport report = report_;
-  report.reduce_seconds = comm_.traffic().seconds;
-  report.reduced_bytes = comm_.traffic().bytes;
+  report.reduce_seconds = comm_.traffic().seconds - loading_.seconds;
+  report.reduced_bytes = comm_.traffic().bytes - loading_.bytes;
   return report;
 }
 

@@ -25,12 +25,17 @@ std::vector<text::Token> end_tokens(const text::Tokenizer& tokenizer) {
 Completion complete(runtime::Engine& engine, const text::Tokenizer& tokenizer, std::string_view prompt,
                     const CompletionOptions& options, const std::function<void(std::string_view)>& sink) {
   require(!prompt.empty(), "the prompt is empty; expected some text to continue");
+  const std::int32_t vocabulary = engine.info().vocabulary;
+  require(tokenizer.size() <= vocabulary,
+          "the tokenizer has {} tokens, but the model computes only {}: they do not belong together",
+          tokenizer.size(), vocabulary);
   runtime::Request request;
   request.id = request_id;
   request.prompt = tokenizer.encode_prompt(prompt, text::Specials::as_text);
   request.max_tokens = options.max_tokens;
   request.sampling = options.sampling;
   request.stop_tokens = end_tokens(tokenizer);
+  request.vocabulary_limit = tokenizer.size();  // rows that pad the model's vocabulary have no text
   engine.submit(std::move(request));
 
   text::TextStream stream(tokenizer);

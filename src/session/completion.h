@@ -21,8 +21,9 @@ struct Completion {
 };
 
 /// Continues `prompt` (not empty; special tokens in it are ordinary text) until the model ends it or
-/// max_tokens. `sink` gets the new text as it comes, whole UTF-8 characters only. Throws Error where the
-/// engine refuses the request or dies.
+/// max_tokens. `sink` gets the new text as it comes, whole UTF-8 characters only. The tokenizer may
+/// have fewer tokens than the model's vocabulary: the others are never written. Throws Error where it has
+/// more, and where the engine refuses the request or dies.
 Completion complete(runtime::Engine& engine, const text::Tokenizer& tokenizer, std::string_view prompt,
                     const CompletionOptions& options, const std::function<void(std::string_view)>& sink);
 

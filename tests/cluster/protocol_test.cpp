@@ -29,12 +29,12 @@ std::vector<Message> messages() {
           RanksMet{{{0, "a", 1, "m", "n"}, {1, "b", 2, "m2", "n2"}}},
           LoadProgress{5, 10},
           Ready{{32000, 4096}},
-          Submit{Request{9, {1, -2, 3}, 17, {0.5F, 42}, {2, 3}, true}},
+          Submit{Request{9, {1, -2, 3}, 17, {0.5F, 42}, {2, 3}, true, 31999}},
           Cancel{9},
           AskReports{},
           Reports{{report, report}},
           Invitation{4711, {"10.0.0.1", "fd00::1"}, cookie, cookie},
-          MemoryClaim{2, 3, "weights", 4, "cgroup"},
+          MemoryClaim{2, {3, 4, 5}, 6, "cgroup"},
           Heartbeat{},
           Wake{},
           Failure{"a sentence"},
@@ -78,6 +78,7 @@ TEST(Protocol, FieldsArriveAsTheyWere) {
   EXPECT_EQ(submit.request.sampling.seed, 42U);
   EXPECT_EQ(submit.request.stop_tokens, (std::vector<runtime::Token>{2, 3}));
   EXPECT_TRUE(submit.request.all_logits);
+  EXPECT_EQ(submit.request.vocabulary_limit, 31999);
   const auto reports = std::get<Reports>(decode(payload(encode(messages()[7]))));
   EXPECT_EQ(reports.ranks.at(1).share, "heads 0-1 of 8, FFN 0-191 of 768");
   EXPECT_EQ(reports.ranks.at(1).reduced_bytes, 77U);
@@ -102,7 +103,7 @@ TEST(Protocol, UnknownKindsAndImpossibleValuesAreErrors) {
   done[4 + 1 + 8] = std::byte{17};
   EXPECT_THAT(error_of(payload(done)), testing::HasSubstr("choice 17 where the last is 3"));
   auto submit = encode(Submit{Request{9, {1}, 17, {}, {}, true}});
-  submit.back() = std::byte{2};
+  submit.at(submit.size() - 1 - sizeof(Request::vocabulary_limit)) = std::byte{2};
   EXPECT_THAT(error_of(payload(submit)), testing::HasSubstr("a yes or no"));
 }
 

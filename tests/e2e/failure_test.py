@@ -12,13 +12,12 @@ LIMIT = 5  # seconds from the fault to the end
 class FaultTest(YokeTest):
     """Runs of a model that writes for much longer than any test lasts."""
 
-    def start_loading(self, ranks=3):
-        model = gguf.write_llama(self.scratch() / "endless.gguf", layers=2, dim=64, ffn=128, heads=4, kv_heads=1,
-                                 context=1_000_000)
-        return self.start(YOKE, "run", model, "-p", "Go on", "-n", 900_000, "--ranks", ranks)
+    def start_loading(self, ranks=3, **options):
+        model = gguf.write_llama(self.scratch() / "endless.gguf", context=1_000_000)
+        return self.start(YOKE, "run", model, "-p", "Go on", "-n", 900_000, "--ranks", ranks, **options)
 
-    def start_writing(self, ranks=3):
-        run = self.start_loading(ranks)
+    def start_writing(self, ranks=3, **options):
+        run = self.start_loading(ranks, **options)
         run.wait_for_text(100)
         return run
 
@@ -48,6 +47,16 @@ class Failure(FaultTest):
         run = self.start_writing()
         os.kill(run.ranks()[1].pid, signal.SIGSEGV)
         self.assert_ends(run)
+
+    def test_the_sentence_has_a_line_of_its_own_after_the_text(self):
+        run = self.start_writing(combined=True)
+        os.kill(run.ranks()[1].pid, signal.SIGKILL)
+        code, out, _, _ = run.finish(LIMIT + 0.5)
+        self.assertNotEqual(code, 0)
+        *text, sentence = out.rstrip("\n").split("\n")
+        self.assert_sentence(sentence)
+        self.assertTrue(text)
+        self.assertNotIn("yoke: ", "".join(text))
 
     def test_a_rank_stopped_while_it_works(self):
         for rank in (0, 1, 2):

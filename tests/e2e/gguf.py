@@ -27,18 +27,23 @@ def byte_tokens():
     return [chr(byte if byte in printable else 256 + others.index(byte)) for byte in range(256)]
 
 
-def write_llama(path, *, layers, dim, ffn, heads, kv_heads, context):
-    """A GGUF v3 llama in F32 with one token for each byte. Greedily it writes token 0 for ever."""
-    tokens = byte_tokens()
+def tokenizer_pairs(model="gpt2"):
+    """A tokenizer with one token for each byte."""
+    return [string_pair("tokenizer.ggml.model", model), string_pair("tokenizer.ggml.pre", "gpt-2"),
+            strings_pair("tokenizer.ggml.tokens", byte_tokens()), strings_pair("tokenizer.ggml.merges", [])]
+
+
+def write_llama(path, *, layers=2, dim=64, ffn=128, heads=4, kv_heads=1, context=512, vocabulary=256, tokenizer=None):
+    """A GGUF v3 llama in F32 to which all tokens are alike: greedily it writes token 0 for ever. `tokenizer` holds the
+    metadata pairs of one; by default tokenizer_pairs()."""
+    tokenizer = tokenizer_pairs() if tokenizer is None else tokenizer
     numbers = {"context_length": context, "embedding_length": dim, "block_count": layers, "feed_forward_length": ffn,
-               "attention.head_count": heads, "attention.head_count_kv": kv_heads, "vocab_size": len(tokens)}
+               "attention.head_count": heads, "attention.head_count_kv": kv_heads, "vocab_size": vocabulary}
     pairs = [string_pair("general.architecture", "llama"),
              *(uint_pair(f"llama.{key}", value) for key, value in numbers.items()),
-             text("llama.attention.layer_norm_rms_epsilon") + struct.pack("<If", 6, 1e-5),
-             string_pair("tokenizer.ggml.model", "gpt2"), string_pair("tokenizer.ggml.pre", "gpt-2"),
-             strings_pair("tokenizer.ggml.tokens", tokens), strings_pair("tokenizer.ggml.merges", [])]
+             text("llama.attention.layer_norm_rms_epsilon") + struct.pack("<If", 6, 1e-5), *tokenizer]
     kv = dim // heads * kv_heads
-    tensors = [("token_embd", (dim, len(tokens))), ("output_norm", (dim,)), ("output", (dim, len(tokens)))]
+    tensors = [("token_embd", (dim, vocabulary)), ("output_norm", (dim,)), ("output", (dim, vocabulary))]
     for layer in range(layers):
         tensors += [(f"blk.{layer}.{name}", shape) for name, shape in (
             ("attn_norm", (dim,)), ("attn_q", (dim, dim)), ("attn_k", (dim, kv)), ("attn_v", (dim, kv)),

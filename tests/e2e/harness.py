@@ -39,14 +39,16 @@ class Process:
 class Run:
     """A started command whose descendants can be found, however far they went: all inherit one variable."""
 
-    def __init__(self, command, cwd=None, environment=None):
+    def __init__(self, command, cwd=None, environment=None, combined=False):
+        """`combined`: stderr goes where stdout goes, as on a terminal."""
         self.mark = uuid.uuid4().hex
         self.tmpdir = tempfile.TemporaryDirectory(prefix="yoke-e2e-")
         # Open MPI refuses root and more ranks than cores unless told; a user's own mpirun is told here.
         self.environment = {**os.environ, MARK: self.mark, "TMPDIR": self.tmpdir.name, "OMPI_ALLOW_RUN_AS_ROOT": "1",
                             "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", **(environment or {})}
         self.process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=cwd,
+                                        stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT if combined else subprocess.PIPE, cwd=cwd,
                                         env=self.environment, start_new_session=True)
 
     def alive(self):
@@ -87,7 +89,7 @@ class Run:
         while len(text) < characters:
             part = os.read(self.process.stdout.fileno(), 4096)
             if not part:
-                raise AssertionError(f"the text ended after {text!r}: {self.process.communicate()[1].decode()}")
+                raise AssertionError(f"the text ended after {text!r}: {self.process.communicate()[1]!r}")
             text += part
         return text.decode(errors="replace")
 
@@ -100,7 +102,7 @@ class Run:
             self.kill()
             out, err = self.process.communicate()
             raise AssertionError(f"still running after {timeout} s; stdout {out!r}, stderr {err!r}") from None
-        return self.process.returncode, out.decode(), err.decode(), time.monotonic() - start
+        return self.process.returncode, out.decode(), (err or b"").decode(), time.monotonic() - start
 
     def kill(self):
         for process in self.alive():
@@ -129,6 +131,10 @@ class YokeTest(unittest.TestCase):
         code, out, err, _ = run.finish(timeout)
         self.assert_nothing_left(run)
         return code, out, err
+
+    def nobody(self):
+        """The arguments of subprocess.run() for a user whom the system may refuse something: not root."""
+        return {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
 
     def generate(self, *arguments, model=DEMO, prompt=PROMPT, tokens=40, **options):
         """The text of a successful `yoke run`."""

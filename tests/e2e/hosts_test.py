@@ -55,8 +55,7 @@ class TwoHosts(YokeTest):
                     self.assertIn(f"{self.name}-{host}", err)
 
     def test_a_rank_stopped_on_the_other_host_ends_the_run(self):
-        model = gguf.write_llama(self.scratch() / "endless.gguf", layers=2, dim=64, ffn=128, heads=4, kv_heads=1,
-                                 context=1_000_000)
+        model = gguf.write_llama(self.scratch() / "endless.gguf", context=1_000_000)
         run = self.start_on_hosts("run", model, "-p", "Go on", "-n", 900_000, per_host=1)
         run.wait_for_text(100)
         inside = subprocess.run(["ip", "netns", "pids", f"{self.name}-2"], capture_output=True, text=True, timeout=10)

@@ -1,8 +1,13 @@
 #!/usr/bin/env python3
 """`yoke logits` computes the reference's logits, on any number of ranks."""
 import array
+import concurrent.futures
+import os
+import pathlib
+import shutil
+import subprocess
 
-from harness import GOLDEN, TINY, YokeTest, main
+from harness import GOLDEN, TINY, YOKE, YokeTest, main
 
 TOKENS = (GOLDEN / "tokens.txt").read_text(encoding="ascii").strip()
 VOCABULARY = 320
@@ -53,6 +58,48 @@ class Logits(YokeTest):
         self.assert_refused(
             self.yoke("logits", TINY / "llama.gguf", "--tokens", "1,2", "--out", "/nonexistent/folder/x.f32"),
             "/nonexistent/folder/x.f32")
+
+    def write_logits(self, out):
+        code, text, err = self.yoke("logits", TINY / "llama.gguf", "--tokens", "1,2", "--out", out)
+        self.assertEqual((code, text), (0, ""), err)
+
+    def test_a_symbolic_link_stays_one(self):
+        folder = self.scratch()
+        (folder / "link.f32").symlink_to("target.f32")
+        self.write_logits(folder / "link.f32")
+        self.assertTrue((folder / "link.f32").is_symlink())
+        self.assertEqual((folder / "target.f32").stat().st_size, 2 * VOCABULARY * 4)
+
+    def test_a_named_pipe_is_fed(self):
+        pipe = self.scratch() / "pipe"
+        os.mkfifo(pipe)
+        with concurrent.futures.ThreadPoolExecutor() as executor:
+            reader = executor.submit(pipe.read_bytes)
+            self.write_logits(pipe)
+            self.assertEqual(len(reader.result(10)), 2 * VOCABULARY * 4)
+        self.assertTrue(pipe.is_fifo())
+
+    def test_a_device_stays_one(self):
+        self.write_logits("/dev/null")
+        self.assertTrue(pathlib.Path("/dev/null").is_char_device())
+        result = self.yoke("logits", TINY / "llama.gguf", "--tokens", "1,2", "--out", "/dev/full")
+        self.assert_refused(result, "/dev/full", "No space left on device")
+
+    def test_files_of_similar_names_are_left_alone(self):
+        folder = self.scratch()
+        (folder / "x.f32.part").write_text("mine")
+        self.write_logits(folder / "x.f32")
+        self.assertEqual((folder / "x.f32.part").read_text(), "mine")
+        self.assertEqual(sorted(path.name for path in folder.iterdir()), ["x.f32", "x.f32.part"])
+
+    def test_a_folder_that_may_not_be_written_is_named_with_the_reason(self):
+        folder = self.scratch()
+        program, model = shutil.copy(YOKE, folder / "yoke"), shutil.copy(TINY / "llama.gguf", folder / "m.gguf")
+        folder.chmod(0o555)
+        self.addCleanup(folder.chmod, 0o755)
+        done = subprocess.run([program, "logits", model, "--tokens", "1,2", "--out", folder / "x.f32"], cwd="/",
+                              capture_output=True, text=True, timeout=20, **self.nobody())
+        self.assert_refused((done.returncode, done.stdout, done.stderr), str(folder / "x.f32"), "Permission denied")
 
     def test_a_token_outside_the_vocabulary_is_refused(self):
         for ranks in (1, 3):

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """What cannot work is refused at once, with one sentence and a non-zero code."""
-import os
 import shutil
 import subprocess
 import time
@@ -42,10 +41,8 @@ class Model(YokeTest):
         folder.chmod(0o755)
         program, model = shutil.copy(YOKE, folder / "yoke"), shutil.copy(DEMO, folder / "secret.gguf")
         model.chmod(0)
-        # Root may read every file, so it becomes somebody else.
-        user = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
         done = subprocess.run([program, "run", model, "-p", PROMPT, "-n", "4"], cwd="/", capture_output=True, text=True,
-                              timeout=20, **user)
+                              timeout=20, **self.nobody())
         self.assert_refused((done.returncode, done.stdout, done.stderr), "secret.gguf")
 
     def test_a_family_that_is_not_known(self):
@@ -54,6 +51,29 @@ class Model(YokeTest):
         self.assertIn(llama, DEMO.read_bytes())
         path.write_bytes(DEMO.read_bytes().replace(llama, mamba))
         self.assert_run_refuses(path, "mamba")
+
+    def test_a_file_that_names_no_family(self):
+        path = self.scratch() / "anything.gguf"
+        key = gguf.text("general.architecture")
+        self.assertIn(key, DEMO.read_bytes())
+        path.write_bytes(DEMO.read_bytes().replace(key, gguf.text("general.architectura")))
+        self.assert_run_refuses(path, "anything.gguf", "'general.architecture' is missing")
+
+    def test_a_file_without_a_tokenizer_is_for_logits_only(self):
+        path = gguf.write_llama(self.scratch() / "mute.gguf", tokenizer=[])
+        self.assert_run_refuses(path, "mute.gguf", "no tokenizer", "yoke logits")
+        out = self.scratch() / "x.f32"
+        code, _, err = self.yoke("logits", path, "--tokens", "1,2", "--out", out)
+        self.assertEqual(code, 0, err)
+        self.assertEqual(out.stat().st_size, 2 * 256 * 4)
+
+    def test_a_tokenizer_that_is_not_known(self):
+        path = gguf.write_llama(self.scratch() / "other.gguf", tokenizer=gguf.tokenizer_pairs("runes"))
+        self.assert_run_refuses(path, "other.gguf", "runes")
+
+    def test_a_tokenizer_of_more_tokens_than_the_model(self):
+        path = gguf.write_llama(self.scratch() / "small.gguf", vocabulary=200)
+        self.assert_run_refuses(path, "256", "200")
 
     def test_a_split_model_with_a_missing_part(self):
         path = self.scratch() / "model-00001-of-00002.gguf"
@@ -71,6 +91,13 @@ class Model(YokeTest):
                 result = self.yoke("logits", path, "--tokens", "1,2", "--out", out, "--ranks", ranks, timeout=20)
                 self.assert_refused(result, "GB", "memory")
                 self.assertLess(time.monotonic() - start, 10)
+
+
+    def test_a_kv_cache_larger_than_the_memory_is_refused_with_the_remedy(self):
+        # A kilobyte for each of 1,000 million positions.
+        path = gguf.write_llama(self.scratch() / "long.gguf", context=1_000_000_000, kv_heads=4)
+        self.assert_run_refuses(path, "KV cache", "a smaller context (--ctx) needs less")
+        self.generate("--ctx", 64, model=path, prompt="a", tokens=4)
 
 
 class Request(YokeTest):

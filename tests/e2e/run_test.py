@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import unittest
 
+import gguf
 from harness import DEMO, PROMPT, YOKE, YokeTest, main
 
 # What another implementation writes greedily with this model after PROMPT (see models/README.md).
@@ -57,6 +58,15 @@ class Text(YokeTest):
     def test_a_prompt_of_unusual_characters_comes_back_unharmed(self):
         prompt = "Ünïon – 日本 🐂 \t“x”"
         self.assertTrue(self.generate(prompt=prompt, tokens=3).startswith(prompt))
+
+
+    def test_a_model_with_more_rows_than_tokens_writes_tokens_only(self):
+        # All rows are as likely, and three of four have no text.
+        model = gguf.write_llama(self.scratch() / "padded.gguf", vocabulary=1024)
+        for ranks in (1, 3):
+            with self.subTest(ranks=ranks):
+                text = self.generate("--temp", 1, "--ranks", ranks, model=model, prompt="a", tokens=60)
+                self.assertGreater(len(text), 20)
 
 
 class Surroundings(YokeTest):

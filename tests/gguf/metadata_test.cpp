@@ -96,5 +96,18 @@ TEST(Metadata, ErrorsNameTheKeyWhatItHoldsAndWhatWasExpected) {
   expect([&] { m.strings("floats"); }, "'floats'", "an array of 2 floats", "expected an array of strings");
 }
 
+TEST(Metadata, ErrorsBeginWithTheFileThatThePairsWereReadFrom) {
+  Metadata m("model.gguf");
+  m.set("huges", std::vector<std::uint64_t>{std::numeric_limits<std::uint64_t>::max()});
+  EXPECT_EQ(m.sentence_start(), "model.gguf: ");
+  EXPECT_EQ(sentence_of([&] { m.string("name"); }),
+            "model.gguf: the metadata key 'name' is missing, expected a string");
+  EXPECT_THAT(sentence_of([&] { m.integer("huges"); }),
+              testing::StartsWith("model.gguf: the metadata key 'huges' holds an array"));
+  EXPECT_THAT(sentence_of([&] { m.integers("huges"); }),
+              testing::StartsWith("model.gguf: the metadata key 'huges' holds an array"));
+  EXPECT_EQ(sample().sentence_start(), "");
+}
+
 }  // namespace
 }  // namespace yoke::gguf

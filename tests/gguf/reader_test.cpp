@@ -36,6 +36,7 @@ TEST(Reader, OpensAModelAndGivesItsData) {
   EXPECT_EQ(model.version(), 3u);
   EXPECT_EQ(model.file_bytes(), single(0).size());
   EXPECT_EQ(model.metadata().string("general.name"), "one");
+  EXPECT_EQ(model.metadata().sentence_start(), path.string() + ": ");
   ASSERT_EQ(model.tensors().size(), 1u);
   const TensorInfo* const tensor = model.find("w");
   ASSERT_EQ(tensor, &model.tensors()[0]);

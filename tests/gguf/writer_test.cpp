@@ -258,10 +258,10 @@ TEST(Writer, RefusesWhatTheReaderWouldRefuse) {
 TEST(Writer, SaysWhyAFileCannotBeWritten) {
   const ScratchFolder folder;
   EXPECT_THAT(sentence_of([&] { Writer(folder / "none/m.gguf", {}, {}); }),
-              HasSubstr("cannot be created: No such file or directory"));
+              HasSubstr("m.gguf: a file beside it cannot be created: No such file or directory"));
   std::filesystem::create_directories(folder / "m.gguf" / "full");
   EXPECT_THAT(sentence_of([&] { Writer(folder / "m.gguf", {}, {}).finish(); }),
-              HasSubstr("m.gguf: cannot take this name: Is a directory"));
+              HasSubstr("m.gguf: is a directory, expected a file to write"));
   EXPECT_THAT(names_in(folder), testing::ElementsAre("m.gguf"));
 }
 

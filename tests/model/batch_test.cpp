@@ -56,6 +56,18 @@ TEST(Batch, RefusesPositionsWithoutAPageAndSequencesWithoutATable) {
   EXPECT_THROW(read(bytes_of(batch)), Error);
 }
 
+TEST(Batch, RefusesTokensFlagsAndPagesThatCannotBe) {
+  Batch batch = two_sequences();
+  batch.tokens[0] = -1;
+  EXPECT_THROW(read(bytes_of(batch)), Error);
+  batch = two_sequences();
+  batch.wants_logits[0] = 2;
+  EXPECT_THROW(read(bytes_of(batch)), Error);
+  batch = two_sequences();
+  batch.page_tables[0][1] = -1;
+  EXPECT_THROW(read(bytes_of(batch)), Error);
+}
+
 TEST(Batch, ViewsAreOfTheBatchItself) {
   const Batch batch = two_sequences();
   const ops::Step step = batch.step();

@@ -56,6 +56,9 @@ TEST(Config, RefusesWhatCannotBe) {
   EXPECT_THAT(set("llama.block_count", Unsigned{0}), HasSubstr("llama.block_count is 0"));
   EXPECT_THAT(set("llama.block_count", Unsigned{4'000'000'000}),
               HasSubstr("llama.block_count is 4000000000"));
+  EXPECT_THAT(set("llama.context_length", Unsigned{4'294'967'295}),
+              HasSubstr("llama.context_length is 4294967295"));
+  EXPECT_THAT(set("llama.rope.scaling.factor", -2.0), HasSubstr("llama.rope.scaling.factor is -2"));
   EXPECT_THAT(set("llama.embedding_length", Unsigned{0}), HasSubstr("llama.embedding_length is 0"));
   EXPECT_THAT(set("llama.attention.head_count", Unsigned{7}), HasSubstr("7 heads over 4 KV heads"));
   EXPECT_THAT(set("llama.attention.head_count", std::string("many")),
@@ -68,6 +71,28 @@ TEST(Config, RefusesWhatCannotBe) {
               HasSubstr("'magic'; none, linear and yarn"));
   EXPECT_THAT(set("llama.attention.layer_norm_rms_epsilon", 0.0), HasSubstr("layer_norm_rms_epsilon is 0"));
   EXPECT_THAT(set("general.architecture", std::string("gpt5")), HasSubstr("gpt5."));
+}
+
+TEST(Config, AFactorWithoutATypeIsLinearScaling) {
+  for (const char* key : {"llama.rope.scaling.factor", "llama.rope.scale_linear"}) {
+    const EditedModel model([&](Draft& draft) { draft.metadata.set(key, 4.0); });
+    const Config config = read_config(model.open());
+    EXPECT_EQ(config.rope.scaling, RopeScaling::linear) << key;
+    EXPECT_EQ(config.rope.factor, 4) << key;
+  }
+  const EditedModel none([](Draft& draft) { draft.metadata.set("llama.rope.scaling.factor", 0.0); });
+  EXPECT_EQ(read_config(none.open()).rope.factor, 1);
+}
+
+TEST(Config, YarnStretchesTheContextUnlessAnotherIsNamed) {
+  const EditedModel model([](Draft& draft) {
+    draft.metadata.set("llama.rope.scaling.type", std::string("yarn"));
+    draft.metadata.set("llama.rope.scaling.factor", 8.0);
+  });
+  const Config config = read_config(model.open());
+  EXPECT_EQ(config.rope.scaling, RopeScaling::yarn);
+  EXPECT_EQ(config.rope.factor, 8);
+  EXPECT_EQ(config.rope.original_context, 512);
 }
 
 TEST(Config, RefusesAFileWithoutAnEmbedding) {

@@ -154,7 +154,38 @@ TEST(Memory, SharesOfTheWeightsAddUpToTheFileAndWhatIsReplicated) {
   const std::uint64_t norms = 7 * 128 * sizeof(float);
   const std::uint64_t embedding = 320 * 128 * sizeof(float);
   EXPECT_EQ(sum, all + 3 * (norms + embedding));
-  EXPECT_EQ(kv_bytes(config, one, 0, 2), 3 * 4 * 128 * (32 + 32) * sizeof(float));
+  ThreadPool pool(1);
+  comm::SoloComm comm;
+  const auto ops = ops::cpu::make_ops(kernels::best(), pool, comm);
+  EXPECT_EQ(kv_bytes(config, one, 0, 2, *ops), 3 * 4 * 128 * (32 + 32) * sizeof(float));
+  EXPECT_EQ(kv_bytes(config, one, 0, std::numeric_limits<std::int64_t>::max(), *ops),
+            std::numeric_limits<std::uint64_t>::max());
+}
+
+TEST(Memory, ScratchOfTheLargestStepIsWithinItsEstimate) {
+  const gguf::Model file = gguf::Model::open(tiny_model("llama"));
+  for (const int ranks : {1, 3, 8}) {
+    for (const int tokens : {1, 48, 500}) {
+      comm::run_ranks(ranks, [&](comm::Comm& comm) {
+        ThreadPool pool(1);
+        const Config config = read_config(file);
+        const auto family = make_family(config);
+        const auto ops = ops::cpu::make_ops(kernels::best(), pool, comm);
+        const std::vector<TensorEntry> table = family->tensors();
+        const Partition partition(config, table, file, equal_shares(ranks));
+        load_tensors(file, table, partition, comm.rank(), *ops, [](std::uint64_t, std::uint64_t) {});
+        family->prepare(*ops, partition, comm.rank(), 8);
+        const std::vector<Batch> batches = in_chunks(std::vector<std::int32_t>(tokens, 7), tokens);
+        forward(*family, *ops, partition, batches[0]);
+        forward(*family, *ops, partition, batches[0]);
+        const MemoryNeed need =
+            memory_need(file, config, table, partition, comm.rank(), {8, tokens, tokens}, *ops);
+        EXPECT_LE(ops->activation_bytes(), need.scratch)
+            << tokens << " tokens, rank " << comm.rank() << " of " << ranks;
+        EXPECT_GE(ops->activation_bytes(), need.scratch / 16) << "an estimate of no use";
+      });
+    }
+  }
 }
 
 }  // namespace

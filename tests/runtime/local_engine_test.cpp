@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 
 #include "base/error.h"
@@ -14,7 +15,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr std::chrono::milliseconds patience{100};
+constexpr std::chrono::hours forever{1};  // so that next() returns nothing only when nothing is in flight
 
 struct Answer {
   std::vector<Token> tokens;
@@ -26,7 +27,7 @@ struct Answer {
 /// All events until nothing is in flight, by request.
 std::map<std::uint64_t, Answer> drain(Engine& engine) {
   std::map<std::uint64_t, Answer> answers;
-  while (const std::optional<Event> event = engine.next(patience)) {
+  while (const std::optional<Event> event = engine.next(forever)) {
     if (const auto* token = std::get_if<TokenEvent>(&*event)) {
       answers[token->request].tokens.push_back(token->token);
     } else if (const auto* rows = std::get_if<LogitsEvent>(&*event)) {
@@ -95,6 +96,26 @@ TEST(LocalEngine, ChunkSizeDoesNotChangeASampledToken) {
   EXPECT_EQ(run(2), run(512));
 }
 
+TEST(LocalEngine, NeverSamplesAnIdBeyondTheVocabularysLimit) {
+  const std::vector<Token> unlimited = greedy(1, prompt, 30);
+  const Token largest = *std::max_element(unlimited.begin(), unlimited.end());
+  with_engine(2, demo_options(), [&](Engine& engine) {
+    for (const float temperature : {0.0f, 1.5f}) {
+      Request limited = request(1, prompt, 30);
+      limited.vocabulary_limit = largest;
+      limited.sampling.temperature = temperature;
+      engine.submit(limited);
+      const std::vector<Token> tokens = drain(engine)[1].tokens;
+      ASSERT_EQ(tokens.size(), 30);
+      EXPECT_THAT(tokens, testing::Each(testing::Lt(largest)));
+    }
+    Request loose = request(2, prompt, 30);
+    loose.vocabulary_limit = largest + 1;
+    engine.submit(loose);
+    EXPECT_EQ(drain(engine)[2].tokens, unlimited) << "a limit above what is likeliest changes nothing";
+  });
+}
+
 TEST(LocalEngine, ReportsStatistics) {
   with_engine(2, demo_options(), [&](Engine& engine) {
     engine.submit(request(9, prompt, 5));
@@ -140,7 +161,7 @@ TEST(LocalEngine, FillsTheContextAndSaysSo) {
 TEST(LocalEngine, CancelEndsARequestBetweenSteps) {
   with_engine(2, demo_options(), [&](Engine& engine) {
     engine.submit(request(1, prompt, 100));
-    ASSERT_TRUE(std::holds_alternative<TokenEvent>(engine.next(patience).value()));
+    ASSERT_TRUE(std::holds_alternative<TokenEvent>(engine.next(forever).value()));
     engine.cancel(1);
     engine.cancel(77);
     const Answer answer = drain(engine)[1];
@@ -148,6 +169,19 @@ TEST(LocalEngine, CancelEndsARequestBetweenSteps) {
     engine.submit(request(2, prompt, 3));
     EXPECT_EQ(drain(engine)[2].tokens.size(), 3)
         << "the engine goes on after a cancelled request and a sleep";
+  });
+}
+
+TEST(LocalEngine, ReturnsBetweenTheStepsOfALongPromptOncePatienceIsOver) {
+  EngineOptions options = demo_options();
+  options.prefill_chunk = 1;
+  with_engine(2, options, [&](Engine& engine) {
+    engine.submit(request(1, std::vector<Token>(100, 5), 10));
+    EXPECT_EQ(engine.next(std::chrono::milliseconds(0)), std::nullopt);
+    engine.cancel(1);
+    const Answer answer = drain(engine)[1];
+    EXPECT_EQ(answer.done->reason, FinishReason::cancelled);
+    EXPECT_TRUE(answer.tokens.empty());
   });
 }
 

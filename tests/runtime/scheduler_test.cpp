@@ -11,7 +11,8 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr SchedulerLimits limits{.vocabulary = 100, .context = 200, .pages = 4, .prefill_chunk = 10};
+constexpr SchedulerLimits limits{
+    .vocabulary = 100, .context = 200, .pages = 4, .prefill_chunk = 10, .max_rows = 6};
 
 Request request(std::uint64_t id, std::size_t prompt, std::int32_t max_tokens) {
   Request request;
@@ -37,7 +38,20 @@ TEST(Scheduler, RefusesWhatCannotRun) {
     odd.sampling.temperature = temperature;
     EXPECT_THAT(scheduler.add(odd).value_or(""), HasSubstr("the temperature is"));
   }
+  for (const std::int32_t limit : {-1, 101}) {
+    Request odd = request(1, 5, 1);
+    odd.vocabulary_limit = limit;
+    EXPECT_THAT(scheduler.add(odd).value_or(""), HasSubstr("the vocabulary has 100"));
+  }
   EXPECT_TRUE(scheduler.idle());
+}
+
+TEST(Scheduler, HandsTheVocabularysLimitOnWithEachRow) {
+  Scheduler scheduler(limits);
+  Request limited = request(7, 3, 2);
+  limited.vocabulary_limit = 90;
+  ASSERT_FALSE(scheduler.add(limited));
+  EXPECT_EQ(scheduler.plan().wanted.at(0).vocabulary_limit, 90);
 }
 
 TEST(Scheduler, CutsAPromptIntoChunksAndSamplesAtItsEnd) {
@@ -102,12 +116,12 @@ TEST(Scheduler, ReportsEveryPromptRowWhereAskedAndCompletes) {
   reporting.all_logits = true;
   scheduler.add(reporting);
   PlannedStep first = scheduler.plan();
-  EXPECT_EQ(first.wanted.size(), 10);
+  EXPECT_EQ(first.wanted.size(), 6) << "no more rows than the limit, though the chunk would hold ten tokens";
   EXPECT_TRUE(first.completed.empty());
   PlannedStep second = scheduler.plan();
-  EXPECT_EQ(second.wanted.size(), 2);
-  EXPECT_EQ(second.wanted[1].position, 11);
-  EXPECT_FALSE(second.wanted[1].samples);
+  EXPECT_EQ(second.wanted.size(), 6);
+  EXPECT_EQ(second.wanted[5].position, 11);
+  EXPECT_FALSE(second.wanted[5].samples);
   EXPECT_THAT(second.completed, ElementsAre(7));
   EXPECT_TRUE(scheduler.idle());
 }
@@ -123,6 +137,48 @@ TEST(Scheduler, DecodingSequencesAreNotHeldUpByAPrompt) {
   EXPECT_THAT(step.requests, ElementsAre(1, 2));
   EXPECT_EQ(step.wanted.size(), 1);
   EXPECT_NE(step.batch.page_tables[0], step.batch.page_tables[1]);
+}
+
+TEST(Scheduler, APromptGoesOnHoweverManyDecode) {
+  SchedulerLimits narrow = limits;
+  narrow.prefill_chunk = 1;
+  Scheduler scheduler(narrow);
+  scheduler.add(request(1, 1, 20));
+  scheduler.plan();
+  scheduler.accept(1, 9);
+  scheduler.add(request(2, 3, 5));
+  EXPECT_THAT(scheduler.plan().batch.tokens, ElementsAre(9, 2));
+}
+
+TEST(Scheduler, NeverWantsMoreRowsThanItsLimit) {
+  SchedulerLimits wide = limits;
+  wide.pages = 40;
+  wide.prefill_chunk = 100;
+  Scheduler scheduler(wide);
+  for (std::uint64_t id = 1; id <= 10; ++id) {
+    Request one = request(id, 7, id % 2 == 0 ? 4 : 0);
+    one.all_logits = id % 2 == 1;
+    scheduler.add(one);
+  }
+  std::size_t rows = 0;
+  while (!scheduler.idle()) {
+    const PlannedStep step = scheduler.plan();
+    ASSERT_FALSE(step.requests.empty());
+    ASSERT_LE(step.wanted.size(), 6);
+    rows += step.wanted.size();
+    for (const WantedRow& row : step.wanted) {
+      if (row.samples) scheduler.accept(row.request, 1);
+    }
+  }
+  EXPECT_EQ(rows, 5 * 7 + 5 * 4);
+}
+
+TEST(Scheduler, NamesOnlyThePagesThatAStepReaches) {
+  Scheduler scheduler(limits);
+  scheduler.add(request(1, 70, 100));  // three pages are its own
+  std::vector<std::size_t> pages;
+  for (int step = 0; step < 7; ++step) pages.push_back(scheduler.plan().batch.page_tables[0].size());
+  EXPECT_THAT(pages, ElementsAre(1, 1, 1, 1, 1, 1, 2));
 }
 
 TEST(Scheduler, WaitsForPagesAndTakesThoseOfWhoeverEnds) {

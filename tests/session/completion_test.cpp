@@ -15,9 +15,10 @@ namespace {
 /// Answers every request with the events it was given.
 class ScriptedEngine final : public runtime::Engine {
  public:
-  explicit ScriptedEngine(std::deque<runtime::Event> script) : script_(std::move(script)) {}
+  explicit ScriptedEngine(std::deque<runtime::Event> script, std::int32_t vocabulary = 2048)
+      : script_(std::move(script)), vocabulary_(vocabulary) {}
 
-  runtime::EngineInfo info() const override { return {2048, 512}; }
+  runtime::EngineInfo info() const override { return {vocabulary_, 512}; }
   void submit(runtime::Request request) override { requests.push_back(std::move(request)); }
   void cancel(std::uint64_t) override {}
   std::optional<runtime::Event> next(std::chrono::milliseconds) override {
@@ -32,6 +33,7 @@ class ScriptedEngine final : public runtime::Engine {
 
  private:
   std::deque<runtime::Event> script_;
+  std::int32_t vocabulary_;
 };
 
 class Complete : public testing::Test {
@@ -95,6 +97,25 @@ TEST_F(Complete, AnEmptyPromptIsAnErrorAndNeverReachesTheEngine) {
   ScriptedEngine engine({});
   EXPECT_THROW(run(engine, ""), Error);
   EXPECT_TRUE(engine.requests.empty());
+}
+
+TEST_F(Complete, TokensThatHaveNoTextAreNeverAskedFor) {
+  ScriptedEngine padded({runtime::DoneEvent{1, runtime::FinishReason::length, {}}}, 2304);
+  run(padded, "a");
+  ASSERT_EQ(padded.requests.size(), 1);
+  EXPECT_EQ(padded.requests[0].vocabulary_limit, 2048);
+}
+
+TEST_F(Complete, ATokenizerOfMoreTokensThanTheModelIsAnErrorAndNothingIsWritten) {
+  ScriptedEngine small({runtime::DoneEvent{1, runtime::FinishReason::length, {}}}, 2047);
+  try {
+    run(small, "a");
+    FAIL() << "nothing was thrown";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::AllOf(testing::HasSubstr("2048 tokens"), testing::HasSubstr("2047")));
+  }
+  EXPECT_TRUE(pieces.empty());
+  EXPECT_TRUE(small.requests.empty());
 }
 
 TEST_F(Complete, TheDeathOfTheEngineIsAnErrorAfterWhatWasWritten) {

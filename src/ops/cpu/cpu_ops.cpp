@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/arena.h"
+#include "base/saturating.h"
 #include "ops/cpu/cpu_attention.h"
 #include "ops/cpu/cpu_weights.h"
 
@@ -53,6 +54,14 @@ class CpuOps final : public Ops {
 
   bool can_multiply(quant::Type type) const override { return kernels_.matmul(type) != nullptr; }
   bool can_decode(quant::Type type) const override { return quant::format(type).dequantize != nullptr; }
+
+  std::uint64_t kv_cache_bytes(const Heads& heads, std::int64_t pages) const override {
+    return saturating_product(heads.n_kv_heads, pages, page_positions, heads.k_dim + heads.v_dim,
+                              sizeof(float));
+  }
+  std::uint64_t activation_bytes() const override {
+    return scratch_.capacity() + sizeof(float) * (carried_.capacity() + logits_.capacity());
+  }
 
   RowMatrix load_rows(const Slice& slice) override {
     return {pack(slice, kernels_.matmul(slice.type), pool_), slice.rows(), slice.cols};
@@ -162,7 +171,8 @@ class CpuOps final : public Ops {
   }
 
   Activations wanted(Activations x) override {
-    const auto n = std::count(step_.wants_logits.begin(), step_.wants_logits.end(), std::uint8_t{1});
+    const auto n =
+        x.tokens - std::count(step_.wants_logits.begin(), step_.wants_logits.end(), std::uint8_t{0});
     const Activations out = make(n, x.width);
     for (std::int64_t t = 0, next = 0; t < x.tokens; ++t) {
       if (step_.wants_logits[t] != 0) std::copy_n(row(x, t), x.width, row(out, next++));
@@ -173,10 +183,20 @@ class CpuOps final : public Ops {
   MatrixView<const float> gather_logits(Activations logits, std::span<const std::int64_t> counts) override {
     std::int64_t vocabulary = 0;
     for (const std::int64_t count : counts) vocabulary += count;
-    logits_.resize(static_cast<std::size_t>(logits.tokens * vocabulary));
+    std::vector<std::int64_t> sizes;
+    for (const std::int64_t count : counts) sizes.push_back(logits.tokens * count);
+    const std::span<float> gathered = scratch_.floats(logits.tokens * vocabulary);
+    comm_.all_gather({data(logits), static_cast<std::size_t>(logits.tokens * logits.width)}, sizes, gathered);
+
+    // Rank by rank, (tokens, count) each → (tokens, vocabulary).
+    logits_.resize(gathered.size());
     const MatrixView<float> all(logits_.data(), logits.tokens, vocabulary);
-    for (std::int64_t t = 0; t < logits.tokens; ++t) {
-      comm_.all_gather({row(logits, t), static_cast<std::size_t>(logits.width)}, counts, all.row(t));
+    const float* from = gathered.data();
+    std::int64_t column = 0;
+    for (const std::int64_t count : counts) {
+      for (std::int64_t t = 0; t < logits.tokens; ++t, from += count)
+        std::copy_n(from, count, all.row(t).data() + column);
+      column += count;
     }
     return all;
   }

@@ -1,0 +1,30 @@
+#include "cli/progress_bar.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+namespace yoke::cli {
+namespace {
+
+TEST(ProgressLine, FillsUp) {
+  EXPECT_EQ(progress_line("loading", 0, 2'000'000'000),
+            "loading [..............................]   0% of 2.00 GB");
+  EXPECT_EQ(progress_line("loading", 1'000'000'000, 2'000'000'000),
+            "loading [###############...............]  50% of 2.00 GB");
+  EXPECT_EQ(progress_line("loading", 2'000'000'000, 2'000'000'000),
+            "loading [##############################] 100% of 2.00 GB");
+}
+
+TEST(ProgressLine, SaysAHundredOnlyAtTheEnd) {
+  EXPECT_EQ(progress_line("x", 99'999, 100'000), "x [#############################.]  99% of 100 KB");
+}
+
+TEST(ProgressLine, StandsSizesOfAnyKind) {
+  constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+  EXPECT_EQ(progress_line("x", most, 1), "x [##############################] 100% of 1 bytes");
+  EXPECT_EQ(progress_line("x", most / 2, most), "x [###############...............]  50% of 18.4 EB");
+}
+
+}  // namespace
+}  // namespace yoke::cli

@@ -1,0 +1,312 @@
+#include "ops/cpu/cpu_ops.h"
+
+#include <array>
+
+#include "comm/threads.h"
+#include "ops/cpu/support.h"
+
+namespace yoke::ops::cpu {
+namespace {
+
+class CpuOps : public OnEveryIsa {};
+INSTANTIATE_TEST_SUITE_P(Isa, CpuOps, testing::ValuesIn(kernels::available()), isa_name);
+
+/// Rotates pair i of every head, values first(i) and second(i) of it, by position · frequencies[i].
+Matrix naive_rope(Matrix x, const std::vector<std::int32_t>& positions, std::int64_t head_dim,
+                  const RopeSpec& spec) {
+  const auto pairs = static_cast<std::int64_t>(spec.frequencies.size());
+  const bool neox = spec.style == RopeStyle::neox;
+  for (std::int64_t t = 0; t < x.rows; ++t) {
+    for (std::int64_t head = 0; head < x.cols; head += head_dim) {
+      for (std::int64_t i = 0; i < pairs; ++i) {
+        double& first = x(t, head + (neox ? i : 2 * i));
+        double& second = x(t, head + (neox ? i + pairs : 2 * i + 1));
+        const double angle =
+            positions[static_cast<std::size_t>(t)] * spec.frequencies[static_cast<std::size_t>(i)];
+        const double cos = std::cos(angle) * static_cast<double>(spec.magnitude);
+        const double sin = std::sin(angle) * static_cast<double>(spec.magnitude);
+        const double a = first;
+        first = a * cos - second * sin;
+        second = a * sin + second * cos;
+      }
+    }
+  }
+  return x;
+}
+
+void expect_rope(const kernels::Kernels& kernels, const RopeSpec& spec, std::int64_t head_dim) {
+  std::mt19937 random(1);
+  Rig rig(kernels);
+  const Rope rope = rig.ops().make_rope(spec);
+  const auto pairs = static_cast<std::int64_t>(spec.frequencies.size());
+  // The second step has other positions: nothing of the first may be left.
+  for (const std::vector<std::int32_t>& positions :
+       {std::vector<std::int32_t>{0, 5, 5, 1000}, {7, 2, 63, 64}}) {
+    rig.begin(4, {positions, {}, {}, {}});
+    for (const std::int64_t heads : {3, 1}) {
+      const Matrix x = random_matrix(4, heads * head_dim, random);
+      const Matrix y = rig.output(rig.ops().rope(rope, rig.input(x), head_dim));
+      Matrix scale(4, x.cols);
+      for (double& value : scale.values) value = 6;  // |a| + |b|, but for one pair in millions
+      expect_near(y, naive_rope(x, positions, head_dim, spec), scale, 4);
+      for (std::int64_t t = 0; t < 4; ++t) {
+        for (std::int64_t i = 0; i < x.cols; ++i) {
+          if (i % head_dim < 2 * pairs) continue;
+          ASSERT_EQ(y(t, i), x(t, i)) << "past the rotated dimensions";
+        }
+      }
+    }
+  }
+}
+
+std::vector<double> frequencies(int pairs) {
+  std::vector<double> result;
+  for (int i = 0; i < pairs; ++i) result.push_back(std::pow(1000.0, -static_cast<double>(i) / pairs));
+  return result;
+}
+
+TEST_P(CpuOps, NeoxRopePairsTheHalvesOfTheRotatedDimensions) {
+  expect_rope(kernels(), {RopeStyle::neox, frequencies(19), 1}, 38);
+}
+
+TEST_P(CpuOps, RopeLeavesTheTailOfAHeadAlone) {
+  expect_rope(kernels(), {RopeStyle::neox, frequencies(17), 1}, 50);
+  expect_rope(kernels(), {RopeStyle::neox, frequencies(3), 1}, 10);
+  expect_rope(kernels(), {RopeStyle::interleaved, frequencies(17), 1}, 50);
+  expect_rope(kernels(), {RopeStyle::interleaved, frequencies(3), 1}, 10);
+}
+
+TEST_P(CpuOps, RopeScalesWhatItRotatesByItsMagnitude) {
+  expect_rope(kernels(), {RopeStyle::neox, frequencies(16), 1.25f}, 40);
+  expect_rope(kernels(), {RopeStyle::interleaved, frequencies(16), 1.25f}, 40);
+}
+
+TEST_P(CpuOps, GatedIsTheSiluOfTheGateTimesTheUp) {
+  std::mt19937 random(2);
+  const std::int64_t dim = 24;
+  const std::int64_t ffn = 1399;  // times 5 tokens: every thread has values
+  const Matrix x = random_matrix(5, dim, random);
+  const Matrix n = normalised(x, Rig::norm_epsilon);
+  const Stored gate(quant::Type::f32, random_matrix(ffn, dim, random));
+  const Stored up(quant::Type::f32, random_matrix(ffn, dim, random));
+  const Stored gate_bias(quant::Type::f32, random_matrix(ffn, 1, random));
+  const Stored up_bias(quant::Type::f32, random_matrix(ffn, 1, random));
+  for (const bool with_biases : {false, true}) {
+    Matrix expected(5, ffn);
+    Matrix scale(5, ffn);
+    const Matrix g = product(gate.values, n);
+    const Matrix u = product(up.values, n);
+    const Matrix g_size = product(magnitude(gate.values), magnitude(n));
+    const Matrix u_size = product(magnitude(up.values), magnitude(n));
+    for (std::int64_t t = 0; t < 5; ++t) {
+      for (std::int64_t i = 0; i < ffn; ++i) {
+        const double a = g(t, i) + (with_biases ? gate_bias.values(i, 0) : 0);
+        const double b = u(t, i) + (with_biases ? up_bias.values(i, 0) : 0);
+        expected(t, i) = a / (1 + std::exp(-a)) * b;
+        scale(t, i) = (g_size(t, i) + 3) * (u_size(t, i) + 3);  // silu's slope is at most 1.1
+      }
+    }
+    for (const int threads : {1, 3}) {
+      Rig rig(kernels(), threads);
+      Ops& ops = rig.ops();
+      const RowMatrix w = ops.load_rows(gate.whole());
+      const RowMatrix v = ops.load_rows(up.whole());
+      const Vector c = with_biases ? ops.load_vector(gate_bias.whole()) : Vector{};
+      const Vector d = with_biases ? ops.load_vector(up_bias.whole()) : Vector{};
+      rig.begin(5);
+      expect_near(rig.output(ops.gated(w, c, v, d, rig.normed(x))), expected, scale, 16);
+    }
+  }
+}
+
+TEST(Wanted, AreTheRowsWhoseLogitsAreAskedForInTheirOrder) {
+  std::mt19937 random(3);
+  const Matrix x = random_matrix(5, 7, random);
+  Rig rig(kernels::best());
+  rig.begin(5, {{}, {}, {0, 1, 0, 255, 1}, {}});
+  EXPECT_EQ(rig.output(rig.ops().wanted(rig.input(x))).values, part(x, {1, 3, 4}, 0, 7).values);
+  rig.begin(5);
+  EXPECT_EQ(rig.output(rig.ops().wanted(rig.input(x))).values, x.values);
+}
+
+TEST(Wanted, MayBeNone) {
+  std::mt19937 random(4);
+  Rig rig(kernels::best());
+  rig.begin(5, {{}, {}, {0, 0, 0, 0, 0}, {}});
+  const Activations none = rig.ops().wanted(rig.input(random_matrix(5, 7, random)));
+  EXPECT_EQ(none.tokens, 0);
+  EXPECT_EQ(none.width, 7);
+  EXPECT_EQ(rig.output(none).rows, 0);
+}
+
+TEST(KvCacheBytes, AreThoseOfTheKeysAndValuesOfEveryPage) {
+  Rig rig(kernels::best());
+  EXPECT_EQ(rig.ops().kv_cache_bytes({12, 3, 0, 0, 4, 10, 6}, 5), 5 * 64 * 3 * (10 + 6) * sizeof(float));
+  EXPECT_EQ(rig.ops().kv_cache_bytes({0, 0, 0, 0, 4, 10, 6}, 5), 0);
+  const std::int64_t huge = std::int64_t{1} << 32;
+  EXPECT_EQ(rig.ops().kv_cache_bytes({huge, huge, 0, 0, 1, huge, huge}, huge),
+            std::numeric_limits<std::uint64_t>::max());
+}
+
+TEST(ActivationBytes, CoverTheLargestStepSoFar) {
+  std::mt19937 random(9);
+  Rig rig(kernels::best());
+  const auto step = [&](std::int64_t tokens) {
+    rig.begin(tokens);
+    rig.ops().carry_over(rig.input(random_matrix(tokens, 100, random)));
+    rig.output(rig.input(random_matrix(tokens, 300, random)));
+    return rig.ops().activation_bytes();
+  };
+  EXPECT_GE(step(50), 50 * (100 + 300 + 300) * sizeof(float));
+  EXPECT_GE(step(2), 50 * (100 + 300 + 300) * sizeof(float));
+}
+
+TEST(CarryOver, KeepsXWhileTheNextLayersTakeTheScratch) {
+  std::mt19937 random(5);
+  Rig rig(kernels::best());
+  for (const std::int64_t tokens : {3, 40, 2}) {  // a step may be larger than all before it
+    rig.begin(tokens);
+    Matrix expected = random_matrix(tokens, 33, random);
+    Activations x = rig.input(expected);
+    for (int layer = 0; layer < 4; ++layer) {
+      x = rig.ops().carry_over(x);
+      EXPECT_EQ(x.tokens, tokens);
+      EXPECT_EQ(x.width, 33);
+      Matrix y = random_matrix(tokens, 33, random);
+      for (double& value : y.values) value = std::round(value * 8);
+      for (int i = 0; i < 5; ++i) rig.input(random_matrix(tokens, 50, random));
+      EXPECT_EQ(rig.output(x).values, expected.values) << "after layer " << layer;
+      x = rig.ops().add(x, rig.input(y));
+      for (std::size_t i = 0; i < expected.values.size(); ++i)
+        expected.values[i] = static_cast<float>(expected.values[i]) + static_cast<float>(y.values[i]);
+    }
+    EXPECT_EQ(rig.output(rig.ops().carry_over(x)).values, expected.values);
+  }
+}
+
+/// Ranks' widths of a split dimension, some of them nothing.
+const std::vector<std::vector<std::int64_t>> splits = {{23},       {23, 0},    {0, 23},       {5, 18},
+                                                       {0, 20, 3}, {7, 0, 16}, {0, 0, 23, 0}, {1, 9, 0, 13}};
+
+TEST_P(CpuOps, GatheredLogitsAreTheWholeVocabularysOnEveryRank) {
+  std::mt19937 random(6);
+  const Stored output(quant::Type::f32, random_matrix(23, 20, random));
+  const Matrix x = random_matrix(4, 20, random);
+  const Matrix n = normalised(x, Rig::norm_epsilon);
+  for (const std::vector<std::int64_t>& counts : splits) {
+    comm::run_ranks(static_cast<int>(counts.size()), [&](comm::Comm& comm) {
+      const std::int64_t begin =
+          std::accumulate(counts.begin(), counts.begin() + comm.rank(), std::int64_t{0});
+      const std::int64_t end = begin + counts[static_cast<std::size_t>(comm.rank())];
+      Rig rig(kernels(), comm);
+      const RowMatrix w = rig.ops().load_rows(output.slice({{begin, end}}, 0, 20));
+      rig.begin(4);
+      const MatrixView<const float> logits =
+          rig.ops().gather_logits(rig.ops().matmul(w, rig.normed(x), {}), counts);
+      Matrix all(logits.rows, logits.cols);
+      for (std::int64_t t = 0; t < all.rows; ++t) {
+        for (std::int64_t i = 0; i < all.cols; ++i) all(t, i) = logits(t, i);
+      }
+      expect_near(all, product(output.values, n), product(magnitude(output.values), magnitude(n)), 16);
+    });
+  }
+}
+
+TEST(GatherLogits, OfNoTokensIsEmptyOnEveryRank) {
+  comm::run_ranks(3, [&](comm::Comm& comm) {
+    Rig rig(kernels::best(), comm);
+    std::mt19937 random(7);
+    rig.begin(2, {{}, {}, {0, 0}, {}});
+    const Activations none = rig.ops().wanted(rig.input(random_matrix(2, 5, random)));
+    const MatrixView<const float> logits = rig.ops().gather_logits(none, std::vector<std::int64_t>{5, 5, 5});
+    EXPECT_EQ(logits.rows, 0);
+    EXPECT_EQ(logits.cols, 15);
+  });
+}
+
+// A layer of two matrices, the first split by rows and the second by columns, as every layer of a model is.
+TEST_P(CpuOps, AllReduceAddsTheRanksPartialsToTheSameBitsOnEach) {
+  std::mt19937 random(8);
+  const Stored first(quant::Type::f32, random_matrix(23, 20, random));
+  const Stored second(quant::Type::f32, random_matrix(11, 23, random));
+  const Matrix x = random_matrix(4, 20, random);
+  const Matrix n = normalised(x, Rig::norm_epsilon);
+  const Matrix expected = product(second.values, product(first.values, n));
+  const Matrix scale = product(magnitude(second.values), product(magnitude(first.values), magnitude(n)));
+  for (const std::vector<std::int64_t>& widths : splits) {
+    std::vector<Matrix> sums(widths.size(), Matrix(0, 0));
+    comm::run_ranks(static_cast<int>(widths.size()), [&](comm::Comm& comm) {
+      const auto rank = static_cast<std::size_t>(comm.rank());
+      const std::int64_t begin =
+          std::accumulate(widths.begin(), widths.begin() + comm.rank(), std::int64_t{0});
+      const std::int64_t end = begin + widths[rank];
+      Rig rig(kernels(), comm);
+      Ops& ops = rig.ops();
+      const RowMatrix rows = ops.load_rows(first.slice({{begin, end}}, 0, 20));
+      const ColMatrix cols = ops.load_cols(second.slice({{0, 11}}, begin, end));
+      rig.dirty_scratch(4, 32);
+      rig.begin(4);
+      const Activations hidden = ops.matmul(rows, rig.normed(x), {});
+      EXPECT_EQ(hidden.width, widths[rank]);
+      sums[rank] = rig.output(ops.all_reduce(ops.matmul(cols, hidden)));
+    });
+    for (const Matrix& sum : sums) {
+      expect_near(sum, expected, scale, 16);
+      EXPECT_EQ(sum.values, sums[0].values);
+    }
+  }
+}
+
+class Nothing : public OnEveryIsa {
+ protected:
+  static Matrix zeros(std::int64_t rows, std::int64_t cols) { return {rows, cols}; }
+  static Matrix ones(std::int64_t rows, std::int64_t cols) {
+    Matrix m(rows, cols);
+    std::fill(m.values.begin(), m.values.end(), 1.0);
+    return m;
+  }
+  /// What this rank adds where it owns no column of a (dim, width) matrix.
+  static Matrix addend(Rig& rig, const Stored& matrix, Activations nothing) {
+    const ColMatrix w = rig.ops().load_cols(matrix.slice({{0, matrix.values.rows}}, 0, 0));
+    return rig.output(rig.ops().all_reduce(rig.ops().matmul(w, nothing)));
+  }
+
+  Stored into_ = Stored(quant::Type::f32, ones(40, 24));     // rows a rank owns none of
+  Stored out_of_ = Stored(quant::Type::q8_0, ones(24, 64));  // columns a rank owns none of
+};
+INSTANTIATE_TEST_SUITE_P(Isa, Nothing, testing::ValuesIn(kernels::available()), isa_name);
+
+TEST_P(Nothing, OfTheFeedForwardUnitsAddsZeros) {
+  for (const int threads : {1, 3}) {
+    Rig rig(kernels(), threads);
+    const RowMatrix none = rig.ops().load_rows(into_.slice({{40, 40}}, 0, 24));
+    const Vector no_bias = rig.ops().load_vector(Stored(quant::Type::f32, zeros(0, 1)).whole());
+    rig.dirty_scratch(5, 40);
+    rig.begin(5);
+    const Activations hidden = rig.ops().gated(none, no_bias, none, {}, rig.normed(ones(5, 24)));
+    EXPECT_EQ(hidden.width, 0);
+    EXPECT_EQ(addend(rig, out_of_, hidden).values, zeros(5, 24).values);
+  }
+}
+
+TEST_P(Nothing, OfTheHeadsAddsZeros) {
+  const Heads heads{0, 0, 6, 2, 3, 10, 6};
+  for (const int threads : {1, 3}) {
+    Rig rig(kernels(), threads);
+    Ops& ops = rig.ops();
+    const RowMatrix none = ops.load_rows(into_.slice({{40, 40}}, 0, 24));
+    const Rope rope = ops.make_rope({RopeStyle::interleaved, frequencies(3), 1});
+    KvCache cache = ops.make_kv_cache(heads, 1);
+    rig.dirty_scratch(5, 40);
+    rig.begin(5);
+    const Normed x = rig.normed(ones(5, 24));
+    const Activations q = ops.rope(rope, ops.matmul(none, x, {}), 10);
+    const Activations attended =
+        ops.attend(heads, cache, q, ops.matmul(none, x, {}), ops.matmul(none, x, {}), 1);
+    EXPECT_EQ(attended.width, 0);
+    EXPECT_EQ(addend(rig, out_of_, attended).values, zeros(5, 24).values);
+  }
+}
+
+}  // namespace
+}  // namespace yoke::ops::cpu
