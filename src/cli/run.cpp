@@ -42,19 +42,21 @@ void print_statistics(const runtime::Statistics& s, const std::vector<runtime::R
              per_second(decoded, s.decode_seconds));
   if (ranks.size() > 1) {
     fmt::print(
-        stderr, "all-reduce  {} in {:.3f} s, {:.0f}% of the time on rank 0, waiting for others included\n",
-        format_bytes(s.reduced_bytes), s.reduce_seconds, seconds > 0 ? 100 * s.reduce_seconds / seconds : 0);
+        stderr,
+        "exchange    {} all-reduced; {:.3f} s, {:.0f}% of rank 0's time, waiting for others included\n",
+        format_bytes(s.reduced_bytes), s.exchange_seconds,
+        seconds > 0 ? 100 * s.exchange_seconds / seconds : 0);
   }
 }
 
 void print_ranks(const std::vector<runtime::RankReport>& ranks) {
   fmt::print(stderr,
-             "\nrank  host              threads  isa     weights   KV cache  computing  reducing  holds of "
+             "\nrank  host              threads  isa     weights   KV cache  computing  exchanging  holds of "
              "every layer\n");
   for (const runtime::RankReport& rank : ranks) {
-    fmt::print(stderr, "{:<4}  {:<16}  {:<7}  {:<6}  {:<8}  {:<8}  {:>7.3f} s  {:>6.3f} s  {}\n", rank.rank,
+    fmt::print(stderr, "{:<4}  {:<16}  {:<7}  {:<6}  {:<8}  {:<8}  {:>7.3f} s  {:>8.3f} s  {}\n", rank.rank,
                rank.host, rank.threads, rank.isa, format_bytes(rank.weight_bytes),
-               format_bytes(rank.kv_bytes), rank.compute_seconds, rank.reduce_seconds, rank.share);
+               format_bytes(rank.kv_bytes), rank.compute_seconds, rank.exchange_seconds, rank.share);
   }
 }
 

@@ -34,7 +34,7 @@ struct Statistics {
   double prompt_seconds = 0;        // from the first step to the first sampled token
   double decode_seconds = 0;        // of the generated_tokens − 1 that follow
   std::uint64_t reduced_bytes = 0;  // on rank 0, over the request
-  double reduce_seconds = 0;        // likewise, waiting for slower ranks included
+  double exchange_seconds = 0;      // likewise, waiting for slower ranks included
 };
 
 enum class FinishReason : std::uint8_t { length, stop_token, context_full, cancelled };
@@ -74,7 +74,7 @@ struct RankReport {
   double load_seconds = 0;
   // Over the engine's life so far:
   double compute_seconds = 0;
-  double reduce_seconds = 0;
+  double exchange_seconds = 0;
   std::uint64_t reduced_bytes = 0;
 };
 

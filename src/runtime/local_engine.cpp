@@ -161,7 +161,7 @@ class LocalEngine final : public Engine {
       statistics.prompt_seconds = std::chrono::duration<double>(prompt_end - *ended.started).count();
       statistics.decode_seconds = std::chrono::duration<double>(now - prompt_end).count();
       statistics.reduced_bytes = comm_.traffic().bytes - ended.traffic_before.bytes;
-      statistics.reduce_seconds = comm_.traffic().seconds - ended.traffic_before.seconds;
+      statistics.exchange_seconds = comm_.traffic().seconds - ended.traffic_before.seconds;
     }
     in_flight_.erase(found);
     events_.push_back(DoneEvent{request, reason, statistics});

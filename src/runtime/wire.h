@@ -14,7 +14,7 @@ void fields(auto& archive, Is<Request> auto& m) {
 }
 void fields(auto& archive, Is<Statistics> auto& m) {
   archive(m.prompt_tokens, m.generated_tokens, m.prompt_seconds, m.decode_seconds, m.reduced_bytes,
-          m.reduce_seconds);
+          m.exchange_seconds);
 }
 void fields(auto& archive, Is<TokenEvent> auto& m) { archive(m.request, m.token); }
 void fields(auto& archive, Is<LogitsEvent> auto& m) { archive(m.request, m.first_position, m.logits); }
@@ -22,7 +22,7 @@ void fields(auto& archive, Is<DoneEvent> auto& m) { archive(m.request, m.reason,
 void fields(auto& archive, Is<RefusedEvent> auto& m) { archive(m.request, m.sentence); }
 void fields(auto& archive, Is<RankReport> auto& m) {
   archive(m.rank, m.host, m.pid, m.threads, m.isa, m.weight_bytes, m.kv_bytes, m.share, m.load_seconds,
-          m.compute_seconds, m.reduce_seconds, m.reduced_bytes);
+          m.compute_seconds, m.exchange_seconds, m.reduced_bytes);
 }
 void fields(auto& archive, Is<EngineInfo> auto& m) { archive(m.vocabulary, m.context); }
 

@@ -123,7 +123,7 @@ void Worker::wait_for_all() {
 
 RankReport Worker::report() const {
   RankReport report = report_;
-  report.reduce_seconds = comm_.traffic().seconds - loading_.seconds;
+  report.exchange_seconds = comm_.traffic().seconds - loading_.seconds;
   report.reduced_bytes = comm_.traffic().bytes - loading_.bytes;
   return report;
 }

@@ -41,7 +41,8 @@ class TwoHosts(YokeTest):
         return self.start(
             CLUSTER, self.name, "exec", 1, "mpirun", "--host", f"10.77.0.1:{per_host},10.77.0.2:{per_host}",
             "--mca", "plm_rsh_agent", self.agent, "--mca", "btl_tcp_if_include", NETWORK,
-            "--mca", "oob_tcp_if_include", NETWORK, "--mca", "mpi_yield_when_idle", "1", "--bind-to", "none",
+            "--mca", "oob_tcp_if_include", NETWORK, "--mca", "odls_base_sigkill_timeout", "0",
+            "--mca", "mpi_yield_when_idle", "1", "--bind-to", "none",
             YOKE, *command)
 
     def test_two_hosts_write_the_text_of_one(self):
@@ -62,7 +63,7 @@ class TwoHosts(YokeTest):
         other = {int(pid) for pid in inside.stdout.split()} & {p.pid for p in run.ranks().values()}
         self.assertEqual(len(other), 1)
         os.kill(other.pop(), signal.SIGSTOP)
-        code, _, err, _ = run.finish(6)
+        code, _, err, _ = run.finish(5)
         self.assertNotEqual(code, 0)
         self.assertIn("yoke: ", err)
         run.wait_for(lambda: not run.alive(), 5, f"the end of {run.alive()}")

@@ -50,7 +50,7 @@ class Text(YokeTest):
     def test_statistics_go_to_stderr(self):
         code, _, err = self.yoke("run", DEMO, "-p", PROMPT, "-n", 20, "--ranks", 4)
         self.assertEqual(code, 0, err)
-        for expected in ("load ", "prompt ", "decode ", "tokens/s", "all-reduce "):
+        for expected in ("load ", "prompt ", "decode ", "tokens/s", "exchange "):
             self.assertIn(expected, err)
         for rank in range(4):
             self.assertRegex(err, rf"(?m)^{rank} .*heads .* of 8, FFN .* of 768, vocabulary .* of 2048")

@@ -196,7 +196,7 @@ TEST(LocalEngine, EveryRankReportsWhatItHolds) {
       EXPECT_THAT(reports[rank].share, HasSubstr(fmt::format("heads {}-{} of 8", 2 * rank, 2 * rank + 1)));
       EXPECT_GT(reports[rank].weight_bytes, 0);
       EXPECT_GT(reports[rank].compute_seconds, 0);
-      EXPECT_GT(reports[rank].reduce_seconds, 0);
+      EXPECT_GT(reports[rank].exchange_seconds, 0);
       EXPECT_EQ(reports[rank].reduced_bytes, reports[0].reduced_bytes);
     }
   });
