@@ -10,9 +10,9 @@ namespace yoke {
 struct Topology {
   int cores = 1;         // physical cores this process may run on (affinity and cgroup CPU quota respected)
   int logical_cpus = 1;  // hardware threads, likewise
-  std::vector<int>
-      core_cpus;  // one logical CPU number per physical core that affinity allows, in order; never
-                  // fewer than `cores`, except that it is empty where the machine is unknown
+  /// One logical CPU number per physical core that affinity allows, in order; never fewer than `cores`,
+  /// except that it is empty where the machine is unknown.
+  std::vector<int> core_cpus;
 };
 /// Read with hwloc; never fails (falls back to what the C++ library says).
 Topology read_topology();

@@ -29,9 +29,10 @@ struct RopeConfig {
   double factor = 1;            // how far the context is stretched
   double original_context = 0;  // YaRN: positions before stretching
   double attention_factor = 1;  // YaRN: extra factor on the magnitude
-  double beta_fast =
-      32;  // YaRN: rotations over the original context above which a pair is not interpolated …
-  double beta_slow = 1;  // … and below which it is interpolated fully
+  // YaRN: a pair that turns more often than beta_fast over the original context is not interpolated, one that
+  // turns less often than beta_slow fully.
+  double beta_fast = 32;
+  double beta_slow = 1;
 };
 
 struct Config {

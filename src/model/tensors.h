@@ -54,10 +54,11 @@ struct TensorEntry {
 /// The tensor of the file that an entry loads from; null where it is absent.
 const gguf::TensorInfo* find_source(const gguf::Model& file, const TensorEntry& entry);
 
-/// Makes a table entry by entry. Names get "blk.N." in front between layer(N) and layer(-1).
+/// Makes a table entry by entry. Names get "blk.N." in front between layer(N) and outside_layers().
 class TableBuilder {
  public:
   void layer(int index) { layer_ = index; }
+  void outside_layers() { layer_ = -1; }
 
   void rows(ops::RowMatrix& to, std::string name, std::vector<std::int64_t> shape,
             std::vector<Segment> segments);

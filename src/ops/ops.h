@@ -105,8 +105,8 @@ enum class RopeStyle : std::uint8_t { interleaved, neox };
 
 struct RopeSpec {
   RopeStyle style = RopeStyle::interleaved;
-  std::vector<double>
-      frequencies;      // radians per position, one per pair; dimensions past 2 × pairs are left alone
+  /// Radians per position, one per pair; dimensions past 2 × pairs are left alone.
+  std::vector<double> frequencies;
   float magnitude = 1;  // factor on sine and cosine (YaRN)
 };
 
@@ -137,8 +137,8 @@ struct Step {
   std::span<const std::int32_t> positions;     // of each token in its sequence
   std::span<const std::int32_t> sequences;     // of each token: index into page_tables
   std::span<const std::uint8_t> wants_logits;  // 1 where the token's logits are asked for
-  std::vector<std::span<const std::int32_t>>
-      page_tables;  // page numbers of each sequence, position / page_positions
+  /// Page numbers of each sequence, by position / page_positions.
+  std::vector<std::span<const std::int32_t>> page_tables;
 };
 
 class Ops {

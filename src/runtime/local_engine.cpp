@@ -1,7 +1,9 @@
 #include "runtime/local_engine.h"
 
+#include <cassert>
 #include <chrono>
 #include <deque>
+#include <exception>
 #include <map>
 
 #include "base/error.h"
@@ -63,7 +65,7 @@ class LocalEngine final : public Engine {
   ~LocalEngine() override {
     try {
       command(Command::stop);
-    } catch (const Error&) {
+    } catch (const std::exception&) {
       // The followers are gone; whoever lost them has reported it.
     }
   }
@@ -73,6 +75,7 @@ class LocalEngine final : public Engine {
   }
 
   void submit(Request request) override {
+    assert(!in_flight_.contains(request.id));
     if (const std::optional<std::string> refused = scheduler_.add(request)) {
       events_.push_back(RefusedEvent{request.id, *refused});
       return;

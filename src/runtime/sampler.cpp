@@ -10,8 +10,8 @@
 namespace yoke::runtime {
 
 double uniform(std::uint64_t seed, std::uint64_t counter) {
-  // SplitMix64 (Steele, Lea & Flood 2014) at state seed-hash + counter, so that neighbouring seeds share no
-  // stretch.
+  // SplitMix64 (Steele, Lea & Flood 2014), of the seed's hash xor the counter, so that neighbouring seeds
+  // share no stretch.
   const auto mix = [](std::uint64_t z) {
     z += 0x9e3779b97f4a7c15;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;

@@ -56,7 +56,7 @@ class Llama final : public Family {
       table.bias(l.up_bias, "ffn_up.bias", ffn, {{Space::ffn, 1}});
       table.bias(l.ffn_down_bias, "ffn_down.bias", c.dim);
     }
-    table.layer(-1);
+    table.outside_layers();
     table.whole(output_norm_, "output_norm.weight", c.dim);
     table.rows(output_, "output.weight", {c.vocabulary, c.dim}, {{Space::vocabulary, 1}});
     table.or_else("token_embd.weight");

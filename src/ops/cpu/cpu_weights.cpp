@@ -1,10 +1,9 @@
 #include "ops/cpu/cpu_weights.h"
 
+#include <algorithm>
 #include <cassert>
 #include <cstring>
 #include <new>
-
-#include "base/error.h"
 
 namespace yoke::ops::cpu {
 namespace {
