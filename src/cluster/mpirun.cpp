@@ -92,7 +92,7 @@ fs::path find_mpirun(const Environment& environment) {
                              ":/usr/lib64/openmpi/bin:/usr/lib/x86_64-linux-gnu/openmpi/bin"
                              ":/usr/lib/aarch64-linux-gnu/openmpi/bin");
   for (std::string folder; std::getline(folders, folder, ':');) {
-    const fs::path candidate = fs::path(folder) / "mpirun";
+    fs::path candidate = fs::path(folder) / "mpirun";
     std::error_code error;
     if (candidate.is_absolute() && fs::is_regular_file(candidate, error) &&
         ::access(candidate.c_str(), X_OK) == 0)

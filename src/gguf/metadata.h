@@ -55,8 +55,8 @@ class Metadata {
     return has(key) ? number(key) : otherwise;
   }
   bool flag_or(std::string_view key, bool otherwise) const { return has(key) ? flag(key) : otherwise; }
-  std::string string_or(std::string_view key, std::string otherwise) const {
-    return has(key) ? string(key) : otherwise;
+  std::string string_or(std::string_view key, std::string_view otherwise) const {
+    return has(key) ? string(key) : std::string(otherwise);
   }
 
  private:

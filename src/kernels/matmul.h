@@ -37,7 +37,7 @@ struct Bf16Weights : PlainWeights<2> {
 
 /// The F16 scale that a block begins with.
 inline F32x16 block_scale(const std::byte* block) {
-  std::uint16_t half;
+  std::uint16_t half = 0;
   __builtin_memcpy(&half, block, sizeof half);
   return F32x16::broadcast(float_of_half(half));
 }
