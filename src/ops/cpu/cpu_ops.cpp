@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
-#include <cstring>
-#include <map>
 #include <vector>
 
 #include "base/arena.h"
