@@ -29,7 +29,7 @@ int logits(const LogitsOptions& options) {
   }
   runtime::Request request;
   request.prompt = parse_tokens(options.tokens);
-  request.all_logits = true;
+  request.report = runtime::PromptReport::logits;
   OutputFile file(options.out);
   const std::unique_ptr<runtime::Engine> engine = start_engine(options.engine);
   const std::size_t positions = request.prompt.size();

@@ -94,9 +94,10 @@ struct Failure {
 /// Starter → engine: end. Between ranks: the sender ends in good order and says nothing after this.
 struct Goodbye {};
 
-using Message = std::variant<Hello, RanksMet, LoadProgress, Ready, Submit, Cancel, AskReports, Reports,
-                             Invitation, MemoryClaim, Heartbeat, Wake, Failure, Goodbye, runtime::TokenEvent,
-                             runtime::LogitsEvent, runtime::DoneEvent, runtime::RefusedEvent>;
+using Message =
+    std::variant<Hello, RanksMet, LoadProgress, Ready, Submit, Cancel, AskReports, Reports, Invitation,
+                 MemoryClaim, Heartbeat, Wake, Failure, Goodbye, runtime::TokenEvent, runtime::LogitsEvent,
+                 runtime::LogProbabilitiesEvent, runtime::DoneEvent, runtime::RefusedEvent>;
 
 /// The whole frame. Throws Error if it would exceed max_frame_bytes.
 std::vector<std::byte> encode(const Message& message);

@@ -13,9 +13,37 @@ namespace yoke::runtime {
 
 using Token = std::int32_t;
 
+/// Added to the logit of one token.
+struct TokenBias {
+  Token token = 0;
+  float bias = 0;  // −∞ forbids the token
+};
+
+/// How a token is drawn from a row of logits. What applies is done in this order: bias; penalties; division
+/// by the temperature; then the candidates are narrowed by top_k, typical_p, top_p and min_p, each over the
+/// renormalised rest of the one before; then one is drawn.
 struct Sampling {
-  float temperature = 0;  // 0 is greedy
+  float temperature = 0;  // 0 takes the likeliest token; nothing below matters then but bias and penalties
   std::uint64_t seed = 0;
+  std::int32_t top_k = 0;  // only the k likeliest; 0: all
+  float top_p = 1;         // only the likeliest whose probabilities first add up to top_p
+  float min_p = 0;         // only those at least min_p times as likely as the likeliest
+  float typical_p = 1;     // locally typical sampling (Meister et al. 2022), https://arxiv.org/abs/2202.00666
+  /// Of tokens among the last penalty_window (prompt included): a positive logit is divided by
+  /// repetition_penalty, a negative one multiplied (Keskar et al. 2019, https://arxiv.org/abs/1909.05858);
+  /// then presence_penalty, and frequency_penalty times the number of occurrences, are subtracted.
+  float repetition_penalty = 1;
+  float presence_penalty = 0;
+  float frequency_penalty = 0;
+  std::int32_t penalty_window = 64;  // tokens; 0: the whole sequence
+  std::vector<TokenBias> bias{};     // no token twice
+};
+
+/// What is told of a prompt besides what follows it.
+enum class PromptReport : std::uint8_t {
+  nothing,
+  log_probabilities,  // of every prompt token but the first, given those before it
+  logits,             // of every position
 };
 
 struct Request {
@@ -24,7 +52,7 @@ struct Request {
   std::int32_t max_tokens = 0;  // how many to generate; 0 computes the prompt only
   Sampling sampling;
   std::vector<Token> stop_tokens;     // generation ends after one of these; it is reported too
-  bool all_logits = false;            // report the logits of every prompt position (max_tokens must be 0)
+  PromptReport report{};              // anything but `nothing` needs max_tokens 0
   std::int32_t vocabulary_limit = 0;  // ids from here on are never sampled; 0: any id may be
 };
 
@@ -49,6 +77,13 @@ struct LogitsEvent {
   std::int32_t first_position = 0;
   std::vector<float> logits;
 };
+/// ln p of consecutive prompt tokens, each given all before it; the first is that of position first_position
+/// (at least 1: nothing predicts a prompt's first token). Bias, penalties and temperature do not count.
+struct LogProbabilitiesEvent {
+  std::uint64_t request = 0;
+  std::int32_t first_position = 0;
+  std::vector<float> values;
+};
 struct DoneEvent {
   std::uint64_t request = 0;
   FinishReason reason{};
@@ -59,7 +94,7 @@ struct RefusedEvent {
   std::uint64_t request = 0;
   std::string sentence;
 };
-using Event = std::variant<TokenEvent, LogitsEvent, DoneEvent, RefusedEvent>;
+using Event = std::variant<TokenEvent, LogitsEvent, LogProbabilitiesEvent, DoneEvent, RefusedEvent>;
 
 /// What one rank holds and how its time was split.
 struct RankReport {

@@ -68,7 +68,7 @@ PlannedStep Scheduler::plan() {
     if (sequence.generated() > 0 || budget == 0) continue;
     std::int32_t taken =
         std::min(static_cast<std::int32_t>(sequence.tokens.size()) - sequence.computed, budget);
-    if (sequence.request.all_logits) {
+    if (sequence.request.report == PromptReport::logits) {
       taken = std::min(taken, 1 + spare_rows);
       spare_rows -= taken - 1;
     }
@@ -124,7 +124,7 @@ void Scheduler::plan_sequence(Sequence& sequence, std::int32_t tokens, PlannedSt
     const std::int32_t position = sequence.computed++;
     const bool last = sequence.computed == static_cast<std::int32_t>(sequence.tokens.size());
     const bool samples = last && request.max_tokens > 0;
-    const bool reports = request.all_logits && sequence.generated() == 0;
+    const bool reports = request.report == PromptReport::logits && sequence.generated() == 0;
     step.batch.add(sequence.tokens[static_cast<std::size_t>(position)], position, index, samples || reports);
     if (samples || reports) {
       step.wanted.push_back(

@@ -7,10 +7,15 @@
 namespace yoke::runtime {
 
 constexpr FinishReason last_enumerator(FinishReason) { return FinishReason::cancelled; }
+constexpr PromptReport last_enumerator(PromptReport) { return PromptReport::logits; }
 
-void fields(auto& archive, Is<Sampling> auto& m) { archive(m.temperature, m.seed); }
+void fields(auto& archive, Is<TokenBias> auto& m) { archive(m.token, m.bias); }
+void fields(auto& archive, Is<Sampling> auto& m) {
+  archive(m.temperature, m.seed, m.top_k, m.top_p, m.min_p, m.typical_p, m.repetition_penalty,
+          m.presence_penalty, m.frequency_penalty, m.penalty_window, m.bias);
+}
 void fields(auto& archive, Is<Request> auto& m) {
-  archive(m.id, m.prompt, m.max_tokens, m.sampling, m.stop_tokens, m.all_logits, m.vocabulary_limit);
+  archive(m.id, m.prompt, m.max_tokens, m.sampling, m.stop_tokens, m.report, m.vocabulary_limit);
 }
 void fields(auto& archive, Is<Statistics> auto& m) {
   archive(m.prompt_tokens, m.generated_tokens, m.prompt_seconds, m.decode_seconds, m.reduced_bytes,
@@ -18,6 +23,9 @@ void fields(auto& archive, Is<Statistics> auto& m) {
 }
 void fields(auto& archive, Is<TokenEvent> auto& m) { archive(m.request, m.token); }
 void fields(auto& archive, Is<LogitsEvent> auto& m) { archive(m.request, m.first_position, m.logits); }
+void fields(auto& archive, Is<LogProbabilitiesEvent> auto& m) {
+  archive(m.request, m.first_position, m.values);
+}
 void fields(auto& archive, Is<DoneEvent> auto& m) { archive(m.request, m.reason, m.statistics); }
 void fields(auto& archive, Is<RefusedEvent> auto& m) { archive(m.request, m.sentence); }
 void fields(auto& archive, Is<RankReport> auto& m) {

@@ -87,7 +87,7 @@ class FakeEngine final : public Engine {
     Work& work = queue_.front();
     const Request& request = work.request;
     if (request.prompt.empty()) return finish(RefusedEvent{request.id, "the prompt is empty"});
-    if (request.all_logits && !work.logits_sent) {
+    if (request.report == PromptReport::logits && !work.logits_sent) {
       work.logits_sent = true;
       std::vector<float> logits(request.prompt.size() * 1000);
       for (std::size_t i = 0; i < logits.size(); ++i) logits[i] = static_cast<float>(i);

@@ -91,7 +91,7 @@ struct Job {
   Job(int ranks, const std::string& model) : engine(launch(launch_options(ranks, model), {})) {
     for (const RankReport& report : engine->reports()) pids.push_back(static_cast<pid_t>(report.pid));
   }
-  void submit(std::int32_t max_tokens) const { engine->submit({7, {1}, max_tokens, {}, {}, false}); }
+  void submit(std::int32_t max_tokens) const { engine->submit({7, {1}, max_tokens, {}, {}, {}}); }
   /// In the midst of a request without end.
   void get_going() const {
     submit(1'000'000'000);

@@ -19,6 +19,18 @@ using runtime::RefusedEvent;
 using runtime::Request;
 using runtime::TokenEvent;
 
+Request request() {
+  Request request;
+  request.id = 9;
+  request.prompt = {1, -2, 3};
+  request.max_tokens = 17;
+  request.sampling = {0.5F, 42, 40, 0.9F, 0.1F, 0.8F, 1.1F, 0.25F, 0.75F, 128, {{7, -1.5F}}};
+  request.stop_tokens = {2, 3};
+  request.report = runtime::PromptReport::log_probabilities;
+  request.vocabulary_limit = 31999;
+  return request;
+}
+
 /// One of each kind, with no field at its default.
 std::vector<Message> messages() {
   Cookie cookie;
@@ -29,7 +41,7 @@ std::vector<Message> messages() {
           RanksMet{{{0, "a", 1, "m", "n"}, {1, "b", 2, "m2", "n2"}}},
           LoadProgress{5, 10},
           Ready{{32000, 4096}},
-          Submit{Request{9, {1, -2, 3}, 17, {0.5F, 42}, {2, 3}, true, 31999}},
+          Submit{request()},
           Cancel{9},
           AskReports{},
           Reports{{report, report}},
@@ -41,6 +53,7 @@ std::vector<Message> messages() {
           Goodbye{},
           TokenEvent{9, 5},
           LogitsEvent{9, 3, {1.5F, -2.5F}},
+          runtime::LogProbabilitiesEvent{9, 1, {-0.5F, -2.5F}},
           DoneEvent{9, FinishReason::cancelled, {4, 5, 0.1, 0.2, 6, 0.3}},
           RefusedEvent{9, "no"}};
 }
@@ -77,7 +90,9 @@ TEST(Protocol, FieldsArriveAsTheyWere) {
   EXPECT_EQ(submit.request.sampling.temperature, 0.5F);
   EXPECT_EQ(submit.request.sampling.seed, 42U);
   EXPECT_EQ(submit.request.stop_tokens, (std::vector<runtime::Token>{2, 3}));
-  EXPECT_TRUE(submit.request.all_logits);
+  EXPECT_EQ(submit.request.sampling.penalty_window, 128);
+  EXPECT_EQ(submit.request.sampling.bias.at(0).bias, -1.5F);
+  EXPECT_EQ(submit.request.report, runtime::PromptReport::log_probabilities);
   EXPECT_EQ(submit.request.vocabulary_limit, 31999);
   const auto reports = std::get<Reports>(decode(payload(encode(messages()[7]))));
   EXPECT_EQ(reports.ranks.at(1).share, "heads 0-1 of 8, FFN 0-191 of 768");
@@ -102,9 +117,9 @@ TEST(Protocol, UnknownKindsAndImpossibleValuesAreErrors) {
   auto done = encode(DoneEvent{9, FinishReason::cancelled, {}});
   done[4 + 1 + 8] = std::byte{17};
   EXPECT_THAT(error_of(payload(done)), testing::HasSubstr("choice 17 where the last is 3"));
-  auto submit = encode(Submit{Request{9, {1}, 17, {}, {}, true}});
-  submit.at(submit.size() - 1 - sizeof(Request::vocabulary_limit)) = std::byte{2};
-  EXPECT_THAT(error_of(payload(submit)), testing::HasSubstr("a yes or no"));
+  auto submit = encode(Submit{request()});
+  submit.at(submit.size() - 1 - sizeof(Request::vocabulary_limit)) = std::byte{3};
+  EXPECT_THAT(error_of(payload(submit)), testing::HasSubstr("choice 3 where the last is 2"));
 }
 
 TEST(Protocol, ALyingCountTakesNoMemory) {

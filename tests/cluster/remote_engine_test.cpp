@@ -53,9 +53,7 @@ void serve_fake_engine(FileDescriptor socket) {
   }
 }
 
-Request request(std::uint64_t id, std::int32_t max_tokens) {
-  return {id, {1, 2, 3}, max_tokens, {}, {}, false};
-}
+Request request(std::uint64_t id, std::int32_t max_tokens) { return {id, {1, 2, 3}, max_tokens, {}, {}, {}}; }
 
 template <class T>
 T expect(RemoteEngine& engine) {
@@ -114,7 +112,7 @@ TEST(RemoteEngine, DestructionInMidRequestEndsTheEngine) {
 TEST(RemoteEngine, ARefusedRequestLeavesTheEngineWell) {
   Pair pair(serve_fake_engine);
   pair.engine->wait_until_ready({});
-  pair.engine->submit({7, {}, 1, {}, {}, false});
+  pair.engine->submit({7, {}, 1, {}, {}, {}});
   EXPECT_EQ(expect<RefusedEvent>(*pair.engine).sentence, "the prompt is empty");
   pair.engine->submit(request(8, 0));
   EXPECT_EQ(expect<DoneEvent>(*pair.engine).request, 8U);
@@ -123,7 +121,7 @@ TEST(RemoteEngine, ARefusedRequestLeavesTheEngineWell) {
 TEST(RemoteEngine, LogitsOfALongPromptArriveInWholeRows) {
   Pair pair(serve_fake_engine);
   pair.engine->wait_until_ready({});
-  Request all{7, std::vector<Token>(1500, 1), 0, {}, {}, true};
+  Request all{7, std::vector<Token>(1500, 1), 0, {}, {}, runtime::PromptReport::logits};
   pair.engine->submit(std::move(all));
   std::int32_t rows = 0;
   int messages = 0;

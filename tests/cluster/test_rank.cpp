@@ -47,7 +47,11 @@ int run_joined(const Arguments& arguments) {
   try {
     const auto engine = join(options, {});
     if (!engine) return 0;
-    engine->submit({7, {1}, 5, {}, {}, false});
+    runtime::Request request;
+    request.id = 7;
+    request.prompt = {1};
+    request.max_tokens = 5;
+    engine->submit(request);
     for (;;) {
       const auto event = engine->next(std::chrono::seconds(10));
       if (!event) fail("no event");

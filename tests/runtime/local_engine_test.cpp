@@ -205,7 +205,7 @@ TEST(LocalEngine, EveryRankReportsWhatItHolds) {
 TEST(LocalEngine, GivesTheLogitsOfEveryPromptPosition) {
   with_engine(2, demo_options(), [&](Engine& engine) {
     Request reporting = request(1, prompt, 0);
-    reporting.all_logits = true;
+    reporting.report = PromptReport::logits;
     engine.submit(reporting);
     const Answer answer = drain(engine)[1];
     EXPECT_EQ(answer.logits.size(), 7 * 2048);

@@ -113,7 +113,7 @@ TEST(Scheduler, EndsWhenTheContextIsFullAndNotBefore) {
 TEST(Scheduler, ReportsEveryPromptRowWhereAskedAndCompletes) {
   Scheduler scheduler(limits);
   Request reporting = request(7, 12, 0);
-  reporting.all_logits = true;
+  reporting.report = PromptReport::logits;
   scheduler.add(reporting);
   PlannedStep first = scheduler.plan();
   EXPECT_EQ(first.wanted.size(), 6) << "no more rows than the limit, though the chunk would hold ten tokens";
@@ -157,7 +157,7 @@ TEST(Scheduler, NeverWantsMoreRowsThanItsLimit) {
   Scheduler scheduler(wide);
   for (std::uint64_t id = 1; id <= 10; ++id) {
     Request one = request(id, 7, id % 2 == 0 ? 4 : 0);
-    one.all_logits = id % 2 == 1;
+    one.report = id % 2 == 1 ? PromptReport::logits : PromptReport::nothing;
     scheduler.add(one);
   }
   std::size_t rows = 0;
