@@ -15,6 +15,14 @@ float inverse_or_zero(float d) {
   return std::isfinite(inverse) ? inverse : 0.0f;
 }
 
+/// The 5-bit q of value i.
+template <class Block>
+int five_bits(const Block& block, std::size_t i) {
+  const int low = i < 16 ? block.q[i] & 0xf : block.q[i - 16] >> 4;
+  const int high = block.high[i / 8] >> (i % 8) & 1;
+  return low | high << 4;
+}
+
 }  // namespace
 
 void decode(const BlockQ8_0& block, std::span<float, BlockQ8_0::values> out) {
@@ -29,6 +37,27 @@ void decode(const BlockQ4_0& block, std::span<float, BlockQ4_0::values> out) {
     out[i] = d * static_cast<float>((block.q[i] & 0xf) - 8);
     out[i + half] = d * static_cast<float>((block.q[i] >> 4) - 8);
   }
+}
+
+void decode(const BlockQ4_1& block, std::span<float, BlockQ4_1::values> out) {
+  constexpr std::size_t half = BlockQ4_1::values / 2;
+  const float d = f16_to_f32(block.d);
+  const float m = f16_to_f32(block.m);
+  for (std::size_t i = 0; i < half; ++i) {
+    out[i] = d * static_cast<float>(block.q[i] & 0xf) + m;
+    out[i + half] = d * static_cast<float>(block.q[i] >> 4) + m;
+  }
+}
+
+void decode(const BlockQ5_0& block, std::span<float, BlockQ5_0::values> out) {
+  const float d = f16_to_f32(block.d);
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = d * static_cast<float>(five_bits(block, i) - 16);
+}
+
+void decode(const BlockQ5_1& block, std::span<float, BlockQ5_1::values> out) {
+  const float d = f16_to_f32(block.d);
+  const float m = f16_to_f32(block.m);
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = d * static_cast<float>(five_bits(block, i)) + m;
 }
 
 void encode(std::span<const float, BlockQ8_0::values> in, BlockQ8_0& block) {

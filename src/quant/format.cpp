@@ -8,6 +8,8 @@
 
 #include "quant/blocks.h"
 #include "quant/half.h"
+#include "quant/k_blocks.h"
+#include "quant/table_blocks.h"
 
 namespace yoke::quant {
 namespace {
@@ -70,6 +72,11 @@ constexpr Format block_format(Type type, std::string_view name, std::int64_t val
 }
 
 template <class Block>
+constexpr Format decoded_format(Type type, std::string_view name) {
+  return {type, name, Block::values, sizeof(Block), dequantize_blocks<Block>, nullptr};
+}
+
+template <class Block>
 constexpr Format block_format(Type type, std::string_view name) {
   return {type, name, Block::values, sizeof(Block), dequantize_blocks<Block>, quantize_blocks<Block>};
 }
@@ -79,25 +86,25 @@ constexpr auto table = std::to_array<Format>({
     {Type::f32, "F32", 1, 4, dequantize_f32, quantize_f32},
     {Type::f16, "F16", 1, 2, dequantize_halves<f16_to_f32>, quantize_halves<f32_to_f16>},
     block_format<BlockQ4_0>(Type::q4_0, "Q4_0"),
-    block_format(Type::q4_1, "Q4_1", 32, 20),
-    block_format(Type::q5_0, "Q5_0", 32, 22),
-    block_format(Type::q5_1, "Q5_1", 32, 24),
+    decoded_format<BlockQ4_1>(Type::q4_1, "Q4_1"),
+    decoded_format<BlockQ5_0>(Type::q5_0, "Q5_0"),
+    decoded_format<BlockQ5_1>(Type::q5_1, "Q5_1"),
     block_format<BlockQ8_0>(Type::q8_0, "Q8_0"),
     block_format(Type::q8_1, "Q8_1", 32, 36),
-    block_format(Type::q2_k, "Q2_K", 256, 84),
-    block_format(Type::q3_k, "Q3_K", 256, 110),
-    block_format(Type::q4_k, "Q4_K", 256, 144),
-    block_format(Type::q5_k, "Q5_K", 256, 176),
-    block_format(Type::q6_k, "Q6_K", 256, 210),
+    decoded_format<BlockQ2_K>(Type::q2_k, "Q2_K"),
+    decoded_format<BlockQ3_K>(Type::q3_k, "Q3_K"),
+    decoded_format<BlockQ4_K>(Type::q4_k, "Q4_K"),
+    decoded_format<BlockQ5_K>(Type::q5_k, "Q5_K"),
+    decoded_format<BlockQ6_K>(Type::q6_k, "Q6_K"),
     block_format(Type::q8_k, "Q8_K", 256, 292),
     block_format(Type::iq2_xxs, "IQ2_XXS", 256, 66),
     block_format(Type::iq2_xs, "IQ2_XS", 256, 74),
     block_format(Type::iq3_xxs, "IQ3_XXS", 256, 98),
     block_format(Type::iq1_s, "IQ1_S", 256, 50),
-    block_format(Type::iq4_nl, "IQ4_NL", 32, 18),
+    decoded_format<BlockIQ4_NL>(Type::iq4_nl, "IQ4_NL"),
     block_format(Type::iq3_s, "IQ3_S", 256, 110),
     block_format(Type::iq2_s, "IQ2_S", 256, 82),
-    block_format(Type::iq4_xs, "IQ4_XS", 256, 136),
+    decoded_format<BlockIQ4_XS>(Type::iq4_xs, "IQ4_XS"),
     block_format(Type::i8, "I8", 1, 1),
     block_format(Type::i16, "I16", 1, 2),
     block_format(Type::i32, "I32", 1, 4),
@@ -107,7 +114,7 @@ constexpr auto table = std::to_array<Format>({
     {Type::bf16, "BF16", 1, 2, dequantize_halves<bf16_to_f32>, quantize_halves<f32_to_bf16>},
     block_format(Type::tq1_0, "TQ1_0", 256, 54),
     block_format(Type::tq2_0, "TQ2_0", 256, 66),
-    block_format(Type::mxfp4, "MXFP4", 32, 17),
+    decoded_format<BlockMXFP4>(Type::mxfp4, "MXFP4"),
 });
 
 constexpr bool by_number(const Format& a, const Format& b) { return a.type < b.type; }

@@ -96,17 +96,27 @@ TEST(Format, UnknownNumbersAndNamesAreNull) {
   for (const char* name : {"", "Q8", "Q8_00", "Q8_", "fp16"}) EXPECT_EQ(find_format(name), nullptr) << name;
 }
 
+/// Types with golden data that are computed with.
+constexpr Type golden_types[] = {Type::f16,  Type::bf16, Type::q8_0,   Type::q4_0,   Type::q4_1,
+                                 Type::q5_0, Type::q5_1, Type::q2_k,   Type::q3_k,   Type::q4_k,
+                                 Type::q5_k, Type::q6_k, Type::iq4_nl, Type::iq4_xs, Type::mxfp4};
+constexpr Type encoded_types[] = {Type::f32, Type::f16, Type::bf16, Type::q8_0, Type::q4_0};
+
+template <std::size_t n>
+bool contains(const Type (&types)[n], Type type) {
+  return std::find(std::begin(types), std::end(types), type) != std::end(types);
+}
+
 TEST(Format, OnlyTheFormatsWithCodeHaveFunctions) {
   for (const Format& entry : formats()) {
-    const bool computed = entry.type == Type::f32 || entry.type == Type::f16 || entry.type == Type::bf16 ||
-                          entry.type == Type::q8_0 || entry.type == Type::q4_0;
-    EXPECT_EQ(entry.dequantize != nullptr, computed) << entry.name;
-    EXPECT_EQ(entry.quantize != nullptr, computed) << entry.name;
+    const bool decoded = entry.type == Type::f32 || contains(golden_types, entry.type);
+    EXPECT_EQ(entry.dequantize != nullptr, decoded) << entry.name;
+    EXPECT_EQ(entry.quantize != nullptr, contains(encoded_types, entry.type)) << entry.name;
   }
 }
 
 TEST(Format, DecodesTheGoldenBlocksBitForBit) {
-  for (const Type type : {Type::f16, Type::bf16, Type::q8_0, Type::q4_0}) {
+  for (const Type type : golden_types) {
     const Format& entry = format(type);
     const std::vector<float> values = dequantized(entry, golden_blocks(entry));
     const std::vector<std::byte> golden = read_golden(std::string(entry.name) + ".f32");
@@ -184,18 +194,14 @@ TEST(Format, Q4_0EncodesTheGoldenValuesBack) {
 }
 
 TEST(Format, UnalignedBlocksAreDecoded) {
-  for (const Type type : {Type::f32, Type::f16, Type::bf16, Type::q8_0, Type::q4_0}) {
+  for (const Type type : golden_types) {
     const Format& entry = format(type);
-    std::mt19937 random(5);
-    std::vector<float> values(64);
-    for (float& v : values) v = static_cast<float>(random() % 1000) - 500;
-    std::vector<std::byte> shifted(entry.bytes(64) + 1);
-    entry.quantize(values, std::span(shifted).subspan(1));
-    std::vector<float> back(64);
+    const std::vector<std::byte> aligned = golden_blocks(entry);
+    std::vector<std::byte> shifted(1);
+    shifted.insert(shifted.end(), aligned.begin(), aligned.end());
+    std::vector<float> back(golden_values);
     entry.dequantize(std::span(shifted).subspan(1), back);
-    std::vector<float> aligned(64);
-    entry.dequantize(std::vector<std::byte>(shifted.begin() + 1, shifted.end()), aligned);
-    EXPECT_EQ(back, aligned) << entry.name;
+    EXPECT_EQ(back, dequantized(entry, aligned)) << entry.name;
   }
 }
 
