@@ -66,4 +66,11 @@ void decode(const BlockQ5_1& block, std::span<float, BlockQ5_1::values> out);
 void encode(std::span<const float, BlockQ8_0::values> in, BlockQ8_0& block);
 void encode(std::span<const float, BlockQ4_0::values> in, BlockQ4_0& block);
 
+// Values must be finite; a scale that does not fit f16 becomes infinite. The stored scale (and offset) is the
+// one of least error, as weighed by fit.h's weigh(), among those tried; values are rounded under what is
+// stored. No plain encoder, from smallest to largest value, has less of that error.
+void encode(std::span<const float, BlockQ4_1::values> in, BlockQ4_1& block);
+void encode(std::span<const float, BlockQ5_0::values> in, BlockQ5_0& block);
+void encode(std::span<const float, BlockQ5_1::values> in, BlockQ5_1& block);
+
 }  // namespace yoke::quant

@@ -55,7 +55,8 @@ struct Format {
   /// Blocks → float32; out.size() is a whole number of blocks and `in` holds exactly those. Null where the
   /// format is known but cannot be computed with.
   void (*dequantize)(std::span<const std::byte> in, std::span<float> out);
-  /// float32 → blocks, round to nearest; sizes as above. Null where there is no encoder.
+  /// float32 → blocks, round to nearest; sizes as above. Block formats take finite values only: the caller
+  /// checks, this asserts. Null where there is no encoder.
   void (*quantize)(std::span<const float> in, std::span<std::byte> out);
 
   /// Bytes of `n` values; n is a whole number of blocks.

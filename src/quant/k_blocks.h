@@ -27,7 +27,7 @@ struct BlockQ3_K {
   std::uint8_t q[64];       // the two lower bits, as in BlockQ2_K
   std::uint8_t scales[12];  // scale i: low four bits in half i / 8 of [i % 8]; the others bits 2·(i / 4) and
                             // on of [8 + i % 4]
-  std::uint16_t d;  // f16
+  std::uint16_t d;          // f16
 };
 static_assert(sizeof(BlockQ3_K) == 110);
 
@@ -74,5 +74,13 @@ void decode(const BlockQ3_K& block, std::span<float, BlockQ3_K::values> out);
 void decode(const BlockQ4_K& block, std::span<float, BlockQ4_K::values> out);
 void decode(const BlockQ5_K& block, std::span<float, BlockQ5_K::values> out);
 void decode(const BlockQ6_K& block, std::span<float, BlockQ6_K::values> out);
+
+// Values must be finite; a scale of the super-block that does not fit f16 becomes infinite. The error that is
+// kept small is that of fit.h's weigh(); no plain encoder, from smallest to largest value, has less of it.
+void encode(std::span<const float, BlockQ2_K::values> in, BlockQ2_K& block);
+void encode(std::span<const float, BlockQ3_K::values> in, BlockQ3_K& block);
+void encode(std::span<const float, BlockQ4_K::values> in, BlockQ4_K& block);
+void encode(std::span<const float, BlockQ5_K::values> in, BlockQ5_K& block);
+void encode(std::span<const float, BlockQ6_K::values> in, BlockQ6_K& block);
 
 }  // namespace yoke::quant

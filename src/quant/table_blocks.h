@@ -46,4 +46,9 @@ void decode(const BlockIQ4_NL& block, std::span<float, BlockIQ4_NL::values> out)
 void decode(const BlockIQ4_XS& block, std::span<float, BlockIQ4_XS::values> out);
 void decode(const BlockMXFP4& block, std::span<float, BlockMXFP4::values> out);
 
+/// Values must be finite. Each becomes the nearest of the table under the exponent of least error (as weighed
+/// by fit.h's weigh()): the one of the specification, which may cut off up to a quarter of the largest value,
+/// or a neighbour.
+void encode(std::span<const float, BlockMXFP4::values> in, BlockMXFP4& block);
+
 }  // namespace yoke::quant
