@@ -6,6 +6,8 @@
 #include <string_view>
 
 #include "model/families/llama.h"
+#include "model/families/qwen2.h"
+#include "model/families/qwen3.h"
 
 namespace yoke::model {
 namespace {
@@ -14,7 +16,11 @@ struct Known {
   std::string_view architecture;
   std::unique_ptr<Family> (*make)(const Config&);
 };
-constexpr std::array known{Known{"llama", make_llama}};
+constexpr std::array known{
+    Known{"llama", make_llama},
+    Known{"qwen2", make_qwen2},
+    Known{"qwen3", make_qwen3},
+};
 
 }  // namespace
 

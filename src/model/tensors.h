@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -60,23 +61,28 @@ class TableBuilder {
   void layer(int index) { layer_ = index; }
   void outside_layers() { layer_ = -1; }
 
-  void rows(ops::RowMatrix& to, std::string name, std::vector<std::int64_t> shape,
+  void rows(ops::RowMatrix& to, std::string_view name, std::vector<std::int64_t> shape,
             std::vector<Segment> segments);
-  void cols(ops::ColMatrix& to, std::string name, std::vector<std::int64_t> shape,
+  void cols(ops::ColMatrix& to, std::string_view name, std::vector<std::int64_t> shape,
             std::vector<Segment> segments);
-  void whole(ops::Vector& to, std::string name, std::int64_t size);
-  void embedding(ops::Embedding& to, std::string name, std::vector<std::int64_t> shape);
+  void whole(ops::Vector& to, std::string_view name, std::int64_t size);
+  void embedding(ops::Embedding& to, std::string_view name, std::vector<std::int64_t> shape);
   /// A bias: whole, or split like the rows it is added to. Absent in most models.
-  void bias(ops::Vector& to, std::string name, std::int64_t size, std::vector<Segment> segments = {});
+  void bias(ops::Vector& to, std::string_view name, std::int64_t size, std::vector<Segment> segments = {});
   /// Values that the family itself reads (on the host). Absent in most models.
-  void values(std::vector<float>& to, std::string name, std::int64_t size);
+  void values(std::vector<float>& to, std::string_view name, std::int64_t size);
   /// The last entry takes tensor `name` where its own is absent.
   void or_else(std::string name);
+  /// The entry `name` of this layer, which other families do without, is no longer optional.
+  void must_have(std::string_view name);
 
   std::vector<TensorEntry> take() { return std::move(entries_); }
 
  private:
-  void add(Destination to, std::string name, std::vector<std::int64_t> shape, Split split, bool optional);
+  void add(Destination to, std::string_view name, std::vector<std::int64_t> shape, Split split,
+           bool optional);
+  /// `name`, with that of the layer in front.
+  std::string full_name(std::string_view name) const;
 
   int layer_ = -1;
   std::vector<TensorEntry> entries_;

@@ -171,6 +171,8 @@ class Ops {
   virtual Activations embed(const Embedding& table) = 0;
   /// x / sqrt(mean(x²) + epsilon) · weight.
   virtual Normed rms_norm(Activations x, const Vector& weight, float epsilon) = 0;
+  /// The same for each head of x, which is as wide as the weight; consumes x.
+  virtual Activations rms_norm_heads(Activations x, const Vector& weight, float epsilon) = 0;
   /// (tokens, w.rows), plus the bias where there is one.
   virtual Activations matmul(const RowMatrix& w, const Normed& x, const Vector& bias) = 0;
   /// silu(gate·x + gate_bias) ⊙ (up·x + up_bias): (tokens, gate.rows).

@@ -50,6 +50,12 @@ class Logits(YokeTest):
     def test_llama_rope3_on_1_to_8_ranks(self):
         self.assert_golden("llama-rope3")
 
+    def test_qwen2_on_1_to_8_ranks(self):
+        self.assert_golden("qwen2")
+
+    def test_qwen3_on_1_to_8_ranks(self):
+        self.assert_golden("qwen3")
+
     def test_a_prefix_of_the_tokens_has_bitwise_the_same_logits(self):
         prefix = ",".join(TOKENS.split(",")[:11])
         self.assertEqual(self.logits("llama", 2, prefix), self.logits("llama", 2)[:11 * VOCABULARY])

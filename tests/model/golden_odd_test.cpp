@@ -27,6 +27,7 @@ constexpr std::int64_t vocabulary = 331;
 
 /// The shape of a model, and the formats that its matrices take in turn.
 struct Shape {
+  std::string architecture;
   std::int64_t dim;
   std::vector<std::uint64_t> heads, kv_heads, ffn;  // of each layer
   std::int64_t k_dim, v_dim, rope_dims;
@@ -35,12 +36,13 @@ struct Shape {
   std::vector<quant::Type> biases;
 };
 
-const Shape odd{36, {6, 4, 12}, {3, 4, 1}, {100, 37, 64},      10,
-                6,  6,          true,      {quant::Type::f32}, {quant::Type::f32}};
+const Shape odd{"llama", 36, {6, 4, 12}, {3, 4, 1},          {100, 37, 64},     10,
+                6,       6,  true,       {quant::Type::f32}, {quant::Type::f32}};
 
 // Four layers and four formats, so that every matrix takes each format once. Two heads fill a block of
 // values.
-const Shape mixed{64,
+const Shape mixed{"llama",
+                  64,
                   {4, 6, 2, 8},
                   {2, 3, 1, 8},
                   {320, 96, 160, 192},
@@ -51,23 +53,30 @@ const Shape mixed{64,
                   {quant::Type::q8_0, quant::Type::f16, quant::Type::bf16, quant::Type::q4_0},
                   {quant::Type::f32, quant::Type::bf16, quant::Type::f16}};
 
+/// The same of another family.
+Shape of_family(const std::string& architecture, Shape shape) {
+  shape.architecture = architecture;
+  return shape;
+}
+
 gguf::Metadata metadata_of(const Shape& shape) {
-  const auto set = [](gguf::Metadata& metadata, const char* key, std::int64_t value) {
-    metadata.set(key, static_cast<std::uint64_t>(value));
-  };
   gguf::Metadata metadata;
-  metadata.set("general.architecture", std::string("llama"));
-  set(metadata, "llama.context_length", 128);
-  set(metadata, "llama.embedding_length", shape.dim);
-  set(metadata, "llama.block_count", static_cast<std::int64_t>(shape.heads.size()));
-  metadata.set("llama.feed_forward_length", shape.ffn);
-  metadata.set("llama.attention.head_count", shape.heads);
-  metadata.set("llama.attention.head_count_kv", shape.kv_heads);
-  set(metadata, "llama.attention.key_length", shape.k_dim);
-  set(metadata, "llama.attention.value_length", shape.v_dim);
-  set(metadata, "llama.rope.dimension_count", shape.rope_dims);
-  metadata.set("llama.rope.freq_base", 500.0);
-  metadata.set("llama.attention.layer_norm_rms_epsilon", 1e-5);
+  const auto set = [&](const char* key, const gguf::Value& value) {
+    metadata.set(shape.architecture + "." + key, value);
+  };
+  const auto count = [&](const char* key, std::int64_t n) { set(key, static_cast<std::uint64_t>(n)); };
+  metadata.set("general.architecture", shape.architecture);
+  count("context_length", 128);
+  count("embedding_length", shape.dim);
+  count("block_count", static_cast<std::int64_t>(shape.heads.size()));
+  set("feed_forward_length", shape.ffn);
+  set("attention.head_count", shape.heads);
+  set("attention.head_count_kv", shape.kv_heads);
+  count("attention.key_length", shape.k_dim);
+  count("attention.value_length", shape.v_dim);
+  count("rope.dimension_count", shape.rope_dims);
+  set("rope.freq_base", 500.0);
+  set("attention.layer_norm_rms_epsilon", 1e-5);
   return metadata;
 }
 
@@ -78,8 +87,8 @@ std::vector<gguf::TensorSpec> tensors_of(const Shape& shape) {
     const quant::Type type = shape.matrices[n_matrices++ % shape.matrices.size()];
     tensors.push_back({name + ".weight", type, {rows, cols}});
   };
-  const auto norm = [&](const std::string& name) {
-    tensors.push_back({name + ".weight", quant::Type::f32, {shape.dim}});
+  const auto norm = [&](const std::string& name, std::int64_t size) {
+    tensors.push_back({name + ".weight", quant::Type::f32, {size}});
   };
   const auto biased = [&](const std::string& name, std::int64_t rows, std::int64_t cols) {
     matrix(name, rows, cols);
@@ -91,18 +100,22 @@ std::vector<gguf::TensorSpec> tensors_of(const Shape& shape) {
     const auto heads = static_cast<std::int64_t>(shape.heads[i]);
     const auto kv_heads = static_cast<std::int64_t>(shape.kv_heads[i]);
     const auto ffn = static_cast<std::int64_t>(shape.ffn[i]);
-    norm(layer + "attn_norm");
+    norm(layer + "attn_norm", shape.dim);
     biased(layer + "attn_q", heads * shape.k_dim, shape.dim);
     biased(layer + "attn_k", kv_heads * shape.k_dim, shape.dim);
     biased(layer + "attn_v", kv_heads * shape.v_dim, shape.dim);
     biased(layer + "attn_output", shape.dim, heads * shape.v_dim);
-    norm(layer + "ffn_norm");
+    if (shape.architecture == "qwen3") {
+      norm(layer + "attn_q_norm", shape.k_dim);
+      norm(layer + "attn_k_norm", shape.k_dim);
+    }
+    norm(layer + "ffn_norm", shape.dim);
     biased(layer + "ffn_gate", ffn, shape.dim);
     biased(layer + "ffn_up", ffn, shape.dim);
     biased(layer + "ffn_down", shape.dim, ffn);
   }
   matrix("token_embd", vocabulary, shape.dim);
-  norm("output_norm");
+  norm("output_norm", shape.dim);
   if (!shape.tied) matrix("output", vocabulary, shape.dim);
   return tensors;
 }
@@ -182,7 +195,7 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
 // What makes the reference one: it agrees with yet another implementation, the one that the golden logits are
 // from.
 TEST(ReferenceForward, ComputesTheGoldenLogits) {
-  for (const std::string name : {"llama", "llama-k", "llama-rope3"}) {
+  for (const std::string name : {"llama", "llama-k", "llama-rope3", "qwen2", "qwen3"}) {
     const auto golden = read_floats(std::filesystem::path(YOKE_TEST_DATA) / "golden" / (name + ".f32"));
     EXPECT_LT(normalised_error(reference(tiny_model(name), golden_tokens()), golden), 1e-10) << name;
   }
@@ -202,6 +215,12 @@ class OddModel : public testing::TestWithParam<int> {
 
 TEST_P(OddModel, OfNoRoundNumberHasTheReferencesLogits) { expect_the_references_logits(odd); }
 TEST_P(OddModel, OfMixedFormatsHasTheReferencesLogits) { expect_the_references_logits(mixed); }
+TEST_P(OddModel, OfTheQwen2FamilyHasTheReferencesLogits) {
+  expect_the_references_logits(of_family("qwen2", odd));
+}
+TEST_P(OddModel, OfTheQwen3FamilyHasTheReferencesLogits) {
+  expect_the_references_logits(of_family("qwen3", odd));
+}
 
 INSTANTIATE_TEST_SUITE_P(Ranks, OddModel, testing::Values(1, 2, 3, 4, 5, 8, 24),
                          testing::PrintToStringParamName());
@@ -216,7 +235,7 @@ TEST(OddModels, HaveTheReferencesLogitsOnRanksWhoseHeadsStraddleKvGroups) {
 }
 
 TEST(OddModels, AreTheSameBitsOnEveryInstructionSet) {
-  for (const Shape& shape : {odd, mixed}) {
+  for (const Shape& shape : {odd, mixed, of_family("qwen3", odd)}) {
     const RandomModel model(shape);
     const std::vector<float> scalar = run(model.path(), 3, n_tokens, "scalar");
     for (const kernels::Kernels* kernels : kernels::available()) {

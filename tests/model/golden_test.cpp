@@ -46,7 +46,8 @@ TEST_P(Golden, LogitsAreTheSameBitsOnEveryRank) {
 }
 
 INSTANTIATE_TEST_SUITE_P(TinyModels, Golden,
-                         testing::Combine(testing::Values("llama", "llama-k", "llama-rope3"),
+                         testing::Combine(testing::Values("llama", "llama-k", "llama-rope3", "qwen2",
+                                                          "qwen3"),
                                           testing::Values(1, 2, 3, 4, 5, 8)),
                          [](const auto& test) {
                            std::string name = std::get<0>(test.param);

@@ -1,11 +1,12 @@
-// The llama forward once more, as the papers write it: plain loops in double precision over one sequence,
-// sharing nothing with ops, kernels or the model's own forward. RMSNorm: https://arxiv.org/abs/1910.07467;
-// rotary embedding: https://arxiv.org/abs/2104.09864; grouped heads: https://arxiv.org/abs/2305.13245;
-// SwiGLU: https://arxiv.org/abs/2002.05202.
+// The forward of the families without experts once more, as the papers write it: plain loops in double
+// precision over one sequence, sharing nothing with ops, kernels or the model's own forward. RMSNorm:
+// https://arxiv.org/abs/1910.07467; rotary embedding: https://arxiv.org/abs/2104.09864; grouped heads:
+// https://arxiv.org/abs/2305.13245; SwiGLU: https://arxiv.org/abs/2002.05202.
 #pragma once
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <map>
@@ -44,9 +45,9 @@ class ReferenceForward {
       for (std::size_t i = 0; i < n_layers; ++i) {
         const std::string layer = fmt::format("blk.{}.", i);
         const Values a = rms_norm(x, layer + "attn_norm");
-        keys[i].push_back(rope(linear(layer + "attn_k", a), position));
+        keys[i].push_back(rope(head_norm(linear(layer + "attn_k", a), layer + "attn_k_norm"), position));
         values[i].push_back(linear(layer + "attn_v", a));
-        const Values q = rope(linear(layer + "attn_q", a), position);
+        const Values q = rope(head_norm(linear(layer + "attn_q", a), layer + "attn_q_norm"), position);
         add(x, linear(layer + "attn_output", attend(i, q, keys[i], values[i])));
         const Values f = rms_norm(x, layer + "ffn_norm");
         add(x,
@@ -61,15 +62,18 @@ class ReferenceForward {
  private:
   using Values = std::vector<double>;
 
+  std::string key(const std::string& name) const {
+    return metadata_.string("general.architecture") + "." + name;
+  }
   /// A hyper-parameter, which may be one for all layers or one for each.
   std::size_t integer(const std::string& name, std::size_t layer) const {
-    const gguf::Value* value = metadata_.find("llama." + name);
-    if (value == nullptr) throw std::logic_error("the reference wants llama." + name);
+    const gguf::Value* value = metadata_.find(key(name));
+    if (value == nullptr) throw std::logic_error("the reference wants " + key(name));
     const auto* each = std::get_if<std::vector<std::uint64_t>>(value);
     return each != nullptr ? each->at(layer) : std::get<std::uint64_t>(*value);
   }
   double number(const std::string& name, double otherwise) const {
-    return metadata_.number_or("llama." + name, otherwise);
+    return metadata_.number_or(key(name), otherwise);
   }
 
   /// W·x, plus the bias where there is one.
@@ -90,25 +94,38 @@ class ReferenceForward {
     return x;
   }
 
-  /// Turns the pairs (2i, 2i + 1) among the first `rope.dimension_count` values of each head; factors of the
-  /// file and linear scaling slow the turning down.
+  /// The norm of each head of x, where the file has one.
+  Values head_norm(Values x, const std::string& name) const {
+    if (!tensors_.contains(name + ".weight")) return x;
+    for (auto head = x.begin(); head != x.end(); head += static_cast<std::ptrdiff_t>(k_dim_)) {
+      const Values normed = rms_norm({head, head + static_cast<std::ptrdiff_t>(k_dim_)}, name);
+      std::copy(normed.begin(), normed.end(), head);
+    }
+    return x;
+  }
+
+  /// Turns the pairs among the first `rope.dimension_count` values of each head, which are (2i, 2i + 1) for
+  /// llama and (i, i + half of them) for others; factors of the file and linear scaling slow the turning
+  /// down.
   Values rope(Values x, std::size_t position) const {
-    const std::string scaling = metadata_.string_or("llama.rope.scaling.type", "none");
+    const std::string scaling = metadata_.string_or(key("rope.scaling.type"), "none");
     if (scaling != "none" && scaling != "linear") throw std::logic_error("the reference knows no " + scaling);
     const double stretch = scaling == "linear" ? number("rope.scaling.factor", 1) : 1;
     const auto factors = tensors_.find("rope_freqs.weight");
     const std::size_t dims = integer("rope.dimension_count", 0);
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      const std::size_t in_head = i % k_dim_;
-      if (in_head >= dims || in_head % 2 == 1) continue;
-      const double exponent = -static_cast<double>(in_head) / static_cast<double>(dims);
-      const double factor = factors == tensors_.end() ? 1 : factors->second[in_head / 2];
-      const double angle = static_cast<double>(position) / stretch / factor *
-                           std::pow(number("rope.freq_base", 10000), exponent);
-      const double even = x[i];
-      const double odd = x[i + 1];
-      x[i] = even * std::cos(angle) - odd * std::sin(angle);
-      x[i + 1] = even * std::sin(angle) + odd * std::cos(angle);
+    const bool adjacent = metadata_.string("general.architecture") == "llama";
+    for (std::size_t head = 0; head < x.size(); head += k_dim_) {
+      for (std::size_t pair = 0; pair < dims / 2; ++pair) {
+        const double exponent = -2 * static_cast<double>(pair) / static_cast<double>(dims);
+        const double factor = factors == tensors_.end() ? 1 : factors->second[pair];
+        const double angle = static_cast<double>(position) / stretch / factor *
+                             std::pow(number("rope.freq_base", 10000), exponent);
+        double& a = x[head + (adjacent ? 2 * pair : pair)];
+        double& b = x[head + (adjacent ? 2 * pair + 1 : pair + dims / 2)];
+        const double turned = a * std::cos(angle) - b * std::sin(angle);
+        b = a * std::sin(angle) + b * std::cos(angle);
+        a = turned;
+      }
     }
     return x;
   }

@@ -105,12 +105,18 @@ class CpuOps final : public Ops {
   Normed rms_norm(Activations x, const Vector& weight, float epsilon) override {
     assert(weight.size == x.width);
     const Activations out = make(x.tokens, x.width);
-    for (std::int64_t t = 0; t < x.tokens; ++t) {
-      const float mean = kernels_.sum_of_squares(row(x, t), x.width) / static_cast<float>(x.width);
-      const float scale = 1.0f / std::sqrt(mean + epsilon);
-      kernels_.scale_by(row(x, t), scale, values(weight).data(), row(out, t), x.width);
-    }
+    for (std::int64_t t = 0; t < x.tokens; ++t) normalise(row(x, t), values(weight), epsilon, row(out, t));
     return {out};
+  }
+
+  Activations rms_norm_heads(Activations x, const Vector& weight, float epsilon) override {
+    assert(x.width % weight.size == 0);
+    const std::int64_t heads = x.tokens * (x.width / weight.size);
+    for (std::int64_t head = 0; head < heads; ++head) {
+      float* const values_of_head = data(x) + head * weight.size;
+      normalise(values_of_head, values(weight), epsilon, values_of_head);
+    }
+    return x;
   }
 
   Activations matmul(const RowMatrix& w, const Normed& x, const Vector& bias) override {
@@ -217,6 +223,13 @@ class CpuOps final : public Ops {
 
   Activations make(std::int64_t n_tokens, std::int64_t width) {
     return {scratch_.floats(n_tokens * width).data(), n_tokens, width};
+  }
+
+  /// y = x / sqrt(mean(x²) + epsilon) · weight, over as many values as the weight has; y may be x.
+  void normalise(const float* x, const std::vector<float>& weight, float epsilon, float* y) const {
+    const auto n = static_cast<std::int64_t>(weight.size());
+    const float mean = kernels_.sum_of_squares(x, n) / static_cast<float>(n);
+    kernels_.scale_by(x, 1.0f / std::sqrt(mean + epsilon), weight.data(), y, n);
   }
 
   Activations multiply(const PackedMatrix& w, Activations x) {

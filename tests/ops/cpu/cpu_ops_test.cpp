@@ -81,6 +81,44 @@ TEST_P(CpuOps, RopeScalesWhatItRotatesByItsMagnitude) {
   expect_rope(kernels(), {RopeStyle::interleaved, frequencies(16), 1.25f}, 40);
 }
 
+TEST_P(CpuOps, HeadNormsNormaliseEachHeadByItself) {
+  std::mt19937 random(10);
+  const float epsilon = 1e-3f;
+  for (const std::int64_t head_dim : {1, 10, 32, 50}) {
+    const Stored weight(quant::Type::f32, random_matrix(1, head_dim, random));
+    for (const std::int64_t heads : {1, 3}) {
+      Matrix x = random_matrix(4, heads * head_dim, random);
+      for (std::int64_t i = 0; i < x.cols; ++i) x(2, i) *= 1e-4;  // no larger than epsilon
+      Matrix expected = x;
+      for (std::int64_t t = 0; t < x.rows; ++t) {
+        for (std::int64_t head = 0; head < heads; ++head) {
+          const Matrix normed =
+              normalised(part(x, {t}, head * head_dim, (head + 1) * head_dim), static_cast<double>(epsilon));
+          for (std::int64_t i = 0; i < head_dim; ++i)
+            expected(t, head * head_dim + i) = normed(0, i) * weight.values(0, i);
+        }
+      }
+      Rig rig(kernels());
+      const Vector w = rig.ops().load_vector(weight.whole());
+      rig.begin(4);
+      const Matrix y = rig.output(rig.ops().rms_norm_heads(rig.input(x), w, epsilon));
+      expect_near(y, expected, magnitude(expected), static_cast<double>(head_dim) / 16 + 8);
+    }
+  }
+}
+
+TEST(HeadNorms, AreTheSameBitsOnEveryInstructionSet) {
+  const auto run = [](const kernels::Kernels& kernels) {
+    std::mt19937 random(11);
+    Rig rig(kernels);
+    const Vector w = rig.ops().load_vector(Stored(quant::Type::f32, random_matrix(1, 77, random)).whole());
+    rig.begin(5);
+    return rig.output(rig.ops().rms_norm_heads(rig.input(random_matrix(5, 3 * 77, random)), w, 1e-5f));
+  };
+  for (const kernels::Kernels* kernels : kernels::available())
+    EXPECT_EQ(run(*kernels).values, run(kernels::named("scalar")).values) << kernels->isa;
+}
+
 TEST_P(CpuOps, GatedIsTheSiluOfTheGateTimesTheUp) {
   std::mt19937 random(2);
   const std::int64_t dim = 24;

@@ -1,0 +1,64 @@
+// The attention block in pieces that a family puts together: queries, keys and values from one matrix each; a
+// norm of every head; rotation; attention over the cache and the output matrix. Between two pieces a family
+// does what is its own. Vaswani et al., https://arxiv.org/abs/1706.03762; grouped heads after
+// https://arxiv.org/abs/2305.13245.
+#pragma once
+
+#include <cstdint>
+
+#include "model/config.h"
+#include "model/partition.h"
+#include "model/tensors.h"
+#include "ops/ops.h"
+
+namespace yoke::model {
+
+/// Of the step's tokens, for the heads of this rank.
+struct Qkv {
+  ops::Activations q;  // (tokens, n_heads * k_dim)
+  ops::Activations k;  // (tokens, n_kv_heads * k_dim)
+  ops::Activations v;  // (tokens, n_kv_heads * v_dim)
+};
+
+/// One matrix each for queries, keys and values; a bias for each where the file has it.
+struct QkvProjection {
+  ops::RowMatrix q;  // (n_heads * k_dim, dim)
+  ops::RowMatrix k;  // (n_kv_heads * k_dim, dim)
+  ops::RowMatrix v;  // (n_kv_heads * v_dim, dim)
+  ops::Vector q_bias, k_bias, v_bias;
+
+  /// Adds the tensors of layer `index`, to which the table has been set. So do all add_tensors here.
+  void add_tensors(TableBuilder& table, const Config& config, int index);
+  Qkv operator()(ops::Ops& ops, const ops::Normed& x) const;
+};
+
+/// RMS norm of every head of queries and keys, with one weight for all heads of a layer. Henry et al.,
+/// https://arxiv.org/abs/2010.04245, has the idea.
+struct HeadNorms {
+  ops::Vector q;  // (k_dim)
+  ops::Vector k;  // (k_dim)
+
+  void add_tensors(TableBuilder& table, const Config& config);
+  Qkv operator()(ops::Ops& ops, Qkv x, float epsilon) const;
+};
+
+/// Queries and keys turned by their tokens' positions. Su et al., https://arxiv.org/abs/2104.09864.
+Qkv rotated(ops::Ops& ops, const ops::Rope& rope, Qkv x, std::int64_t k_dim);
+
+/// Attention over all positions so far, and the output matrix with a bias where the file has it.
+struct Attention {
+  ops::ColMatrix output;    // (dim, n_heads * v_dim)
+  ops::Vector output_bias;  // (dim)
+  ops::Heads heads;
+  ops::KvCache kv;
+
+  void add_tensors(TableBuilder& table, const Config& config, int index);
+  /// Makes the cache, of `pages` pages.
+  void prepare(ops::Ops& ops, const Config& config, const Partition& partition, int index, int rank,
+               std::int64_t pages);
+  /// What the block adds to the residual, the same on every rank: (tokens, dim). Scores are scaled by
+  /// 1 / sqrt(k_dim).
+  ops::Activations operator()(ops::Ops& ops, const Qkv& x);
+};
+
+}  // namespace yoke::model

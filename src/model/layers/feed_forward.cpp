@@ -1,0 +1,21 @@
+#include "model/layers/feed_forward.h"
+
+namespace yoke::model {
+
+void SwiGlu::add_tensors(TableBuilder& table, const Config& config, int index) {
+  const std::int64_t ffn = config.layers[index].ffn_dim;
+  const std::vector<Segment> units = {{Space::ffn, 1}};
+  table.rows(gate, "ffn_gate.weight", {ffn, config.dim}, units);
+  table.rows(up, "ffn_up.weight", {ffn, config.dim}, units);
+  table.cols(down, "ffn_down.weight", {config.dim, ffn}, units);
+  table.bias(gate_bias, "ffn_gate.bias", ffn, units);
+  table.bias(up_bias, "ffn_up.bias", ffn, units);
+  table.bias(down_bias, "ffn_down.bias", config.dim);
+}
+
+ops::Activations SwiGlu::operator()(ops::Ops& ops, const ops::Normed& x) const {
+  const ops::Activations hidden = ops.gated(gate, gate_bias, up, up_bias, x);
+  return ops.add_bias(ops.all_reduce(ops.matmul(down, hidden)), down_bias);
+}
+
+}  // namespace yoke::model
