@@ -1,32 +1,78 @@
 #include "model/batch.h"
 
 #include <cassert>
+#include <cmath>
+#include <limits>
+#include <utility>
 
-#include "base/bytes.h"
 #include "base/error.h"
 
 namespace yoke::model {
+namespace {
 
-std::int64_t Batch::add(std::int32_t token, std::int32_t position, std::int32_t sequence, bool wants) {
+void check_candidates(const WantedRow& row) {
+  require(row.vocabulary_limit > 0 && row.candidates > 0,
+          "a peer sent a batch that wants {} candidates among {} tokens", row.candidates,
+          row.vocabulary_limit);
+  require(std::isfinite(row.temperature) && row.temperature >= 0, "a peer sent a batch with temperature {}",
+          row.temperature);
+  require(std::isfinite(row.repetition_penalty) && row.repetition_penalty > 0 &&
+              std::isfinite(row.presence_penalty) && std::isfinite(row.frequency_penalty),
+          "a peer sent a batch with the penalties {}, {} and {}", row.repetition_penalty,
+          row.presence_penalty, row.frequency_penalty);
+  for (const LogitBias& bias : row.bias) {
+    require(bias.token >= 0 && bias.bias < std::numeric_limits<float>::infinity(),
+            "a peer sent a batch with a bias of {} on token {}", bias.bias, bias.token);
+  }
+  for (const TokenCount& recent : row.recent) {
+    require(recent.token >= 0 && recent.count > 0, "a peer sent a batch where token {} occurred {} times",
+            recent.token, recent.count);
+  }
+}
+
+void check_wanted(const Batch& batch) {
+  require(batch.wanted_at.size() == batch.wanted.size(),
+          "a peer sent a batch with {} rows wanted at {} places", batch.wanted.size(),
+          batch.wanted_at.size());
+  std::int32_t before = -1;
+  for (const std::int32_t at : batch.wanted_at) {
+    require(at > before && at < batch.size(),
+            "a peer sent a batch of {} tokens that wants row {} after row {}", batch.size(), at, before);
+    before = at;
+  }
+  for (const WantedRow& row : batch.wanted) {
+    require(row.target >= 0, "a peer sent a batch that asks for token {}", row.target);
+    if (row.want == Want::candidates) check_candidates(row);
+  }
+}
+
+}  // namespace
+
+void Batch::add(std::int32_t token, std::int32_t position, std::int32_t sequence) {
   assert(position >= 0 && sequence >= 0);
   tokens.push_back(token);
   positions.push_back(position);
   sequences.push_back(sequence);
-  wants_logits.push_back(wants ? 1 : 0);
-  return size() - 1;
+}
+
+void Batch::want(WantedRow row) {
+  const auto at = static_cast<std::int32_t>(size() - 1);
+  assert(at >= 0 && (wanted_at.empty() || wanted_at.back() < at));
+  wanted_at.push_back(at);
+  wanted.push_back(std::move(row));
 }
 
 ops::Step Batch::step() const {
-  ops::Step step{tokens, positions, sequences, wants_logits, {}};
+  ops::Step step{tokens, positions, sequences, wanted_at, {}};
   for (const std::vector<std::int32_t>& table : page_tables) step.page_tables.emplace_back(table);
   return step;
 }
 
 void Batch::check() const {
   const std::size_t n = tokens.size();
-  require(positions.size() == n && sequences.size() == n && wants_logits.size() == n,
-          "a peer sent a batch of {} tokens with {} positions, {} sequences and {} logit flags", n,
-          positions.size(), sequences.size(), wants_logits.size());
+  require(positions.size() == n && sequences.size() == n,
+          "a peer sent a batch of {} tokens with {} positions and {} sequences", n, positions.size(),
+          sequences.size());
   for (std::size_t i = 0; i < n; ++i) {
     const std::int32_t sequence = sequences[i];
     require(sequence >= 0 && sequence < static_cast<std::int32_t>(page_tables.size()),
@@ -35,11 +81,11 @@ void Batch::check() const {
     require(positions[i] >= 0 && static_cast<std::size_t>(positions[i]) / ops::page_positions < pages,
             "a peer sent a batch with position {} in a sequence of {} pages", positions[i], pages);
     require(tokens[i] >= 0, "a peer sent a batch with token {}", tokens[i]);
-    require(wants_logits[i] <= 1, "a peer sent a batch with the logit flag {}", wants_logits[i]);
   }
   for (const std::vector<std::int32_t>& table : page_tables) {
     for (const std::int32_t page : table) require(page >= 0, "a peer sent a batch with page {}", page);
   }
+  check_wanted(*this);
 }
 
 }  // namespace yoke::model

@@ -1,21 +1,20 @@
 #include "model/forward.h"
 
-#include <vector>
-
 namespace yoke::model {
 
-MatrixView<const float> forward(Family& family, ops::Ops& ops, const Partition& partition,
-                                const Batch& batch) {
-  ops.begin_step(batch.step());
+ops::Activations run_layers(Family& family, ops::Ops& ops, const ops::Step& step) {
+  ops.begin_step(step);
   ops::Activations x = family.embed(ops);
   for (int i = 0; i < static_cast<int>(family.config().n_layers()); ++i) {
     x = ops.carry_over(family.layer(ops, i, x));
   }
-  std::vector<std::int64_t> counts;
-  for (int rank = 0; rank < partition.size(); ++rank) {
-    counts.push_back(partition.range(Space::vocabulary, 0, rank).size());
-  }
-  return ops.gather_logits(family.head(ops, ops.wanted(x)), counts);
+  return ops.carry_over(ops.wanted(x));
+}
+
+MatrixView<float> local_logits(Family& family, ops::Ops& ops, ops::Activations wanted, std::int64_t first,
+                               std::int64_t n) {
+  wanted = ops.carry_over(wanted);  // the scratch of the rows before is free again
+  return ops.read(family.head(ops, ops.rows(wanted, first, n)));
 }
 
 }  // namespace yoke::model

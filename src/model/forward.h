@@ -9,9 +9,14 @@
 
 namespace yoke::model {
 
-/// Computes the batch, together with the other ranks. Returns the wanted rows of logits in batch order,
-/// (wanted, vocabulary), the same on every rank; they live until the next step.
-MatrixView<const float> forward(Family& family, ops::Ops& ops, const Partition& partition,
-                                const Batch& batch);
+/// Computes the layers of a step, together with the other ranks. Returns the last layer's output of the
+/// wanted tokens, (wanted, dim), which lives until the next step.
+ops::Activations run_layers(Family& family, ops::Ops& ops, const ops::Step& step);
+
+/// This rank's columns of the logits of rows [first, first + n) of what run_layers returned: (n, its
+/// vocabulary rows), the caller's to change. They live until the next call; so however many rows a step
+/// wants, no more memory is taken than for those asked for at once.
+MatrixView<float> local_logits(Family& family, ops::Ops& ops, ops::Activations wanted, std::int64_t first,
+                               std::int64_t n);
 
 }  // namespace yoke::model

@@ -1,6 +1,6 @@
 // The operations a decoder is made of, behind one interface. A model's forward is written against `Ops` once
 // and runs on any backend and on any number of ranks: one rank computes its own heads, FFN units and
-// vocabulary rows, and only `all_reduce` (and gathering the logits) looks at other ranks.
+// vocabulary rows, and only `all_reduce` looks at other ranks.
 //
 // Everything here is a handle. What it points at (a span of floats, a GPU buffer) is the backend's business,
 // so all that is done to activations, weights and KV is an op.
@@ -133,10 +133,10 @@ struct KvCache {
 
 /// What changes from step to step. The spans live until the step ends.
 struct Step {
-  std::span<const std::int32_t> tokens;        // ids
-  std::span<const std::int32_t> positions;     // of each token in its sequence
-  std::span<const std::int32_t> sequences;     // of each token: index into page_tables
-  std::span<const std::uint8_t> wants_logits;  // 1 where the token's logits are asked for
+  std::span<const std::int32_t> tokens;     // ids
+  std::span<const std::int32_t> positions;  // of each token in its sequence
+  std::span<const std::int32_t> sequences;  // of each token: index into page_tables
+  std::span<const std::int32_t> wanted;     // the tokens whose logits are asked for, ascending
   /// Page numbers of each sequence, by position / page_positions.
   std::vector<std::span<const std::int32_t>> page_tables;
 };
@@ -190,14 +190,16 @@ class Ops {
   virtual Activations add_bias(Activations x, const Vector& bias) = 0;
   /// The tokens whose logits are wanted.
   virtual Activations wanted(Activations x) = 0;
+  /// Tokens [first, first + n) of x, where they are.
+  virtual Activations rows(Activations x, std::int64_t first, std::int64_t n) = 0;
 
   /// This rank's addend of W·x.
   Partial matmul(const ColMatrix& w, Activations x) { return Partial(partial_matmul(w, x)); }
   /// The sum over ranks, the same bits on each.
   Activations all_reduce(Partial&& partial) { return reduce(partial.addend_); }
-  /// Concatenates the ranks' vocabulary rows: (tokens, Σ counts) in host memory, on every rank. counts[r] is
-  /// rank r's width. A synchronisation point. Lives until the next step.
-  virtual MatrixView<const float> gather_logits(Activations logits, std::span<const std::int64_t> counts) = 0;
+  /// This rank's values in host memory, (tokens, width), the caller's to change; they live as long as x. A
+  /// synchronisation point.
+  virtual MatrixView<float> read(Activations x) = 0;
 
  protected:
   virtual Activations partial_matmul(const ColMatrix& w, Activations x) = 0;

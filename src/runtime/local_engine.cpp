@@ -1,10 +1,13 @@
 #include "runtime/local_engine.h"
 
+#include <algorithm>
 #include <cassert>
 #include <chrono>
+#include <cmath>
 #include <deque>
 #include <exception>
 #include <map>
+#include <utility>
 
 #include "base/error.h"
 #include "runtime/sampler.h"
@@ -18,17 +21,31 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 /// What the leader tells every rank to do next; the first byte of each message it broadcasts.
-enum class Command : std::uint8_t { step, report, sleep, stop };
+enum class Command : std::uint8_t {
+  step,   // a batch follows: compute its layers and the first strip of the rows it wants
+  strip,  // the number of a wanted row follows: compute the strip that begins with it
+  whole,  // numbers of rows of this strip follow: gather them whole
+  report,
+  sleep,
+  stop
+};
 constexpr Command last_enumerator(Command) { return Command::stop; }
 
 constexpr int leader_rank = 0;
 
-/// A follower's part of the step whose batch follows.
-void compute(Worker& worker, ByteReader& reader) {
-  model::Batch batch;
-  reader(batch);
+void compute_step(Worker& worker, model::Batch batch) {
+  const bool wants = !batch.wanted.empty();
+  worker.start_step(std::move(batch));
+  if (wants) worker.compute_strip(0);
+}
+
+/// What follows a command, to the message's end.
+template <class Argument>
+Argument argument(ByteReader& reader) {
+  Argument argument{};
+  reader(argument);
   reader.end();
-  worker.step(batch);
+  return argument;
 }
 
 /// A collective: every rank's report, in rank order, on every rank.
@@ -46,7 +63,7 @@ std::vector<RankReport> exchange_reports(comm::Comm& comm, const Worker& worker)
 
 SchedulerLimits limits_of(const EngineOptions& options, const Worker& worker) {
   return {static_cast<std::int32_t>(worker.config().vocabulary), worker.context(), worker.pages(),
-          options.prefill_chunk, max_rows};
+          options.prefill_chunk};
 }
 
 /// A request that has not ended, as far as its statistics go.
@@ -55,6 +72,14 @@ struct InFlight {
   std::optional<Clock::time_point> started;  // of its first step
   std::optional<Clock::time_point> first_token;
   comm::Traffic traffic_before;  // of rank 0, when it started
+  Sampling sampling;
+};
+
+/// A step whose layers have been computed, and of whose wanted rows some are still to be.
+struct StepUnderWay {
+  std::vector<RowOwner> owners;
+  std::vector<std::uint64_t> completed;
+  std::int32_t next = 0;  // the first row of the next strip
 };
 
 class LocalEngine final : public Engine {
@@ -82,20 +107,22 @@ class LocalEngine final : public Engine {
     }
     InFlight& in_flight = in_flight_[request.id];
     in_flight.statistics.prompt_tokens = static_cast<std::int32_t>(request.prompt.size());
+    in_flight.sampling = std::move(request.sampling);
   }
 
   void cancel(std::uint64_t request) override {
-    if (scheduler_.cancel(request)) finish(request, FinishReason::cancelled);
+    if (scheduler_.cancel(request) || (step_ && std::erase(step_->completed, request) > 0))
+      finish(request, FinishReason::cancelled);
   }
 
   std::optional<Event> next(std::chrono::milliseconds patience) override {
     const Clock::time_point deadline = Clock::now() + patience;
     while (events_.empty()) {
-      if (scheduler_.idle()) {
+      if (!step_ && scheduler_.idle()) {
         if (!asleep_) command(Command::sleep);
         return std::nullopt;
       }
-      step();
+      advance();
       if (events_.empty() && Clock::now() >= deadline) return std::nullopt;
     }
     Event event = std::move(events_.front());
@@ -109,27 +136,54 @@ class LocalEngine final : public Engine {
   }
 
  private:
-  /// Sends a command, with the batch where it is a step, to every follower; wakes them first.
-  void command(Command command, const model::Batch* batch = nullptr) {
+  /// Sends a command, with its argument where it has one, to every follower; wakes them first.
+  template <class... Argument>
+  void command(Command command, const Argument&... argument) {
     if (asleep_) comm_.wake_followers();
     ByteWriter writer;
-    writer(command);
-    if (batch != nullptr) writer(*batch);
+    writer(command, argument...);
     std::vector<std::byte> message = writer.take();
     comm_.broadcast(message, leader_rank);
     asleep_ = command == Command::sleep;
   }
 
-  void step() {
-    const PlannedStep planned = scheduler_.plan();
+  /// Begins a step, or goes on with it by a strip. No more than a strip's rows are ever waiting as events.
+  void advance() {
+    if (!step_) {
+      begin_step();
+    } else {
+      command(Command::strip, step_->next);
+      worker_.compute_strip(step_->next);
+    }
+    const auto rows = static_cast<std::int32_t>(step_->owners.size());
+    if (step_->next < rows) take_strip(worker_.strip());
+    do {
+      step_->next += strip_rows;
+    } while (step_->next < rows && !matters(step_->next));
+    if (step_->next >= rows) end_step();
+  }
+
+  void begin_step() {
+    PlannedStep planned = scheduler_.plan();
     const Clock::time_point now = Clock::now();
     for (const std::uint64_t request : planned.requests) start_clock(request, now);
-    command(Command::step, &planned.batch);
-    const MatrixView<const float> logits = worker_.step(planned.batch);
-    for (std::size_t i = 0; i < planned.wanted.size(); ++i) {
-      take_row(planned.wanted[i], logits.row(static_cast<std::int64_t>(i)));
-    }
-    for (const std::uint64_t request : planned.completed) finish(request, FinishReason::length);
+    command(Command::step, planned.batch);
+    compute_step(worker_, std::move(planned.batch));
+    step_ = {std::move(planned.owners), std::move(planned.completed), 0};
+  }
+
+  void end_step() {
+    for (const std::uint64_t request : step_->completed) finish(request, FinishReason::length);
+    step_.reset();
+  }
+
+  /// Whether someone still waits for a row of the strip that begins with row `first`.
+  bool matters(std::int32_t first) const {
+    const std::size_t end =
+        std::min(step_->owners.size(), static_cast<std::size_t>(first) + std::size_t{strip_rows});
+    return std::any_of(step_->owners.begin() + first,
+                       step_->owners.begin() + static_cast<std::ptrdiff_t>(end),
+                       [this](const RowOwner& owner) { return in_flight_.contains(owner.request); });
   }
 
   void start_clock(std::uint64_t request, Clock::time_point now) {
@@ -139,19 +193,77 @@ class LocalEngine final : public Engine {
     in_flight.traffic_before = comm_.traffic();
   }
 
-  void take_row(const WantedRow& row, std::span<const float> logits) {
-    if (row.reports)
-      events_.push_back(LogitsEvent{row.request, row.position, {logits.begin(), logits.end()}});
-    if (!row.samples) return;
-    const auto choice =
-        row.vocabulary_limit == 0 ? logits.size() : static_cast<std::size_t>(row.vocabulary_limit);
-    const Token token = sample(logits.first(choice), row.sampling, row.position);
-    InFlight& in_flight = in_flight_.at(row.request);
+  /// Tells of the rows of the strip that begins with row step_->next.
+  void take_strip(const Strip& strip) {
+    std::vector<std::int32_t> undecided;
+    for (std::size_t row = 0; row < strip.rows().size(); ++row) {
+      const RowOwner& owner = owner_of(row);
+      if (!in_flight_.contains(owner.request)) continue;  // cancelled meanwhile
+      switch (strip.rows()[row].want) {
+        case model::Want::logits:
+          events_.push_back(LogitsEvent{owner.request, owner.position, strip.logits(row)});
+          break;
+        case model::Want::log_probability:
+          take_log_probability(owner, strip.log_probability(row));
+          break;
+        case model::Want::candidates:
+          if (!draw(strip, row)) undecided.push_back(static_cast<std::int32_t>(row));
+      }
+    }
+    if (!undecided.empty()) draw_from_whole(strip, undecided);
+  }
+
+  const RowOwner& owner_of(std::size_t row) const {
+    return step_->owners[static_cast<std::size_t>(step_->next) + row];
+  }
+
+  void take_log_probability(const RowOwner& owner, double value) {
+    require_finite(std::isfinite(value), owner);
+    auto* last = events_.empty() ? nullptr : std::get_if<LogProbabilitiesEvent>(&events_.back());
+    if (last == nullptr || last->request != owner.request) {
+      events_.push_back(LogProbabilitiesEvent{owner.request, owner.position + 1, {}});
+      last = &std::get<LogProbabilitiesEvent>(events_.back());
+    }
+    last->values.push_back(static_cast<float>(value));
+  }
+
+  /// False where the ranks' candidates do not tell which token is drawn.
+  bool draw(const Strip& strip, std::size_t row) {
+    require_finite(strip.finite(row), owner_of(row));
+    const Sums sums = strip.rows()[row].sums ? strip.sums(row) : Sums{};
+    return draw_from(strip.ranking(row), sums, owner_of(row));
+  }
+
+  void draw_from_whole(const Strip& strip, const std::vector<std::int32_t>& rows) {
+    command(Command::whole, rows);
+    const std::vector<std::vector<float>> whole = strip.whole(rows);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const bool drawn =
+          draw_from({ranked(whole[i], 0), true}, {}, owner_of(static_cast<std::size_t>(rows[i])));
+      assert(drawn);
+      static_cast<void>(drawn);
+    }
+  }
+
+  bool draw_from(const Ranking& ranking, const Sums& sums, const RowOwner& owner) {
+    const Sampling& sampling = in_flight_.at(owner.request).sampling;
+    const std::optional<Token> token = choose(kernels::best(), ranking, sums, sampling, owner.position);
+    if (token) take_token(owner.request, *token);
+    return token.has_value();
+  }
+
+  static void require_finite(bool finite, const RowOwner& owner) {
+    require(finite, "the model's logits at position {} are not all finite; its weights are damaged",
+            owner.position);
+  }
+
+  void take_token(std::uint64_t request, Token token) {
+    InFlight& in_flight = in_flight_.at(request);
     if (!in_flight.first_token) in_flight.first_token = Clock::now();
     ++in_flight.statistics.generated_tokens;
-    events_.push_back(TokenEvent{row.request, token});
-    if (const std::optional<FinishReason> reason = scheduler_.accept(row.request, token))
-      finish(row.request, *reason);
+    events_.push_back(TokenEvent{request, token});
+    if (const std::optional<FinishReason> reason = scheduler_.accept(request, token))
+      finish(request, *reason);
   }
 
   void finish(std::uint64_t request, FinishReason reason) {
@@ -175,6 +287,7 @@ class LocalEngine final : public Engine {
   Scheduler scheduler_;
   std::map<std::uint64_t, InFlight> in_flight_;
   std::deque<Event> events_;
+  std::optional<StepUnderWay> step_;
   bool asleep_ = false;  // whether the followers are
 };
 
@@ -194,7 +307,13 @@ void follow(const EngineOptions& options, comm::Comm& comm, const Progress& prog
     reader(command);
     switch (command) {
       case Command::step:
-        compute(worker, reader);
+        compute_step(worker, argument<model::Batch>(reader));
+        break;
+      case Command::strip:
+        worker.compute_strip(argument<std::int32_t>(reader));
+        break;
+      case Command::whole:
+        worker.strip().whole(argument<std::vector<std::int32_t>>(reader));
         break;
       case Command::report:
         exchange_reports(comm, worker);

@@ -3,13 +3,142 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <utility>
 #include <vector>
 
-#include "base/error.h"
-
 namespace yoke::runtime {
+namespace {
 
-double uniform(std::uint64_t seed, std::uint64_t counter) {
+constexpr int random_bits = 53;
+
+/// The tokens that may still be drawn: those listed, in the order of candidates, and, unless `complete`,
+/// some that come after them.
+class Choice {
+ public:
+  Choice(std::vector<Weighed> tokens, bool complete, const Sums& sums)
+      : tokens_(std::move(tokens)), complete_(complete), sums_(sums) {
+    if (complete_) add_up();
+  }
+
+  // Each narrows the choice, and returns false where it cannot tell how.
+
+  bool keep_top(std::size_t k) {
+    if (!complete_ && k > tokens_.size()) return false;
+    keep(0, std::min(k, tokens_.size()));
+    return true;
+  }
+
+  bool keep_typical(double mass) {
+    const double mean = static_cast<double>(sums_.weighted_distance) / static_cast<double>(sums_.weight);
+    const auto oddness = [&](std::size_t i) {
+      return std::abs(static_cast<double>(tokens_[i].distance) - mean);
+    };
+    // Distances ascend, so the most typical lie side by side: they grow from where the mean is.
+    const auto middle = std::partition_point(tokens_.begin(), tokens_.end(), [&](const Weighed& token) {
+      return static_cast<double>(token.distance) < mean;
+    });
+    auto begin = static_cast<std::size_t>(middle - tokens_.begin());
+    std::size_t end = begin;
+    const double wanted = mass * static_cast<double>(sums_.weight);
+    std::uint64_t weight = 0;
+    double oddest = 0;
+    while (static_cast<double>(weight) < wanted && (begin > 0 || end < tokens_.size())) {
+      const bool likelier = end == tokens_.size() || (begin > 0 && oddness(begin - 1) <= oddness(end));
+      const std::size_t next = likelier ? --begin : end++;
+      weight += tokens_[next].sums.weight;
+      oddest = oddness(next);
+    }
+    while (begin > 0 && oddness(begin - 1) <= oddest) --begin;
+    while (end < tokens_.size() && oddness(end) <= oddest) ++end;
+    // A token that is not listed has at least the last one's distance.
+    const bool last_is_odder = static_cast<double>(tokens_.back().distance) - mean > oddest;
+    if (!complete_ && (static_cast<double>(weight) < wanted || !last_is_odder)) return false;
+    keep(begin, end);
+    return true;
+  }
+
+  bool keep_likeliest(double mass) {
+    const double wanted = mass * static_cast<double>(sums_.weight);
+    std::uint64_t weight = 0;
+    std::size_t n = 0;
+    while (n < tokens_.size() && static_cast<double>(weight) < wanted) weight += tokens_[n++].sums.weight;
+    if (!complete_ && static_cast<double>(weight) < wanted) return false;
+    keep(0, n);
+    return true;
+  }
+
+  bool keep_within(double farthest) {
+    const double limit = static_cast<double>(tokens_.front().distance) + farthest;
+    const auto end = std::partition_point(tokens_.begin(), tokens_.end(), [&](const Weighed& token) {
+      return static_cast<double>(token.distance) <= limit;
+    });
+    if (!complete_ && end == tokens_.end()) return false;
+    keep(0, static_cast<std::size_t>(end - tokens_.begin()));
+    return true;
+  }
+
+  std::optional<Token> draw(std::uint64_t random) const {
+    __extension__ using Wide = unsigned __int128;
+    const auto drawn = static_cast<std::uint64_t>(Wide{random} * sums_.weight >> random_bits);
+    std::uint64_t weight = 0;
+    for (const Weighed& token : tokens_) {
+      weight += token.sums.weight;
+      if (weight > drawn) return token.token;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  /// Only tokens [begin, end) are left, and no others.
+  void keep(std::size_t begin, std::size_t end) {
+    tokens_.erase(tokens_.begin() + static_cast<std::ptrdiff_t>(end), tokens_.end());
+    tokens_.erase(tokens_.begin(), tokens_.begin() + static_cast<std::ptrdiff_t>(begin));
+    complete_ = true;
+    add_up();
+  }
+
+  void add_up() {
+    sums_ = {};
+    for (const Weighed& token : tokens_) sums_ += token.sums;
+  }
+
+  std::vector<Weighed> tokens_;
+  bool complete_;
+  Sums sums_;  // over all tokens that may be drawn, listed or not
+};
+
+bool narrow(Choice& choice, const Sampling& sampling) {
+  if (sampling.top_k > 0 && !choice.keep_top(static_cast<std::size_t>(sampling.top_k))) return false;
+  if (sampling.typical_p < 1 && !choice.keep_typical(static_cast<double>(sampling.typical_p))) return false;
+  if (sampling.top_p < 1 && !choice.keep_likeliest(static_cast<double>(sampling.top_p))) return false;
+  return sampling.min_p <= 0 || choice.keep_within(-std::log(static_cast<double>(sampling.min_p)));
+}
+
+}  // namespace
+
+std::int32_t candidates_worth_gathering(const Sampling& sampling) {
+  constexpr std::int32_t most = 1024;  // 8 KB
+  constexpr std::int32_t usual = 256;
+  if (sampling.temperature <= 0) return 1;
+  return sampling.top_k == 0 ? usual : std::min(sampling.top_k, most);
+}
+
+bool needs_sums(const Sampling& sampling) {
+  if (sampling.temperature <= 0 || sampling.top_k > 0) return false;
+  const bool only_min_p = sampling.min_p > 0 && sampling.top_p >= 1 && sampling.typical_p >= 1;
+  return !only_min_p;
+}
+
+std::optional<Token> choose(const kernels::Kernels& kernels, const Ranking& ranking, const Sums& sums,
+                            const Sampling& sampling, std::int32_t position) {
+  assert(!ranking.candidates.empty());
+  if (sampling.temperature <= 0) return ranking.candidates.front().token;
+  Choice choice(weigh(kernels, ranking.candidates, sampling.temperature), ranking.complete, sums);
+  if (!narrow(choice, sampling)) return std::nullopt;
+  return choice.draw(random_number(sampling.seed, static_cast<std::uint64_t>(position)));
+}
+
+std::uint64_t random_number(std::uint64_t seed, std::uint64_t counter) {
   // SplitMix64 (Steele, Lea & Flood 2014), of the seed's hash xor the counter, so that neighbouring seeds
   // share no stretch.
   const auto mix = [](std::uint64_t z) {
@@ -18,27 +147,7 @@ double uniform(std::uint64_t seed, std::uint64_t counter) {
     z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
     return z ^ (z >> 31);
   };
-  return static_cast<double>(mix(mix(seed) ^ counter) >> 11) * 0x1p-53;
-}
-
-Token sample(std::span<const float> logits, const Sampling& sampling, std::int32_t position) {
-  assert(!logits.empty());
-  const bool finite = std::all_of(logits.begin(), logits.end(), [](float x) { return std::isfinite(x); });
-  require(finite, "the model's logits at position {} are not all finite; its weights are damaged", position);
-  const auto best = std::max_element(logits.begin(), logits.end());
-  if (sampling.temperature <= 0) return static_cast<Token>(best - logits.begin());
-
-  std::vector<double> cumulative;
-  cumulative.reserve(logits.size());
-  double sum = 0;
-  for (const float logit : logits) {
-    sum += std::exp((static_cast<double>(logit) - static_cast<double>(*best)) /
-                    static_cast<double>(sampling.temperature));
-    cumulative.push_back(sum);
-  }
-  const double drawn = uniform(sampling.seed, static_cast<std::uint64_t>(position)) * sum;
-  const auto found = std::upper_bound(cumulative.begin(), cumulative.end(), drawn);
-  return static_cast<Token>(std::min<std::ptrdiff_t>(found - cumulative.begin(), std::ssize(cumulative) - 1));
+  return mix(mix(seed) ^ counter) >> (64 - random_bits);
 }
 
 }  // namespace yoke::runtime

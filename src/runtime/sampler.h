@@ -1,19 +1,35 @@
-// From a row of logits to a token.
+// From what is known of a row of logits to a token.
 #pragma once
 
 #include <cstdint>
-#include <span>
+#include <optional>
 
+#include "kernels/kernels.h"
+#include "runtime/candidates.h"
 #include "runtime/engine.h"
+#include "runtime/weights.h"
 
 namespace yoke::runtime {
 
-/// Temperature 0: the largest logit, the lowest id among equals. Otherwise a draw from softmax(logits /
-/// temperature); the random number depends on seed and position only, so a run can be repeated and a sequence
-/// resumed. Throws Error where a logit is not finite.
-Token sample(std::span<const float> logits, const Sampling& sampling, std::int32_t position);
+/// How many candidates each rank gives of a row at first: enough to decide nearly always, few enough to cost
+/// nothing. At least 1.
+std::int32_t candidates_worth_gathering(const Sampling& sampling);
 
-/// A number in [0, 1), the same on every machine for the same arguments.
-double uniform(std::uint64_t seed, std::uint64_t counter);
+/// Whether choose() wants the sums over the whole row where the ranking is not complete.
+bool needs_sums(const Sampling& sampling);
+
+/// The token that `sampling` (see its comment; bias and penalties are in the logits already) draws with the
+/// random number of seed and position, or nothing where the ranking is not complete and what it lacks may
+/// matter: the result is the one that the complete ranking gives, or none. `sums` are those of the whole row
+/// where the ranking is not complete and needs_sums(); otherwise they do not matter. The ranking is not
+/// empty.
+///
+/// Exactly: tokens are taken in the order of candidates until their weights exceed the random number times
+/// all weights. Typical sampling keeps every token that is as typical as the last one it needs.
+std::optional<Token> choose(const kernels::Kernels& kernels, const Ranking& ranking, const Sums& sums,
+                            const Sampling& sampling, std::int32_t position);
+
+/// A number in [0, 2⁵³), all equally likely, the same on every machine for the same arguments.
+std::uint64_t random_number(std::uint64_t seed, std::uint64_t counter);
 
 }  // namespace yoke::runtime

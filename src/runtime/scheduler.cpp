@@ -1,41 +1,40 @@
 #include "runtime/scheduler.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <cassert>
-#include <cmath>
+#include <utility>
+
+#include "runtime/request_check.h"
+#include "runtime/sampler.h"
 
 namespace yoke::runtime {
+namespace {
+
+bool penalises(const Sampling& sampling) {
+  return sampling.repetition_penalty != 1 || sampling.presence_penalty != 0 ||
+         sampling.frequency_penalty != 0;
+}
+
+}  // namespace
+
+Scheduler::Sequence::Sequence(Request request_)
+    : request(std::move(request_)), recent(request.sampling.penalty_window) {
+  for (const Token token : request.prompt) append(token);
+}
+
+void Scheduler::Sequence::append(Token token) {
+  tokens.push_back(token);
+  if (penalises(request.sampling)) recent.push(token);
+}
 
 Scheduler::Scheduler(const SchedulerLimits& limits) : limits_(limits), pages_(limits.pages) {
   assert(std::int64_t{limits.pages} * ops::page_positions >= limits.context);
-  assert(limits.prefill_chunk > 0 && limits.max_rows > 0);
+  assert(limits.prefill_chunk > 0);
 }
 
 std::optional<std::string> Scheduler::add(const Request& request) {
-  const auto prompt = static_cast<std::int64_t>(request.prompt.size());
-  if (prompt == 0) return "the prompt is empty; expected at least one token";
-  if (prompt > limits_.context) {
-    return fmt::format("the prompt has {} tokens, but the context holds {}", prompt, limits_.context);
-  }
-  for (const Token token : request.prompt) {
-    if (token < 0 || token >= limits_.vocabulary) {
-      return fmt::format("token {} is out of range; the vocabulary has ids 0 to {}", token,
-                         limits_.vocabulary - 1);
-    }
-  }
-  if (request.max_tokens < 0) {
-    return fmt::format("{} tokens were asked for; expected 0 or more", request.max_tokens);
-  }
-  if (!(request.sampling.temperature >= 0) || std::isinf(request.sampling.temperature)) {
-    return fmt::format("the temperature is {}; expected 0 or a positive number",
-                       request.sampling.temperature);
-  }
-  if (request.vocabulary_limit < 0 || request.vocabulary_limit > limits_.vocabulary) {
-    return fmt::format("ids below {} were asked for; the vocabulary has {}", request.vocabulary_limit,
-                       limits_.vocabulary);
-  }
+  if (std::optional<std::string> refused = refusal(request, limits_.vocabulary, limits_.context))
+    return refused;
   waiting_.push_back(request);
   return std::nullopt;
 }
@@ -59,19 +58,11 @@ PlannedStep Scheduler::plan() {
   for (Sequence& sequence : running_) {
     if (sequence.generated() > 0) plan_sequence(sequence, 1, step);
   }
-  // However many decode, a prompt goes on by a token at least.
-  const auto decoding = static_cast<std::int32_t>(step.batch.size());
-  std::int32_t budget = std::max(1, limits_.prefill_chunk - decoding);
-  std::int32_t spare_rows =
-      limits_.max_rows - static_cast<std::int32_t>(running_.size());  // each may want one
+  std::int32_t budget = limits_.prefill_chunk - static_cast<std::int32_t>(step.batch.size());
   for (Sequence& sequence : running_) {
     if (sequence.generated() > 0 || budget == 0) continue;
-    std::int32_t taken =
+    const std::int32_t taken =
         std::min(static_cast<std::int32_t>(sequence.tokens.size()) - sequence.computed, budget);
-    if (sequence.request.report == PromptReport::logits) {
-      taken = std::min(taken, 1 + spare_rows);
-      spare_rows -= taken - 1;
-    }
     plan_sequence(sequence, taken, step);
     budget -= taken;
   }
@@ -82,7 +73,7 @@ PlannedStep Scheduler::plan() {
 std::optional<FinishReason> Scheduler::accept(std::uint64_t request, Token token) {
   const auto sequence = find(request);
   assert(sequence != running_.end());
-  sequence->tokens.push_back(token);
+  sequence->append(token);
   const auto& stops = sequence->request.stop_tokens;
   std::optional<FinishReason> reason;
   if (std::find(stops.begin(), stops.end(), token) != stops.end()) {
@@ -103,35 +94,64 @@ std::int32_t Scheduler::pages_needed(const Request& request) const {
 }
 
 void Scheduler::admit() {
-  while (!waiting_.empty() && static_cast<std::int32_t>(running_.size()) < limits_.max_rows &&
+  while (!waiting_.empty() && static_cast<std::int32_t>(running_.size()) < limits_.prefill_chunk &&
          pages_needed(waiting_.front()) <= pages_.available()) {
-    Sequence sequence;
-    sequence.request = std::move(waiting_.front());
+    Sequence sequence(std::move(waiting_.front()));
     waiting_.pop_front();
-    sequence.tokens = sequence.request.prompt;
     sequence.pages = pages_.take(pages_needed(sequence.request));
     running_.push_back(std::move(sequence));
   }
 }
 
-void Scheduler::plan_sequence(Sequence& sequence, std::int32_t tokens, PlannedStep& step) {
+/// What every rank must know of the row that the sequence's next token is drawn from.
+model::WantedRow Scheduler::drawn_row(const Sequence& sequence) const {
   const Request& request = sequence.request;
+  const Sampling& sampling = request.sampling;
+  model::WantedRow row;
+  row.want = model::Want::candidates;
+  for (const TokenBias& bias : sampling.bias) row.bias.push_back({bias.token, bias.bias});
+  for (const auto& [token, count] : sequence.recent.counts()) row.recent.push_back({token, count});
+  row.repetition_penalty = sampling.repetition_penalty;
+  row.presence_penalty = sampling.presence_penalty;
+  row.frequency_penalty = sampling.frequency_penalty;
+  row.temperature = sampling.temperature;
+  row.vocabulary_limit = request.vocabulary_limit == 0 ? limits_.vocabulary : request.vocabulary_limit;
+  row.candidates = candidates_worth_gathering(sampling);
+  row.sums = needs_sums(sampling);
+  return row;
+}
+
+/// Asks for the row after `position`, the last of the batch so far, where the request needs it.
+void Scheduler::want_row(const Sequence& sequence, std::int32_t position, PlannedStep& step) const {
+  const Request& request = sequence.request;
+  const auto next = static_cast<std::size_t>(position) + 1;
+  model::WantedRow row;
+  if (request.report == PromptReport::logits) {
+    row.want = model::Want::logits;
+  } else if (request.report == PromptReport::log_probabilities && next < sequence.tokens.size()) {
+    row.want = model::Want::log_probability;
+    row.target = sequence.tokens[next];
+  } else if (request.max_tokens > 0 && next == sequence.tokens.size()) {
+    row = drawn_row(sequence);
+  } else {
+    return;
+  }
+  step.batch.want(std::move(row));
+  step.owners.push_back({request.id, position});
+}
+
+void Scheduler::plan_sequence(Sequence& sequence, std::int32_t tokens, PlannedStep& step) {
   const auto index = static_cast<std::int32_t>(step.batch.page_tables.size());
   const std::int32_t pages = (sequence.computed + tokens + ops::page_positions - 1) / ops::page_positions;
   step.batch.page_tables.emplace_back(sequence.pages.begin(), sequence.pages.begin() + pages);
-  step.requests.push_back(request.id);
+  step.requests.push_back(sequence.request.id);
   for (std::int32_t i = 0; i < tokens; ++i) {
     const std::int32_t position = sequence.computed++;
-    const bool last = sequence.computed == static_cast<std::int32_t>(sequence.tokens.size());
-    const bool samples = last && request.max_tokens > 0;
-    const bool reports = request.report == PromptReport::logits && sequence.generated() == 0;
-    step.batch.add(sequence.tokens[static_cast<std::size_t>(position)], position, index, samples || reports);
-    if (samples || reports) {
-      step.wanted.push_back(
-          {request.id, position, request.sampling, request.vocabulary_limit, samples, reports});
-    }
-    if (last && !samples) step.completed.push_back(request.id);
+    step.batch.add(sequence.tokens[static_cast<std::size_t>(position)], position, index);
+    want_row(sequence, position, step);
   }
+  const bool all = sequence.computed == static_cast<std::int32_t>(sequence.tokens.size());
+  if (all && sequence.request.max_tokens == 0) step.completed.push_back(sequence.request.id);
 }
 
 void Scheduler::retire(std::vector<Sequence>::iterator sequence) {

@@ -10,6 +10,7 @@
 #include "model/batch.h"
 #include "runtime/engine.h"
 #include "runtime/page_pool.h"
+#include "runtime/recent_tokens.h"
 
 namespace yoke::runtime {
 
@@ -17,24 +18,19 @@ struct SchedulerLimits {
   std::int32_t vocabulary = 0;     // token ids are below this
   std::int32_t context = 0;        // positions a sequence may have
   std::int32_t pages = 0;          // of the KV cache, for all sequences together
-  std::int32_t prefill_chunk = 0;  // most tokens of a step, but every decoding sequence gets its one
-  std::int32_t max_rows = 0;       // most rows of logits that a step wants, and so most running sequences
+  std::int32_t prefill_chunk = 0;  // most tokens of a step, and so most running sequences
 };
 
-/// Why a row of logits was asked for.
-struct WantedRow {
+/// Whose a wanted row of logits is.
+struct RowOwner {
   std::uint64_t request = 0;
-  std::int32_t position = 0;
-  Sampling sampling;
-  std::int32_t vocabulary_limit = 0;  // of the request
-  bool samples = false;               // the sequence goes on with a token sampled from this row
-  bool reports = false;               // the row itself was asked for
+  std::int32_t position = 0;  // of the token that the row follows
 };
 
-/// One step: the batch, and one entry per row of logits it yields, in order.
+/// One step: the batch, and the owner of each row of logits it wants, in order.
 struct PlannedStep {
   model::Batch batch;
-  std::vector<WantedRow> wanted;
+  std::vector<RowOwner> owners;
   std::vector<std::uint64_t> requests;  // that have tokens in it
   /// Requests that end with this step because their prompt was all there was to compute.
   std::vector<std::uint64_t> completed;
@@ -42,7 +38,8 @@ struct PlannedStep {
 
 /// Sequences are admitted first come, first served, once the pages for their longest possible run are free,
 /// so a sequence that has begun never waits for memory. A step holds one token of each decoding sequence,
-/// then prompt tokens up to the chunk, but at least one.
+/// then prompt tokens up to the chunk. No more sequences run than a chunk has tokens, so there is always
+/// room for both.
 class Scheduler {
  public:
   explicit Scheduler(const SchedulerLimits& limits);
@@ -66,6 +63,9 @@ class Scheduler {
     std::vector<Token> tokens;  // prompt, then what was generated
     std::int32_t computed = 0;  // tokens that are in the KV cache, or will be after the planned step
     std::vector<std::int32_t> pages;
+    RecentTokens recent;  // of `tokens`; empty where nothing is penalised
+    explicit Sequence(Request request_);
+    void append(Token token);
     std::int32_t generated() const {
       return static_cast<std::int32_t>(tokens.size() - request.prompt.size());
     }
@@ -73,6 +73,8 @@ class Scheduler {
 
   std::int32_t pages_needed(const Request& request) const;
   void admit();
+  model::WantedRow drawn_row(const Sequence& sequence) const;
+  void want_row(const Sequence& sequence, std::int32_t position, PlannedStep& step) const;
   void plan_sequence(Sequence& sequence, std::int32_t tokens, PlannedStep& step);
   void retire(std::vector<Sequence>::iterator sequence);
   std::vector<Sequence>::iterator find(std::uint64_t request);

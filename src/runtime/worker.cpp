@@ -52,7 +52,8 @@ OpenModel open_model(const EngineOptions& options, const ops::Ops& ops) {
 }
 
 model::StepLimits step_limits(const EngineOptions& options, const OpenModel& model) {
-  return {model.pages(), std::min(model.context, options.prefill_chunk), max_rows};
+  const std::int32_t positions = model.pages() * ops::page_positions;
+  return {model.pages(), std::min(positions, options.prefill_chunk), strip_rows};
 }
 
 }  // namespace
@@ -78,6 +79,10 @@ Worker::Worker(const EngineOptions& options, comm::Comm& comm, const Progress& p
   model::load_tensors(model.file, model.table, *partition_, comm.rank(), *ops_, progress);
   family_ = std::move(model.family);
   family_->prepare(*ops_, *partition_, comm.rank(), pages_);
+  tools_.emplace(StripTools{comm_, pool_, kernels, {}});
+  for (int rank = 0; rank < comm.size(); ++rank) {
+    tools_->vocabulary.push_back(partition_->range(model::Space::vocabulary, 0, rank));
+  }
 
   report_.rank = comm.rank();
   report_.host = host_name();
@@ -95,20 +100,48 @@ Worker::~Worker() = default;
 
 const model::Config& Worker::config() const { return family_->config(); }
 
-MatrixView<const float> Worker::step(const model::Batch& batch) {
+void Worker::start_step(model::Batch batch) {
   check(batch);
+  strip_.reset();
+  batch_ = std::move(batch);
+  timed([&] { wanted_ = model::run_layers(*family_, *ops_, batch_.step()); });
+}
+
+const Strip& Worker::compute_strip(std::int32_t first) {
+  const auto rows = static_cast<std::int32_t>(batch_.wanted.size());
+  require(first >= 0 && first < rows, "a peer asked for row {} of a step that wants {}", first, rows);
+  const std::int32_t n = std::min(rows - first, strip_rows);
+  timed([&] {
+    strip_.emplace(*tools_, std::span<const model::WantedRow>(batch_.wanted).subspan(first, n),
+                   model::local_logits(*family_, *ops_, wanted_, first, n));
+  });
+  return *strip_;
+}
+
+const Strip& Worker::strip() const {
+  require(strip_.has_value(), "a peer asked for more of a row before any was computed");
+  return *strip_;
+}
+
+/// Counts as computing the time that `work` does not spend exchanging.
+template <class Work>
+void Worker::timed(Work work) {
   const auto start = std::chrono::steady_clock::now();
-  const double reduced_before = comm_.traffic().seconds;
-  const MatrixView<const float> logits = model::forward(*family_, *ops_, *partition_, batch);
-  report_.compute_seconds += seconds_since(start) - (comm_.traffic().seconds - reduced_before);
-  return logits;
+  const double exchanged_before = comm_.traffic().seconds;
+  work();
+  report_.compute_seconds += seconds_since(start) - (comm_.traffic().seconds - exchanged_before);
 }
 
 void Worker::check(const model::Batch& batch) const {
   batch.check();
+  const auto vocabulary = static_cast<std::int32_t>(config().vocabulary);
   for (const std::int32_t token : batch.tokens) {
-    require(token < config().vocabulary, "a batch has token {}, but the vocabulary has {}", token,
-            config().vocabulary);
+    require(token < vocabulary, "a batch has token {}, but the vocabulary has {}", token, vocabulary);
+  }
+  for (const model::WantedRow& row : batch.wanted) {
+    require(row.target < vocabulary && row.vocabulary_limit <= vocabulary,
+            "a batch asks for token {} and ids below {}, but the vocabulary has {}", row.target,
+            row.vocabulary_limit, vocabulary);
   }
   for (const std::vector<std::int32_t>& pages : batch.page_tables) {
     for (const std::int32_t page : pages) require(page < pages_, "a batch has page {} of {}", page, pages_);

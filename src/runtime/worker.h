@@ -3,11 +3,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/thread_pool.h"
-#include "base/view.h"
 #include "comm/comm.h"
 #include "model/batch.h"
 #include "model/family.h"
@@ -15,6 +15,7 @@
 #include "model/partition.h"
 #include "runtime/engine.h"
 #include "runtime/local_engine.h"
+#include "runtime/strip.h"
 
 namespace yoke::runtime {
 
@@ -23,8 +24,8 @@ using model::MemoryNeed;
 /// From the file's header alone; nothing is loaded. Throws Error where the file cannot be run.
 MemoryNeed memory_needed(const EngineOptions& options, int rank, int ranks);
 
-/// Rows of logits that one step may want; scratch memory is reckoned for so many.
-inline constexpr std::int32_t max_rows = 32;
+/// Rows of logits that are computed at once; scratch memory is reckoned for so many.
+inline constexpr std::int32_t strip_rows = 32;
 
 class Worker {
  public:
@@ -36,14 +37,21 @@ class Worker {
   std::int32_t context() const { return context_; }
   std::int32_t pages() const { return pages_; }
 
-  /// A collective. Returns (wanted rows, vocabulary), living until the next step. Throws Error where the
-  /// batch cannot be one of this model's.
-  MatrixView<const float> step(const model::Batch& batch);
+  /// A collective: the layers of a step. Throws Error where the batch cannot be one of this model's.
+  void start_step(model::Batch batch);
+  /// A collective: wanted rows [first, first + strip_rows) of the step, or what there is of them, which is at
+  /// least one. The strip lives until the next is computed or another step starts. Throws Error where the
+  /// step wants no row `first`.
+  const Strip& compute_strip(std::int32_t first);
+  /// The strip that was computed last. Throws Error where there is none.
+  const Strip& strip() const;
 
   RankReport report() const;
 
  private:
   void check(const model::Batch& batch) const;
+  template <class Work>
+  void timed(Work work);
   void wait_for_all();
 
   comm::Comm& comm_;
@@ -55,6 +63,11 @@ class Worker {
   std::unique_ptr<ops::Ops> ops_;
   std::unique_ptr<model::Family> family_;
   std::unique_ptr<model::Partition> partition_;
+  std::optional<StripTools> tools_;
+  // Of the current step:
+  model::Batch batch_;
+  ops::Activations wanted_{};
+  std::optional<Strip> strip_;
 };
 
 }  // namespace yoke::runtime

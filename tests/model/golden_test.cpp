@@ -104,7 +104,8 @@ TEST(Forward, SequencesInterleavedOnShuffledPagesAreTheSameBitsAsEachAlone) {
       const int sequence = static_cast<int>(random() % 2);
       if (next[sequence] == sequences[sequence].size()) continue;
       const std::size_t position = next[sequence]++;
-      batch.add(sequences[sequence][position], static_cast<std::int32_t>(position), sequence, true);
+      batch.add(sequences[sequence][position], static_cast<std::int32_t>(position), sequence);
+      batch.want({.want = Want::logits});
       order.emplace_back(sequence, position);
     }
     if (batch.size() > 0) batches.push_back(std::move(batch));
@@ -130,8 +131,8 @@ TEST(Forward, SequencesInterleavedOnShuffledPagesAreTheSameBitsAsEachAlone) {
 
 TEST(Forward, OnlyWantedRowsComeBack) {
   std::vector<Batch> batches = in_chunks(golden_tokens(), 48);
-  std::fill(batches[0].wants_logits.begin(), batches[0].wants_logits.end(), std::uint8_t{0});
-  batches[0].wants_logits[47] = 1;
+  batches[0].wanted_at = {47};
+  batches[0].wanted.resize(1);
   const std::vector<float> last = run_batches(tiny_model("llama"), 2, batches, 1, equal_shares(2));
   const std::vector<float> reference = golden("llama");
   ASSERT_EQ(last.size(), 320);

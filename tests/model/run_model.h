@@ -1,10 +1,12 @@
 // Runs a model file on N ranks (threads) for the tests of this folder.
 #pragma once
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <memory>
+#include <span>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -54,6 +56,28 @@ inline double normalised_error(const std::vector<float>& a, const std::vector<fl
   return error / norm;
 }
 
+/// All wanted rows of logits of a batch, (wanted, vocabulary), on every rank: computed in strips, whose
+/// columns are then gathered.
+inline std::vector<float> forward(Family& family, ops::Ops& ops, const Partition& partition, comm::Comm& comm,
+                                  const Batch& batch) {
+  constexpr std::int64_t strip = 32;
+  std::vector<std::int64_t> widths;
+  for (int rank = 0; rank < partition.size(); ++rank)
+    widths.push_back(partition.range(Space::vocabulary, 0, rank).size());
+  std::vector<float> result;
+  const ops::Activations wanted = run_layers(family, ops, batch.step());
+  for (std::int64_t first = 0; first < wanted.tokens; first += strip) {
+    const MatrixView<float> mine =
+        local_logits(family, ops, wanted, first, std::min(strip, wanted.tokens - first));
+    for (std::int64_t row = 0; row < mine.rows; ++row) {
+      const std::size_t before = result.size();
+      result.resize(before + static_cast<std::size_t>(partition.units(Space::vocabulary, 0)));
+      comm.all_gather(mine.row(row), widths, std::span(result).subspan(before));
+    }
+  }
+  return result;
+}
+
 /// Loads `path` on `ranks` ranks of `threads` threads, computes the batches one after the other and returns
 /// all wanted logits of rank `reporter`, concatenated.
 inline std::vector<float> run_batches(const std::filesystem::path& path, int ranks,
@@ -73,10 +97,8 @@ inline std::vector<float> run_batches(const std::filesystem::path& path, int ran
     load_tensors(file, table, partition, comm.rank(), *ops, [](std::uint64_t, std::uint64_t) {});
     family->prepare(*ops, partition, comm.rank(), pages);
     for (const Batch& batch : batches) {
-      const MatrixView<const float> logits = forward(*family, *ops, partition, batch);
-      for (std::int64_t row = 0; comm.rank() == reporter && row < logits.rows; ++row) {
-        result.insert(result.end(), logits.row(row).begin(), logits.row(row).end());
-      }
+      const std::vector<float> logits = forward(*family, *ops, partition, comm, batch);
+      if (comm.rank() == reporter) result.insert(result.end(), logits.begin(), logits.end());
     }
   });
   return result;
@@ -91,7 +113,8 @@ inline std::vector<Batch> in_chunks(const std::vector<std::int32_t>& tokens, std
     Batch batch;
     batch.page_tables = {pages};
     for (std::size_t i = begin; i < std::min(begin + chunk, tokens.size()); ++i) {
-      batch.add(tokens[i], static_cast<std::int32_t>(i), 0, true);
+      batch.add(tokens[i], static_cast<std::int32_t>(i), 0);
+      batch.want({.want = Want::logits});
     }
     batches.push_back(std::move(batch));
   }

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
+#include <random>
 
 #include "base/error.h"
 #include "runtime/run_engine.h"
@@ -20,6 +22,7 @@ constexpr std::chrono::hours forever{1};  // so that next() returns nothing only
 struct Answer {
   std::vector<Token> tokens;
   std::vector<float> logits;
+  std::vector<float> log_probabilities;
   std::optional<DoneEvent> done;
   std::string refused;
 };
@@ -33,6 +36,10 @@ std::map<std::uint64_t, Answer> drain(Engine& engine) {
     } else if (const auto* rows = std::get_if<LogitsEvent>(&*event)) {
       std::vector<float>& all = answers[rows->request].logits;
       all.insert(all.end(), rows->logits.begin(), rows->logits.end());
+    } else if (const auto* piece = std::get_if<LogProbabilitiesEvent>(&*event)) {
+      std::vector<float>& all = answers[piece->request].log_probabilities;
+      EXPECT_EQ(piece->first_position, static_cast<std::int32_t>(all.size()) + 1);
+      all.insert(all.end(), piece->values.begin(), piece->values.end());
     } else if (const auto* done = std::get_if<DoneEvent>(&*event)) {
       answers[done->request].done = *done;
     } else if (const auto* refused = std::get_if<RefusedEvent>(&*event)) {
@@ -211,6 +218,75 @@ TEST(LocalEngine, GivesTheLogitsOfEveryPromptPosition) {
     EXPECT_EQ(answer.logits.size(), 7 * 2048);
     EXPECT_EQ(answer.done->reason, FinishReason::length);
     EXPECT_EQ(answer.done->statistics.generated_tokens, 0);
+  });
+}
+
+Request report(std::uint64_t id, std::vector<Token> prompt_tokens, PromptReport what) {
+  Request reporting = request(id, std::move(prompt_tokens), 0);
+  reporting.report = what;
+  return reporting;
+}
+
+std::vector<Token> long_prompt(std::size_t n) {
+  std::mt19937 random(5);
+  std::vector<Token> tokens(n);
+  for (Token& token : tokens) token = static_cast<Token>(random() % 2048);
+  return tokens;
+}
+
+TEST(LocalEngine, GivesTheLogProbabilitiesOfAPromptsTokens) {
+  const std::vector<Token> tokens = long_prompt(150);
+  for (const int ranks : {1, 2, 3, 4}) {
+    for (const std::int32_t chunk : {512, 40, 1}) {
+      EngineOptions options = demo_options();
+      options.prefill_chunk = chunk;
+      with_engine(ranks, options, [&](Engine& engine) {
+        Request asked = report(1, tokens, PromptReport::log_probabilities);
+        // None of these counts.
+        asked.sampling = {.temperature = 0.5f, .repetition_penalty = 2, .bias = {{tokens[7], 5}}};
+        asked.vocabulary_limit = 100;
+        engine.submit(asked);
+        engine.submit(report(2, tokens, PromptReport::logits));
+        std::map<std::uint64_t, Answer> answers = drain(engine);
+        const std::vector<float>& logits = answers[2].logits;
+        ASSERT_EQ(logits.size(), 150 * 2048);
+        ASSERT_EQ(answers[1].log_probabilities.size(), 149);
+        for (std::size_t i = 0; i + 1 < tokens.size(); ++i) {
+          const float* row = logits.data() + i * 2048;
+          double sum = 0;
+          for (int id = 0; id < 2048; ++id) sum += std::exp(static_cast<double>(row[id]));
+          const double expected = static_cast<double>(row[tokens[i + 1]]) - std::log(sum);
+          ASSERT_NEAR(answers[1].log_probabilities[i], expected, 4e-7 * (1 + std::abs(expected)))
+              << "position " << i + 1 << ", " << ranks << " ranks";
+        }
+      });
+    }
+  }
+}
+
+TEST(LocalEngine, AReportOfOneTokenHasNoLogProbabilities) {
+  with_engine(2, demo_options(), [&](Engine& engine) {
+    engine.submit(report(1, {5}, PromptReport::log_probabilities));
+    const Answer answer = drain(engine)[1];
+    EXPECT_TRUE(answer.log_probabilities.empty());
+    EXPECT_EQ(answer.done->reason, FinishReason::length);
+  });
+}
+
+TEST(LocalEngine, HandsOutALongPromptsLogitsAStripAtATimeAndCanBeStoppedBetween) {
+  with_engine(3, demo_options(), [&](Engine& engine) {
+    engine.submit(report(1, long_prompt(200), PromptReport::logits));
+    for (int row = 0; row < 40; ++row) {
+      const std::optional<Event> event = engine.next(forever);
+      ASSERT_TRUE(std::holds_alternative<LogitsEvent>(event.value()));
+      EXPECT_EQ(std::get<LogitsEvent>(*event).first_position, row);
+    }
+    engine.cancel(1);
+    engine.submit(request(2, prompt, 4));
+    std::map<std::uint64_t, Answer> answers = drain(engine);
+    EXPECT_EQ(answers[1].done->reason, FinishReason::cancelled);
+    EXPECT_EQ(answers[1].logits.size(), 24 * 2048) << "what is left of the second strip of 32";
+    EXPECT_EQ(answers[2].tokens.size(), 4);
   });
 }
 

@@ -3,20 +3,22 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <limits>
 #include <vector>
-
-#include "base/error.h"
 
 namespace yoke::runtime {
 namespace {
 
-TEST(Sample, GreedyTakesTheLargestAndTheFirstAmongEquals) {
-  EXPECT_EQ(sample(std::vector<float>{-3, 2, 1, 2}, {0, 0}, 0), 1);
-  EXPECT_EQ(sample(std::vector<float>{-3}, {0, 0}, 0), 0);
+Token drawn(const std::vector<float>& logits, const Sampling& sampling, std::int32_t position) {
+  return choose(kernels::best(), {ranked(logits, 0), true}, {}, sampling, position).value();
 }
 
-TEST(Sample, DrawsFromTheSoftmaxAtItsTemperature) {
+TEST(Choose, GreedyTakesTheLargestAndTheFirstAmongEquals) {
+  EXPECT_EQ(drawn({-3, 2, 1, 2}, {0, 0}, 0), 1);
+  EXPECT_EQ(drawn({-3}, {0, 0}, 0), 0);
+  EXPECT_EQ(drawn({-0.0f, 0.0f}, {0, 0}, 0), 0);
+}
+
+TEST(Choose, DrawsFromTheSoftmaxAtItsTemperature) {
   const std::vector<float> logits = {0.0f, 1.0f, -1.0f, 2.0f};
   for (const float temperature : {0.5f, 1.0f, 2.0f}) {
     std::vector<double> expected;
@@ -27,7 +29,7 @@ TEST(Sample, DrawsFromTheSoftmaxAtItsTemperature) {
     }
     constexpr int draws = 40'000;
     std::vector<int> counts(logits.size());
-    for (int i = 0; i < draws; ++i) ++counts[static_cast<std::size_t>(sample(logits, {temperature, 11}, i))];
+    for (int i = 0; i < draws; ++i) ++counts[static_cast<std::size_t>(drawn(logits, {temperature, 11}, i))];
     double chi_squared = 0;
     for (std::size_t i = 0; i < logits.size(); ++i) {
       const double mean = draws * expected[i] / sum;
@@ -38,24 +40,19 @@ TEST(Sample, DrawsFromTheSoftmaxAtItsTemperature) {
   }
 }
 
-TEST(Sample, IsRepeatableAndDependsOnSeedAndPosition) {
+TEST(Choose, IsRepeatableAndDependsOnSeedAndPosition) {
   const std::vector<float> logits(1000, 0.0f);
-  EXPECT_EQ(sample(logits, {1, 5}, 7), sample(logits, {1, 5}, 7));
-  EXPECT_NE(sample(logits, {1, 5}, 7), sample(logits, {1, 5}, 8));
-  EXPECT_NE(sample(logits, {1, 5}, 7), sample(logits, {1, 6}, 7));
+  EXPECT_EQ(drawn(logits, {1, 5}, 7), drawn(logits, {1, 5}, 7));
+  EXPECT_NE(drawn(logits, {1, 5}, 7), drawn(logits, {1, 5}, 8));
+  EXPECT_NE(drawn(logits, {1, 5}, 7), drawn(logits, {1, 6}, 7));
 }
 
-TEST(Sample, RefusesLogitsThatAreNotFinite) {
-  EXPECT_THROW(sample(std::vector<float>{0, std::numeric_limits<float>::quiet_NaN()}, {0, 0}, 3), Error);
-  EXPECT_THROW(sample(std::vector<float>{0, std::numeric_limits<float>::infinity()}, {1, 0}, 3), Error);
-}
-
-TEST(Uniform, IsEvenAndBelowOne) {
+TEST(RandomNumber, IsEvenAndBelowItsBound) {
   double sum = 0;
   for (std::uint64_t i = 0; i < 10'000; ++i) {
-    const double value = uniform(1, i);
-    ASSERT_TRUE(value >= 0 && value < 1);
-    sum += value;
+    const std::uint64_t value = random_number(1, i);
+    ASSERT_LT(value, std::uint64_t{1} << 53);
+    sum += static_cast<double>(value) * 0x1p-53;
   }
   EXPECT_NEAR(sum / 10'000, 0.5, 0.01);
 }

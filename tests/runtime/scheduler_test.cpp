@@ -3,7 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <limits>
+#include <utility>
+#include <vector>
 
 namespace yoke::runtime {
 namespace {
@@ -11,8 +12,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr SchedulerLimits limits{
-    .vocabulary = 100, .context = 200, .pages = 4, .prefill_chunk = 10, .max_rows = 6};
+constexpr SchedulerLimits limits{.vocabulary = 100, .context = 200, .pages = 4, .prefill_chunk = 10};
 
 Request request(std::uint64_t id, std::size_t prompt, std::int32_t max_tokens) {
   Request request;
@@ -22,54 +22,90 @@ Request request(std::uint64_t id, std::size_t prompt, std::int32_t max_tokens) {
   return request;
 }
 
-TEST(Scheduler, RefusesWhatCannotRun) {
+TEST(Scheduler, DoesNotQueueWhatIsRefused) {
   Scheduler scheduler(limits);
-  EXPECT_THAT(scheduler.add(request(1, 0, 1)).value_or(""), HasSubstr("prompt is empty"));
   EXPECT_THAT(scheduler.add(request(1, 201, 1)).value_or(""),
               HasSubstr("201 tokens, but the context holds 200"));
-  EXPECT_THAT(scheduler.add(request(1, 5, -1)).value_or(""), HasSubstr("-1 tokens were asked for"));
   EXPECT_THAT(scheduler.add(request(100, 5, 1)).value_or(""), HasSubstr("token 100 is out of range"));
-  Request negative = request(1, 5, 1);
-  negative.prompt[2] = -1;
-  EXPECT_THAT(scheduler.add(negative).value_or(""), HasSubstr("token -1 is out of range"));
-  for (const float temperature :
-       {-1.0f, std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
-    Request odd = request(1, 5, 1);
-    odd.sampling.temperature = temperature;
-    EXPECT_THAT(scheduler.add(odd).value_or(""), HasSubstr("the temperature is"));
-  }
-  for (const std::int32_t limit : {-1, 101}) {
-    Request odd = request(1, 5, 1);
-    odd.vocabulary_limit = limit;
-    EXPECT_THAT(scheduler.add(odd).value_or(""), HasSubstr("the vocabulary has 100"));
-  }
   EXPECT_TRUE(scheduler.idle());
 }
 
-TEST(Scheduler, HandsTheVocabularysLimitOnWithEachRow) {
+TEST(Scheduler, HandsOnWhatEveryRankMustKnowOfARow) {
   Scheduler scheduler(limits);
-  Request limited = request(7, 3, 2);
-  limited.vocabulary_limit = 90;
-  ASSERT_FALSE(scheduler.add(limited));
-  EXPECT_EQ(scheduler.plan().wanted.at(0).vocabulary_limit, 90);
+  Request one = request(7, 3, 4);
+  one.vocabulary_limit = 90;
+  one.sampling = {.temperature = 0.5f,
+                  .top_k = 20,
+                  .repetition_penalty = 1.5f,
+                  .presence_penalty = 0.25f,
+                  .frequency_penalty = 0.125f,
+                  .bias = {{5, 2.0f}}};
+  scheduler.add(one);
+  const model::WantedRow row = scheduler.plan().batch.wanted.at(0);
+  EXPECT_EQ(row.want, model::Want::candidates);
+  EXPECT_EQ(row.vocabulary_limit, 90);
+  EXPECT_EQ(row.temperature, 0.5f);
+  EXPECT_EQ(row.repetition_penalty, 1.5f);
+  EXPECT_EQ(row.presence_penalty, 0.25f);
+  EXPECT_EQ(row.frequency_penalty, 0.125f);
+  ASSERT_EQ(row.bias.size(), 1);
+  EXPECT_EQ(row.bias[0].token, 5);
+  EXPECT_EQ(row.bias[0].bias, 2.0f);
+  EXPECT_EQ(row.candidates, 20);
+  EXPECT_FALSE(row.sums);
+}
+
+using Counts = std::vector<std::pair<Token, std::int32_t>>;
+Counts counts_of(const model::WantedRow& row) {
+  Counts counts;
+  for (const model::TokenCount& recent : row.recent) counts.emplace_back(recent.token, recent.count);
+  return counts;
+}
+
+TEST(Scheduler, CountsTheTokensOfThePenaltiesWindowPromptIncluded) {
+  const auto run = [](std::int32_t window) {
+    Scheduler scheduler(limits);
+    Request one = request(7, 1, 4);
+    one.prompt = {1, 2, 2, 3};
+    one.sampling.presence_penalty = 1;
+    one.sampling.penalty_window = window;
+    scheduler.add(one);
+    std::vector<Counts> counts;
+    for (const Token token : {3, 9, 9}) {
+      counts.push_back(counts_of(scheduler.plan().batch.wanted.at(0)));
+      scheduler.accept(7, token);
+    }
+    return counts;
+  };
+  EXPECT_THAT(run(0), ElementsAre(Counts{{1, 1}, {2, 2}, {3, 1}}, Counts{{1, 1}, {2, 2}, {3, 2}},
+                                  Counts{{1, 1}, {2, 2}, {3, 2}, {9, 1}}));
+  EXPECT_THAT(run(3), ElementsAre(Counts{{2, 2}, {3, 1}}, Counts{{2, 1}, {3, 2}}, Counts{{3, 2}, {9, 1}}));
+  EXPECT_THAT(run(1), ElementsAre(Counts{{3, 1}}, Counts{{3, 1}}, Counts{{9, 1}}));
+  EXPECT_EQ(run(4)[0], run(0)[0]) << "a window as long as the prompt";
+  EXPECT_EQ(run(100), run(0)) << "a window longer than the sequence";
+}
+
+TEST(Scheduler, CountsNothingWhereNothingIsPenalised) {
+  Scheduler scheduler(limits);
+  scheduler.add(request(7, 3, 4));
+  EXPECT_TRUE(scheduler.plan().batch.wanted.at(0).recent.empty());
 }
 
 TEST(Scheduler, CutsAPromptIntoChunksAndSamplesAtItsEnd) {
   Scheduler scheduler(limits);
   ASSERT_FALSE(scheduler.add(request(7, 25, 3)));
   std::vector<std::int64_t> sizes;
-  std::vector<WantedRow> wanted;
-  while (wanted.empty()) {
-    PlannedStep step = scheduler.plan();
+  PlannedStep step;
+  while (step.owners.empty()) {
+    step = scheduler.plan();
     sizes.push_back(step.batch.size());
-    wanted = step.wanted;
   }
   EXPECT_THAT(sizes, ElementsAre(10, 10, 5));
-  ASSERT_EQ(wanted.size(), 1);
-  EXPECT_EQ(wanted[0].request, 7);
-  EXPECT_EQ(wanted[0].position, 24);
-  EXPECT_TRUE(wanted[0].samples);
-  EXPECT_FALSE(wanted[0].reports);
+  ASSERT_EQ(step.owners.size(), 1);
+  EXPECT_EQ(step.owners[0].request, 7);
+  EXPECT_EQ(step.owners[0].position, 24);
+  EXPECT_THAT(step.batch.wanted_at, ElementsAre(4));
+  EXPECT_EQ(step.batch.wanted.at(0).want, model::Want::candidates);
 }
 
 TEST(Scheduler, DecodesOneTokenAStepUntilTheLength) {
@@ -100,7 +136,7 @@ TEST(Scheduler, EndsAtAStopToken) {
 TEST(Scheduler, EndsWhenTheContextIsFullAndNotBefore) {
   Scheduler scheduler(limits);
   scheduler.add(request(7, 198, 50));
-  while (scheduler.plan().wanted.empty()) {
+  while (scheduler.plan().owners.empty()) {
   }
   // Positions 198 and 199 are left to compute at; a token sampled at 199 still comes out.
   EXPECT_EQ(scheduler.accept(7, 1), std::nullopt);
@@ -110,20 +146,48 @@ TEST(Scheduler, EndsWhenTheContextIsFullAndNotBefore) {
   EXPECT_EQ(scheduler.accept(7, 3), FinishReason::context_full);
 }
 
-TEST(Scheduler, ReportsEveryPromptRowWhereAskedAndCompletes) {
+TEST(Scheduler, ReportsEveryPromptRowWhereAskedInFullChunksAndCompletes) {
   Scheduler scheduler(limits);
   Request reporting = request(7, 12, 0);
   reporting.report = PromptReport::logits;
   scheduler.add(reporting);
   PlannedStep first = scheduler.plan();
-  EXPECT_EQ(first.wanted.size(), 6) << "no more rows than the limit, though the chunk would hold ten tokens";
+  EXPECT_EQ(first.owners.size(), 10);
   EXPECT_TRUE(first.completed.empty());
   PlannedStep second = scheduler.plan();
-  EXPECT_EQ(second.wanted.size(), 6);
-  EXPECT_EQ(second.wanted[5].position, 11);
-  EXPECT_FALSE(second.wanted[5].samples);
+  ASSERT_EQ(second.owners.size(), 2);
+  EXPECT_EQ(second.owners[1].position, 11);
+  EXPECT_EQ(second.batch.wanted[1].want, model::Want::logits);
   EXPECT_THAT(second.completed, ElementsAre(7));
   EXPECT_TRUE(scheduler.idle());
+}
+
+TEST(Scheduler, AsksForTheProbabilityOfEveryPromptTokenButTheFirst) {
+  Scheduler scheduler(limits);
+  Request reporting = request(7, 1, 0);
+  reporting.report = PromptReport::log_probabilities;
+  for (Token token = 1; token < 12; ++token) reporting.prompt.push_back(token);
+  scheduler.add(reporting);
+  std::vector<Token> targets;
+  while (!scheduler.idle()) {
+    const PlannedStep step = scheduler.plan();
+    for (std::size_t i = 0; i < step.owners.size(); ++i) {
+      EXPECT_EQ(step.batch.wanted[i].want, model::Want::log_probability);
+      EXPECT_EQ(step.owners[i].position, static_cast<std::int32_t>(targets.size()));
+      targets.push_back(step.batch.wanted[i].target);
+    }
+  }
+  EXPECT_THAT(targets, ElementsAre(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11));
+}
+
+TEST(Scheduler, AsksNothingOfAPromptOfOneToken) {
+  Scheduler scheduler(limits);
+  Request reporting = request(7, 1, 0);
+  reporting.report = PromptReport::log_probabilities;
+  scheduler.add(reporting);
+  const PlannedStep step = scheduler.plan();
+  EXPECT_TRUE(step.owners.empty());
+  EXPECT_THAT(step.completed, ElementsAre(7));
 }
 
 TEST(Scheduler, DecodingSequencesAreNotHeldUpByAPrompt) {
@@ -135,42 +199,45 @@ TEST(Scheduler, DecodingSequencesAreNotHeldUpByAPrompt) {
   const PlannedStep step = scheduler.plan();
   EXPECT_EQ(step.batch.size(), 10);  // one decoded token and nine of the prompt
   EXPECT_THAT(step.requests, ElementsAre(1, 2));
-  EXPECT_EQ(step.wanted.size(), 1);
+  EXPECT_EQ(step.owners.size(), 1);
   EXPECT_NE(step.batch.page_tables[0], step.batch.page_tables[1]);
 }
 
-TEST(Scheduler, APromptGoesOnHoweverManyDecode) {
-  SchedulerLimits narrow = limits;
-  narrow.prefill_chunk = 1;
-  Scheduler scheduler(narrow);
-  scheduler.add(request(1, 1, 20));
-  scheduler.plan();
-  scheduler.accept(1, 9);
-  scheduler.add(request(2, 3, 5));
-  EXPECT_THAT(scheduler.plan().batch.tokens, ElementsAre(9, 2));
-}
-
-TEST(Scheduler, NeverWantsMoreRowsThanItsLimit) {
+TEST(Scheduler, NoStepExceedsTheChunkAndEveryPromptGoesOn) {
   SchedulerLimits wide = limits;
-  wide.pages = 40;
-  wide.prefill_chunk = 100;
+  wide.pages = 400;
   Scheduler scheduler(wide);
-  for (std::uint64_t id = 1; id <= 10; ++id) {
-    Request one = request(id, 7, id % 2 == 0 ? 4 : 0);
-    one.report = id % 2 == 1 ? PromptReport::logits : PromptReport::nothing;
+  std::size_t rows = 0;
+  for (std::uint64_t id = 1; id <= 30; ++id) {
+    Request one = request(id, 7, id % 3 == 0 ? 0 : 4);
+    if (id % 3 == 0) one.report = PromptReport::logits;
+    rows += id % 3 == 0 ? 7 : 4;
     scheduler.add(one);
   }
-  std::size_t rows = 0;
   while (!scheduler.idle()) {
     const PlannedStep step = scheduler.plan();
-    ASSERT_FALSE(step.requests.empty());
-    ASSERT_LE(step.wanted.size(), 6);
-    rows += step.wanted.size();
-    for (const WantedRow& row : step.wanted) {
-      if (row.samples) scheduler.accept(row.request, 1);
+    ASSERT_GT(step.batch.size(), 0);
+    ASSERT_LE(step.batch.size(), 10);
+    ASSERT_EQ(step.owners.size(), step.batch.wanted.size());
+    rows -= step.owners.size();
+    for (std::size_t i = 0; i < step.owners.size(); ++i) {
+      if (step.batch.wanted[i].want == model::Want::candidates) scheduler.accept(step.owners[i].request, 1);
     }
   }
-  EXPECT_EQ(rows, 5 * 7 + 5 * 4);
+  EXPECT_EQ(rows, 0);
+}
+
+TEST(Scheduler, RunsAsManySequencesAsAChunkHasTokens) {
+  SchedulerLimits wide = limits;
+  wide.pages = 400;
+  Scheduler scheduler(wide);
+  for (std::uint64_t id = 1; id <= 12; ++id) scheduler.add(request(id, 1, 20));
+  PlannedStep step = scheduler.plan();
+  EXPECT_EQ(step.batch.size(), 10);
+  for (const RowOwner& owner : step.owners) scheduler.accept(owner.request, 9);
+  EXPECT_EQ(scheduler.plan().batch.size(), 10);
+  scheduler.cancel(4);
+  EXPECT_THAT(scheduler.plan().requests, ElementsAre(1, 2, 3, 5, 6, 7, 8, 9, 10, 11));
 }
 
 TEST(Scheduler, NamesOnlyThePagesThatAStepReaches) {

@@ -58,7 +58,7 @@ class CpuOps final : public Ops {
                               sizeof(float));
   }
   std::uint64_t activation_bytes() const override {
-    return scratch_.capacity() + sizeof(float) * (carried_.capacity() + logits_.capacity());
+    return scratch_.capacity() + sizeof(float) * carried_.capacity();
   }
 
   RowMatrix load_rows(const Slice& slice) override {
@@ -175,35 +175,17 @@ class CpuOps final : public Ops {
   }
 
   Activations wanted(Activations x) override {
-    const auto n =
-        x.tokens - std::count(step_.wants_logits.begin(), step_.wants_logits.end(), std::uint8_t{0});
-    const Activations out = make(n, x.width);
-    for (std::int64_t t = 0, next = 0; t < x.tokens; ++t) {
-      if (step_.wants_logits[t] != 0) std::copy_n(row(x, t), x.width, row(out, next++));
-    }
+    const Activations out = make(std::ssize(step_.wanted), x.width);
+    for (std::int64_t i = 0; i < out.tokens; ++i) std::copy_n(row(x, step_.wanted[i]), x.width, row(out, i));
     return out;
   }
 
-  MatrixView<const float> gather_logits(Activations logits, std::span<const std::int64_t> counts) override {
-    std::int64_t vocabulary = 0;
-    for (const std::int64_t count : counts) vocabulary += count;
-    std::vector<std::int64_t> sizes;
-    for (const std::int64_t count : counts) sizes.push_back(logits.tokens * count);
-    const std::span<float> gathered = scratch_.floats(logits.tokens * vocabulary);
-    comm_.all_gather({data(logits), static_cast<std::size_t>(logits.tokens * logits.width)}, sizes, gathered);
-
-    // Rank by rank, (tokens, count) each → (tokens, vocabulary).
-    logits_.resize(gathered.size());
-    const MatrixView<float> all(logits_.data(), logits.tokens, vocabulary);
-    const float* from = gathered.data();
-    std::int64_t column = 0;
-    for (const std::int64_t count : counts) {
-      for (std::int64_t t = 0; t < logits.tokens; ++t, from += count)
-        std::copy_n(from, count, all.row(t).data() + column);
-      column += count;
-    }
-    return all;
+  Activations rows(Activations x, std::int64_t first, std::int64_t n) override {
+    assert(first >= 0 && n >= 0 && first + n <= x.tokens);
+    return {row(x, first), n, x.width};
   }
+
+  MatrixView<float> read(Activations x) override { return {data(x), x.tokens, x.width}; }
 
  protected:
   Activations partial_matmul(const ColMatrix& w, Activations x) override {
@@ -249,7 +231,6 @@ class CpuOps final : public Ops {
   std::uint64_t step_number_ = 0;
   Arena scratch_;
   std::vector<float> carried_;
-  std::vector<float> logits_;
 };
 
 }  // namespace

@@ -161,7 +161,7 @@ TEST(Wanted, AreTheRowsWhoseLogitsAreAskedForInTheirOrder) {
   std::mt19937 random(3);
   const Matrix x = random_matrix(5, 7, random);
   Rig rig(kernels::best());
-  rig.begin(5, {{}, {}, {0, 1, 0, 255, 1}, {}});
+  rig.begin(5, {{}, {}, {{1, 3, 4}}, {}});
   EXPECT_EQ(rig.output(rig.ops().wanted(rig.input(x))).values, part(x, {1, 3, 4}, 0, 7).values);
   rig.begin(5);
   EXPECT_EQ(rig.output(rig.ops().wanted(rig.input(x))).values, x.values);
@@ -170,7 +170,7 @@ TEST(Wanted, AreTheRowsWhoseLogitsAreAskedForInTheirOrder) {
 TEST(Wanted, MayBeNone) {
   std::mt19937 random(4);
   Rig rig(kernels::best());
-  rig.begin(5, {{}, {}, {0, 0, 0, 0, 0}, {}});
+  rig.begin(5, {{}, {}, std::vector<std::int32_t>(), {}});
   const Activations none = rig.ops().wanted(rig.input(random_matrix(5, 7, random)));
   EXPECT_EQ(none.tokens, 0);
   EXPECT_EQ(none.width, 7);
@@ -226,40 +226,37 @@ TEST(CarryOver, KeepsXWhileTheNextLayersTakeTheScratch) {
 const std::vector<std::vector<std::int64_t>> splits = {{23},       {23, 0},    {0, 23},       {5, 18},
                                                        {0, 20, 3}, {7, 0, 16}, {0, 0, 23, 0}, {1, 9, 0, 13}};
 
-TEST_P(CpuOps, GatheredLogitsAreTheWholeVocabularysOnEveryRank) {
+TEST_P(CpuOps, ALogitIsTheSameHoweverTheVocabularyIsSplitAndTheRowsAreCut) {
   std::mt19937 random(6);
   const Stored output(quant::Type::f32, random_matrix(23, 20, random));
   const Matrix x = random_matrix(4, 20, random);
   const Matrix n = normalised(x, Rig::norm_epsilon);
-  for (const std::vector<std::int64_t>& counts : splits) {
-    comm::run_ranks(static_cast<int>(counts.size()), [&](comm::Comm& comm) {
-      const std::int64_t begin =
-          std::accumulate(counts.begin(), counts.begin() + comm.rank(), std::int64_t{0});
-      const std::int64_t end = begin + counts[static_cast<std::size_t>(comm.rank())];
-      Rig rig(kernels(), comm);
-      const RowMatrix w = rig.ops().load_rows(output.slice({{begin, end}}, 0, 20));
-      rig.begin(4);
-      const MatrixView<const float> logits =
-          rig.ops().gather_logits(rig.ops().matmul(w, rig.normed(x), {}), counts);
-      Matrix all(logits.rows, logits.cols);
-      for (std::int64_t t = 0; t < all.rows; ++t) {
-        for (std::int64_t i = 0; i < all.cols; ++i) all(t, i) = logits(t, i);
-      }
-      expect_near(all, product(output.values, n), product(magnitude(output.values), magnitude(n)), 16);
-    });
+  Rig whole(kernels());
+  const RowMatrix all = whole.ops().load_rows(output.whole());
+  whole.begin(4);
+  const Matrix expected = whole.output(whole.ops().matmul(all, whole.normed(x), {}));
+  expect_near(expected, product(output.values, n), product(magnitude(output.values), magnitude(n)), 16);
+  for (const auto& [begin, end] : {std::pair{0, 5}, {5, 23}, {23, 23}}) {
+    Rig rig(kernels());
+    Ops& ops = rig.ops();
+    const RowMatrix w = ops.load_rows(output.slice({{begin, end}}, 0, 20));
+    rig.begin(4);
+    const Activations y = ops.matmul(w, rig.normed(x), {});
+    for (const auto& [first, rows] : {std::pair{0, 3}, {3, 1}, {4, 0}}) {
+      std::vector<std::int64_t> which(rows);
+      std::iota(which.begin(), which.end(), first);
+      EXPECT_EQ(rig.output(ops.rows(y, first, rows)).values, part(expected, which, begin, end).values);
+    }
   }
 }
 
-TEST(GatherLogits, OfNoTokensIsEmptyOnEveryRank) {
-  comm::run_ranks(3, [&](comm::Comm& comm) {
-    Rig rig(kernels::best(), comm);
-    std::mt19937 random(7);
-    rig.begin(2, {{}, {}, {0, 0}, {}});
-    const Activations none = rig.ops().wanted(rig.input(random_matrix(2, 5, random)));
-    const MatrixView<const float> logits = rig.ops().gather_logits(none, std::vector<std::int64_t>{5, 5, 5});
-    EXPECT_EQ(logits.rows, 0);
-    EXPECT_EQ(logits.cols, 15);
-  });
+TEST(Read, GivesTheCallerValuesToChange) {
+  std::mt19937 random(7);
+  Rig rig(kernels::best());
+  rig.begin(2);
+  const Activations x = rig.input(random_matrix(2, 5, random));
+  rig.ops().read(x)(1, 3) = 42;
+  EXPECT_EQ(rig.output(x)(1, 3), 42);
 }
 
 // A layer of two matrices, the first split by rows and the second by columns, as every layer of a model is.

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <random>
 #include <span>
 #include <string>
@@ -132,7 +133,7 @@ class Rig {
  public:
   explicit Rig(const kernels::Kernels& kernels, int threads = 1) : Rig(kernels, solo_, threads) {}
   Rig(const kernels::Kernels& kernels, comm::Comm& comm, int threads = 1)
-      : pool_(threads), comm_(comm), ops_(make_ops(kernels, pool_, comm)) {}
+      : pool_(threads), ops_(make_ops(kernels, pool_, comm)) {}
 
   Ops& ops() { return *ops_; }
 
@@ -141,7 +142,7 @@ class Rig {
   struct Plan {
     std::vector<std::int32_t> positions;
     std::vector<std::int32_t> sequences;
-    std::vector<std::uint8_t> wants;
+    std::optional<std::vector<std::int32_t>> wanted;
     std::vector<std::vector<std::int32_t>> pages;
   };
   void begin(std::int64_t tokens, Plan plan = {}) {
@@ -151,12 +152,12 @@ class Rig {
     std::iota(rows_.begin(), rows_.end(), 0);
     if (plan_.positions.empty()) plan_.positions = rows_;
     if (plan_.sequences.empty()) plan_.sequences.assign(n, 0);
-    if (plan_.wants.empty()) plan_.wants.assign(n, 1);
+    if (!plan_.wanted) plan_.wanted = rows_;
     if (plan_.pages.empty()) {
       plan_.pages.emplace_back(n / page_positions + 1);
       std::iota(plan_.pages[0].begin(), plan_.pages[0].end(), 0);
     }
-    Step step{rows_, plan_.positions, plan_.sequences, plan_.wants, {}};
+    Step step{rows_, plan_.positions, plan_.sequences, *plan_.wanted, {}};
     for (const auto& table : plan_.pages) step.page_tables.emplace_back(table);
     ops_->begin_step(step);
   }
@@ -176,13 +177,12 @@ class Rig {
   }
   static constexpr float norm_epsilon = 1e-5f;
 
-  /// Reads this rank's values, as logits are read; all ranks call it together, with the same width.
+  /// This rank's values, as logits are read.
   Matrix output(Activations x) {
-    const std::vector<std::int64_t> counts(static_cast<std::size_t>(comm_.size()), x.width);
-    const MatrixView<const float> all = ops_->gather_logits(x, counts);
-    Matrix out(all.rows, x.width);
+    const MatrixView<const float> values = ops_->read(x);
+    Matrix out(values.rows, values.cols);
     for (std::int64_t t = 0; t < out.rows; ++t) {
-      for (std::int64_t i = 0; i < out.cols; ++i) out(t, i) = all(t, comm_.rank() * x.width + i);
+      for (std::int64_t i = 0; i < out.cols; ++i) out(t, i) = values(t, i);
     }
     return out;
   }
@@ -198,7 +198,6 @@ class Rig {
  private:
   comm::SoloComm solo_;
   ThreadPool pool_;
-  comm::Comm& comm_;
   std::unique_ptr<Ops> ops_;
   Plan plan_;
   std::vector<std::int32_t> rows_;

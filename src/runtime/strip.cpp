@@ -1,0 +1,205 @@
+#include "runtime/strip.h"
+
+#include <algorithm>
+#include <cassert>
+#include <limits>
+
+#include "base/error.h"
+#include "runtime/logit_processor.h"
+
+namespace yoke::runtime {
+namespace {
+
+using model::Want;
+using model::WantedRow;
+
+/// In front of a rank's candidates.
+struct CandidatesHead {
+  std::int32_t finite = 0;  // 1 or 0
+  std::int32_t count = 0;   // of the slots that follow, those in use
+};
+
+struct LogProbabilityPart {
+  double sum = 0;
+  float max = 0;
+  float target = 0;  // the target's logit, where it is this rank's
+};
+
+}  // namespace
+
+Strip::Strip(const StripTools& tools, std::span<const WantedRow> rows, MatrixView<float> logits)
+    : tools_(tools),
+      rows_(rows),
+      logits_(logits),
+      columns_(tools.vocabulary[static_cast<std::size_t>(tools.comm.rank())]),
+      answers_(tools.comm, rows.size(),
+               [this](std::size_t row, int rank) { return answer_length(rows_[row], rank); }),
+      sums_(tools.comm, rows.size(),
+            [this](std::size_t row, int) { return rows_[row].sums ? packed_floats<Sums> : 0; }) {
+  assert(logits.rows == std::ssize(rows) && logits.cols == columns_.size());
+  on_all_threads([this](std::size_t row) { answer(row); });
+  answers_.exchange();
+  if (std::none_of(rows.begin(), rows.end(), [](const WantedRow& row) { return row.sums; })) return;
+  on_all_threads([this](std::size_t row) { answer_sums(row); });
+  sums_.exchange();
+}
+
+template <class Body>
+void Strip::on_all_threads(Body body) {
+  tools_.pool.split(std::ssize(rows_), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) body(static_cast<std::size_t>(row));
+  });
+}
+
+/// How many of a rank's columns may be candidates.
+std::int64_t Strip::candidate_columns(const WantedRow& row, int rank) const {
+  const model::Range columns = tools_.vocabulary[static_cast<std::size_t>(rank)];
+  return std::clamp<std::int64_t>(row.vocabulary_limit - columns.begin, 0, columns.size());
+}
+
+std::int64_t Strip::candidate_slots(const WantedRow& row, int rank) const {
+  return std::min<std::int64_t>(row.candidates, candidate_columns(row, rank));
+}
+
+std::int64_t Strip::answer_length(const WantedRow& row, int rank) const {
+  switch (row.want) {
+    case Want::candidates:
+      return packed_floats<CandidatesHead> + candidate_slots(row, rank) * packed_floats<Candidate>;
+    case Want::log_probability:
+      return packed_floats<LogProbabilityPart>;
+    case Want::logits:
+      return tools_.vocabulary[static_cast<std::size_t>(rank)].size();
+  }
+  return 0;
+}
+
+void Strip::answer(std::size_t row) {
+  const std::span<const float> logits = logits_.row(static_cast<std::int64_t>(row));
+  switch (rows_[row].want) {
+    case Want::candidates:
+      return answer_candidates(row);
+    case Want::log_probability:
+      return answer_log_probability(row);
+    case Want::logits:
+      std::copy(logits.begin(), logits.end(), answers_.mine(row).begin());
+  }
+}
+
+void Strip::answer_candidates(std::size_t row) {
+  const WantedRow& wanted = rows_[row];
+  const auto n = static_cast<std::size_t>(candidate_columns(wanted, tools_.comm.rank()));
+  const std::span<float> logits = logits_.row(static_cast<std::int64_t>(row)).first(n);
+  const auto first = static_cast<Token>(columns_.begin);
+  CandidatesHead head{all_finite(logits) ? 1 : 0, 0};
+  std::span<float> slots = answers_.mine(row).subspan(packed_floats<CandidatesHead>);
+  if (head.finite == 1) {
+    adjust(logits, first, wanted);
+    for (const Candidate& candidate : best(logits, first, slots.size() / packed_floats<Candidate>)) {
+      pack(candidate, slots);
+      slots = slots.subspan(packed_floats<Candidate>);
+      ++head.count;
+    }
+  }
+  pack(head, answers_.mine(row));
+}
+
+void Strip::answer_log_probability(std::size_t row) {
+  const std::span<const float> logits = logits_.row(static_cast<std::int64_t>(row));
+  const LogSumExp part = log_sum_exp(tools_.kernels, logits);
+  const std::int64_t target = rows_[row].target;
+  const bool mine = target >= columns_.begin && target < columns_.end;
+  pack(LogProbabilityPart{part.sum, part.max,
+                          mine ? logits[static_cast<std::size_t>(target - columns_.begin)] : 0},
+       answers_.mine(row));
+}
+
+void Strip::answer_sums(std::size_t row) {
+  const WantedRow& wanted = rows_[row];
+  if (!wanted.sums) return;
+  Sums sums;
+  if (finite(row)) {
+    const float top = top_logit(row);  // the same on every rank, which has the best of each
+    const auto n = static_cast<std::size_t>(candidate_columns(wanted, tools_.comm.rank()));
+    sums = add_weights(tools_.kernels, logits_.row(static_cast<std::int64_t>(row)).first(n), top,
+                       wanted.temperature);
+  }
+  pack(sums, sums_.mine(row));
+}
+
+bool Strip::finite(std::size_t row) const {
+  for (int rank = 0; rank < tools_.comm.size(); ++rank) {
+    if (unpack<CandidatesHead>(answers_.part(row, rank)).finite == 0) return false;
+  }
+  return true;
+}
+
+float Strip::top_logit(std::size_t row) const {
+  float top = -std::numeric_limits<float>::infinity();
+  for (int rank = 0; rank < tools_.comm.size(); ++rank) {
+    const std::span<const float> part = answers_.part(row, rank);
+    if (unpack<CandidatesHead>(part).count == 0) continue;
+    top = std::max(top, unpack<Candidate>(part.subspan(packed_floats<CandidatesHead>)).logit);
+  }
+  return top;
+}
+
+Share Strip::share(std::size_t row, int rank) const {
+  std::span<const float> part = answers_.part(row, rank);
+  const auto head = unpack<CandidatesHead>(part);
+  const std::int64_t slots = candidate_slots(rows_[row], rank);
+  assert(head.count >= 0 && head.count <= slots);
+  Share share;
+  for (std::int32_t i = 0; i < head.count; ++i) {
+    part = part.subspan(i == 0 ? packed_floats<CandidatesHead> : packed_floats<Candidate>);
+    share.candidates.push_back(unpack<Candidate>(part));
+  }
+  share.complete = head.count < slots || slots == candidate_columns(rows_[row], rank);
+  return share;
+}
+
+Ranking Strip::ranking(std::size_t row) const {
+  std::vector<Share> shares;
+  for (int rank = 0; rank < tools_.comm.size(); ++rank) shares.push_back(share(row, rank));
+  return merge(shares);
+}
+
+Sums Strip::sums(std::size_t row) const {
+  Sums sums;
+  for (int rank = 0; rank < tools_.comm.size(); ++rank) sums += unpack<Sums>(sums_.part(row, rank));
+  return sums;
+}
+
+double Strip::log_probability(std::size_t row) const {
+  std::vector<LogSumExp> parts;
+  double target = 0;
+  for (int rank = 0; rank < tools_.comm.size(); ++rank) {
+    const auto part = unpack<LogProbabilityPart>(answers_.part(row, rank));
+    parts.push_back({part.max, part.sum});
+    target += static_cast<double>(part.target);  // all but one are 0
+  }
+  return target - joined(parts);
+}
+
+std::vector<float> Strip::logits(std::size_t row) const { return answers_.joined(row); }
+
+std::vector<std::vector<float>> Strip::whole(std::span<const std::int32_t> rows) const {
+  for (const std::int32_t row : rows) {
+    require(
+        row >= 0 && row < std::ssize(rows_) && rows_[static_cast<std::size_t>(row)].want == Want::candidates,
+        "a peer asked for the whole of row {}, which is not one of {} or wants no candidates", row,
+        rows_.size());
+  }
+  RowGather gather(tools_.comm, rows.size(), [&](std::size_t i, int rank) {
+    return candidate_columns(rows_[static_cast<std::size_t>(rows[i])], rank);
+  });
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const std::span<float> mine = gather.mine(i);
+    std::copy_n(logits_.row(rows[i]).begin(), mine.size(), mine.begin());
+  }
+  gather.exchange();
+  std::vector<std::vector<float>> whole;
+  for (std::size_t i = 0; i < rows.size(); ++i) whole.push_back(gather.joined(i));
+  return whole;
+}
+
+}  // namespace yoke::runtime
