@@ -13,8 +13,8 @@
 #include "base/topology.h"
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
+#include "cli/read_tokenizer.h"
 #include "cli/text_printer.h"
-#include "gguf/reader.h"
 #include "session/completion.h"
 #include "text/tokenizer.h"
 
@@ -71,23 +71,6 @@ void print_end(runtime::FinishReason reason, std::int32_t context) {
 /// No range excludes it: it is neither below nor above a border.
 std::string refuse_nan(const std::string& text) {
   return std::isnan(std::strtof(text.c_str(), nullptr)) ? fmt::format("'{}' is not a number", text) : "";
-}
-
-std::unique_ptr<text::Tokenizer> read_tokenizer(const std::string& model) {
-  const gguf::Model file = gguf::Model::open(model);
-  const gguf::Metadata& metadata = file.metadata();
-  require(metadata.has("tokenizer.ggml.model"),
-          "{}: has no tokenizer (tokenizer.ggml.model is missing), which a text needs; yoke logits works "
-          "without one",
-          model);
-  try {
-    return text::make_tokenizer(metadata);
-  } catch (const Error& error) {
-    // Only what the metadata themselves refuse names the file already.
-    const std::string_view sentence = error.what();
-    if (sentence.starts_with(metadata.sentence_start())) throw;
-    fail("{}{}", metadata.sentence_start(), sentence);
-  }
 }
 
 int run(const RunOptions& options) {
