@@ -30,6 +30,18 @@ HwlocTopology load_topology() {
   return topology;
 }
 
+/// Bytes of the machine's caches of the last level.
+std::uint64_t last_level_cache(hwloc_topology_t hwloc) {
+  for (const hwloc_obj_type_t level : {HWLOC_OBJ_L4CACHE, HWLOC_OBJ_L3CACHE, HWLOC_OBJ_L2CACHE}) {
+    std::uint64_t bytes = 0;
+    for (hwloc_obj_t cache = nullptr; (cache = hwloc_get_next_obj_by_type(hwloc, level, cache)) != nullptr;) {
+      bytes += cache->attr->cache.size;
+    }
+    if (bytes > 0) return bytes;
+  }
+  return 0;
+}
+
 /// What affinity alone allows; empty where hwloc does not understand the machine.
 std::optional<Topology> read_affinity() {
   const HwlocTopology hwloc = load_topology();
@@ -51,6 +63,7 @@ std::optional<Topology> read_affinity() {
     if (first >= 0) found.core_cpus.push_back(first);
   }
   found.cores = static_cast<int>(found.core_cpus.size());
+  found.cache = last_level_cache(hwloc.get());
   if (found.cores < 1 || found.logical_cpus < 1) return std::nullopt;
   return found;
 }

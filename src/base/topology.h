@@ -13,6 +13,7 @@ struct Topology {
   /// One logical CPU number per physical core that affinity allows, in order; never fewer than `cores`,
   /// except that it is empty where the machine is unknown.
   std::vector<int> core_cpus;
+  std::uint64_t cache = 0;  // bytes of all caches of the last level together; 0 where unknown
 };
 /// Read with hwloc; never fails (falls back to what the C++ library says).
 Topology read_topology();

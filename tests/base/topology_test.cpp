@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include <filesystem>
+#include <fstream>
 #include <set>
 #include <string>
 #include <vector>
@@ -29,6 +30,25 @@ TEST(Topology, CoresAreDistinctProcessorsThatThisProcessMayUse) {
   cpu_set_t allowed;
   ASSERT_EQ(sched_getaffinity(0, sizeof allowed, &allowed), 0);
   for (const int cpu : topology.core_cpus) EXPECT_TRUE(CPU_ISSET(cpu, &allowed)) << cpu;
+}
+
+TEST(Topology, CacheIsThatOfTheLastLevel) {
+  // Linux tells each cache of the first processor; that of the highest level is one of those counted.
+  int last = 0;
+  std::uint64_t bytes = 0;
+  for (int index = 0;; ++index) {
+    const std::string folder = "/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(index);
+    int level = 0;
+    std::uint64_t kibi = 0;
+    if (!(std::ifstream(folder + "/level") >> level) || !(std::ifstream(folder + "/size") >> kibi)) break;
+    if (level < last) continue;
+    last = level;
+    bytes = kibi * 1024;
+  }
+  if (last < 2) GTEST_SKIP() << "Linux does not tell this machine's caches";
+  const std::uint64_t cache = read_topology().cache;
+  EXPECT_GE(cache, bytes);
+  EXPECT_EQ(cache % bytes, 0);
 }
 
 /// Binds every thread of this process (a sanitizer has one of its own), as a process is that was started

@@ -1,0 +1,20 @@
+// What a machine can do at most: what a model's speed is held against.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace yoke::cluster {
+
+/// Bytes that measure_stream() should read on a machine with a last-level cache of `cache` bytes and
+/// `available` bytes of free memory: far more than the cache holds, and no more than a quarter of what is
+/// free. Nothing where that cannot be.
+std::optional<std::uint64_t> stream_bytes(std::uint64_t cache, std::uint64_t available);
+
+/// Stream read bandwidth: `threads` threads at once read anonymous memory of `bytes` bytes, each its own
+/// stretch from front to back, and add it up; once per pass. Returns bytes per second of each pass. The
+/// memory is given back. Throws Error where the system does not give it.
+std::vector<double> measure_stream(int threads, std::uint64_t bytes, int passes);
+
+}  // namespace yoke::cluster

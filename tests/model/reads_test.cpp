@@ -1,0 +1,63 @@
+#include "model/reads.h"
+
+#include <gtest/gtest.h>
+
+#include "comm/solo.h"
+#include "model/edited_model.h"
+
+namespace yoke::model {
+namespace {
+
+TokenReads reads_of(const gguf::Model& file) {
+  const Config config = read_config(file);
+  const auto family = make_family(config);
+  ThreadPool pool(1);
+  comm::SoloComm comm;
+  return token_reads(file, config, family->tensors(), *ops::cpu::make_ops(kernels::best(), pool, comm));
+}
+
+// The tiny llama: 3 layers × 128, 8 heads over 4 KV heads of 32, FFN 256, vocabulary 320, all in F32.
+constexpr std::uint64_t attention = 256 * 128 + 2 * 128 * 128 + 128 * 256;  // q, k and v, output
+constexpr std::uint64_t feed_forward = 3 * 256 * 128;
+constexpr std::uint64_t norms = 2 * 128;
+constexpr std::uint64_t layers = 3 * (attention + feed_forward + norms);
+constexpr std::uint64_t output = 128 + 320 * 128;  // norm and matrix
+constexpr std::uint64_t embedding_row = 128;
+
+TEST(TokenReads, AreEveryMatrixAndVectorAndARowOfTheEmbedding) {
+  const TokenReads reads = reads_of(gguf::Model::open(tiny_model("llama")));
+  EXPECT_EQ(reads.weights, 4 * (layers + output + embedding_row));
+  EXPECT_EQ(reads.kv_of_position, 3 * 4 * (32 + 32) * 4);  // layers, KV heads, key and value, float32
+}
+
+TEST(TokenReads, OfATiedEmbeddingAreItsWholeAsTheOutput) {
+  const EditedModel tied([](Draft& draft) { draft.remove("output.weight"); });
+  EXPECT_EQ(reads_of(tied.open()).weights, 4 * (layers + output + embedding_row));
+}
+
+TEST(TokenReads, CountTheBytesOfTheFilesOwnFormat) {
+  // 32 values in 34 bytes.
+  const EditedModel mixed([](Draft& draft) {
+    draft.tensor("blk.1.ffn_up.weight").type = quant::Type::q8_0;
+    draft.tensor("token_embd.weight").type = quant::Type::q8_0;
+  });
+  constexpr std::uint64_t up = 256 * 128;
+  EXPECT_EQ(reads_of(mixed.open()).weights, 4 * (layers - up + output) + (up + embedding_row) / 32 * 34);
+}
+
+TEST(TokenReads, DoNotCountWhatOnlyLoadingReads) {
+  const EditedModel stretched([](Draft& draft) {
+    draft.tensors.push_back({"rope_freqs.weight", quant::Type::f32, {16}});
+    draft.data["rope_freqs.weight"] = std::vector<float>(16, 1.0f);
+  });
+  EXPECT_EQ(reads_of(stretched.open()).weights, 4 * (layers + output + embedding_row));
+}
+
+TEST(TokenReads, OfATokenGrowWithThePositionsItAttendsTo) {
+  const TokenReads reads{1000, 10};
+  EXPECT_DOUBLE_EQ(reads.total(1), 1010);
+  EXPECT_DOUBLE_EQ(reads.total(64.5), 1645);
+}
+
+}  // namespace
+}  // namespace yoke::model
