@@ -17,6 +17,7 @@ inline constexpr int max_ranks = 1024;
 void add_run(CLI::App& app, Action& action);
 void add_info(CLI::App& app, Action& action);
 void add_logits(CLI::App& app, Action& action);
+void add_bench(CLI::App& app, Action& action);
 /// Not for people: what each rank of the engine runs.
 void add_engine(CLI::App& app, Action& action);
 

@@ -31,11 +31,12 @@ std::unique_ptr<runtime::Engine> join_job(const EngineFlags& flags, const cluste
 }  // namespace
 
 void add_engine_flags(CLI::App& command, EngineFlags& flags) {
-  command.add_option("MODEL", flags.engine.model, "GGUF file (any part of a split model)")->required();
+  command.add_option("-m,--model,MODEL", flags.engine.model, "GGUF file (any part of a split model)")
+      ->required();
   command.add_option("--ranks", flags.ranks, "Ranks on this machine that share every layer (default: 1)")
       ->check(CLI::Range(1, max_ranks));
   command
-      .add_option("--threads", flags.engine.threads,
+      .add_option("-t,--threads", flags.engine.threads,
                   "Threads of each rank (default: the cores divided by the ranks)")
       ->check(CLI::Range(1, max_threads));
   command

@@ -17,7 +17,7 @@ struct EngineFlags {
   EngineFlags() { engine.threads = 0; }
 };
 
-/// Adds MODEL, --ranks, --threads, --ctx and --prefill-chunk.
+/// Adds MODEL (or -m), --ranks, -t, --ctx and --prefill-chunk.
 void add_engine_flags(CLI::App& command, EngineFlags& flags);
 
 /// Whether this process is a rank other than 0 of a job that mpirun or srun has started: it has no person to

@@ -22,10 +22,11 @@ int run(int argc, char** argv) {
   yoke::cli::add_run(app, action);
   yoke::cli::add_info(app, action);
   yoke::cli::add_logits(app, action);
+  yoke::cli::add_bench(app, action);
   yoke::cli::add_engine(app, action);
   try {
     app.parse(argc, argv);
-    if (!action) throw CLI::RequiredError("A command (run, info or logits)");
+    if (!action) throw CLI::RequiredError("A command (run, info, logits or bench)");
   } catch (const CLI::Success& help) {
     return app.exit(help);
   } catch (const CLI::ParseError& error) {

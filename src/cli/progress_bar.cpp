@@ -1,10 +1,8 @@
 #include "cli/progress_bar.h"
 
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <utility>
 
 #include "base/topology.h"
@@ -20,20 +18,10 @@ std::string progress_line(std::string_view label, std::uint64_t done, std::uint6
                      format_bytes(total));
 }
 
-ProgressBar::ProgressBar(std::string label)
-    : label_(std::move(label)), on_terminal_(isatty(STDERR_FILENO) == 1) {}
-
-ProgressBar::~ProgressBar() {
-  if (!drawn_.empty()) fmt::print(stderr, "\r\033[K");
-}
+ProgressBar::ProgressBar(std::string label) : label_(std::move(label)) {}
 
 void ProgressBar::update(std::uint64_t done, std::uint64_t total) {
-  if (!on_terminal_ || total == 0) return;
-  std::string line = progress_line(label_, done, total);
-  if (line == drawn_) return;
-  fmt::print(stderr, "\r{}", line);
-  std::fflush(stderr);
-  drawn_ = std::move(line);
+  if (line_.visible() && total > 0) line_.show(progress_line(label_, done, total));
 }
 
 }  // namespace yoke::cli

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "cli/status_line.h"
+
 namespace yoke::cli {
 
 /// "loading [#####.....]  50% of 1.00 GB"; done beyond total counts as total, which is not 0.
@@ -14,16 +16,12 @@ std::string progress_line(std::string_view label, std::uint64_t done, std::uint6
 class ProgressBar {
  public:
   explicit ProgressBar(std::string label);
-  ~ProgressBar();
-  ProgressBar(const ProgressBar&) = delete;
-  ProgressBar& operator=(const ProgressBar&) = delete;
 
   void update(std::uint64_t done, std::uint64_t total);
 
  private:
   std::string label_;
-  bool on_terminal_;
-  std::string drawn_;
+  StatusLine line_;
 };
 
 }  // namespace yoke::cli

@@ -1,0 +1,210 @@
+// yoke bench: how fast a model computes prompts and generates, and what of the machine that takes.
+#include <fmt/chrono.h>
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/statistics.h"
+#include "base/topology.h"
+#include "cli/bench_report.h"
+#include "cli/commands.h"
+#include "cli/engine_flags.h"
+#include "cli/status_line.h"
+#include "cluster/probe.h"
+#include "gguf/reader.h"
+
+namespace yoke::cli {
+namespace {
+
+using session::BenchmarkTest;
+
+constexpr int most_repetitions = 10'000;
+constexpr std::uint64_t seed = 1;
+
+struct BenchOptions {
+  EngineFlags engine;
+  std::vector<std::int32_t> prompts{512};
+  std::vector<std::int32_t> generations{128};
+  int repetitions = 5;
+  bool warm_up = true;
+  std::string output = "md";
+};
+
+std::vector<BenchmarkTest> tests_of(const BenchOptions& options) {
+  std::vector<BenchmarkTest> tests;
+  for (const std::int32_t n : options.prompts) {
+    if (n > 0) tests.push_back({n, 0});
+  }
+  for (const std::int32_t n : options.generations) {
+    if (n > 0) tests.push_back({0, n});
+  }
+  return tests;
+}
+
+/// With the context that was asked for, or what the tests need and no more.
+EngineFlags engine_for(const BenchOptions& options, const std::vector<BenchmarkTest>& tests) {
+  EngineFlags flags = options.engine;
+  if (flags.engine.context > 0) return flags;
+  for (const BenchmarkTest& test : tests)
+    flags.engine.context = std::max(flags.engine.context, test.tokens());
+  return flags;
+}
+
+void check_lengths(const BenchOptions& options, const std::vector<BenchmarkTest>& tests,
+                   std::int32_t trained) {
+  const std::int32_t asked = options.engine.engine.context;
+  for (const BenchmarkTest& test : tests) {
+    const char* flag = test.n_gen > 0 ? "-n" : "-p";
+    require(test.tokens() <= trained,
+            "{} {} needs a context of {} positions, but the model was trained for {}", flag, test.tokens(),
+            test.tokens(), trained);
+    require(asked == 0 || test.tokens() <= asked,
+            "{} {} needs a context of {} positions, but --ctx {} was given", flag, test.tokens(),
+            test.tokens(), asked);
+  }
+}
+
+/// The machine's stream read bandwidth, measured whenever the engine rests.
+class StreamMeter {
+ public:
+  explicit StreamMeter(const std::vector<runtime::RankReport>& ranks) {
+    for (const runtime::RankReport& rank : ranks) {
+      threads_ += rank.threads;
+      if (rank.host != ranks.front().host) reason_ = "the ranks sit on several hosts";
+    }
+  }
+
+  void measure() {
+    constexpr int passes = 7;
+    if (!reason_.empty()) return;
+    const std::uint64_t available = read_memory().available;
+    const std::optional<std::uint64_t> bytes = cluster::stream_bytes(read_topology().cache, available);
+    if (!bytes) {
+      reason_ = fmt::format("{} of free memory are too little to do it with", format_bytes(available));
+      return;
+    }
+    const std::vector<double> rates = cluster::measure_stream(threads_, *bytes, passes);
+    rates_.insert(rates_.end(), rates.begin(), rates.end());
+  }
+
+  /// Nothing where a measurement could not be made.
+  std::optional<double> bytes_per_second() const {
+    return reason_.empty() ? std::optional(median(rates_)) : std::nullopt;
+  }
+  const std::string& reason() const { return reason_; }
+
+ private:
+  int threads_ = 0;
+  std::string reason_;  // why nothing is measured
+  std::vector<double> rates_;
+};
+
+/// Runs tests and shows how far it is.
+class Runner {
+ public:
+  Runner(const BenchOptions& options, runtime::Engine& engine, session::RandomPrompts prompts)
+      : options_(options), engine_(engine), prompts_(std::move(prompts)) {}
+
+  BenchRow run(const BenchmarkTest& test) {
+    if (options_.warm_up) run_once(warm_up_of(test), test.name() + ", warm-up");
+    BenchRow row{test, {}};
+    for (int i = 1; i <= options_.repetitions; ++i) {
+      row.samples.push_back(
+          run_once(test, fmt::format("{}, run {} of {}", test.name(), i, options_.repetitions)));
+    }
+    return row;
+  }
+
+ private:
+  /// Of generation a few tokens are enough: all steps are alike.
+  static BenchmarkTest warm_up_of(const BenchmarkTest& test) {
+    return {test.n_prompt, std::min(test.n_gen, 16)};
+  }
+
+  session::BenchmarkSample run_once(const BenchmarkTest& test, const std::string& name) {
+    line_.show(name);
+    return session::run_test(engine_, test, prompts_, [&](std::int32_t generated) {
+      line_.show(fmt::format("{}: {} of {} tokens", name, generated, test.n_gen));
+    });
+  }
+
+  const BenchOptions& options_;
+  runtime::Engine& engine_;
+  session::RandomPrompts prompts_;
+  StatusLine line_;
+};
+
+int bench(const BenchOptions& options) {
+  const std::vector<BenchmarkTest> tests = tests_of(options);
+  const EngineFlags flags = engine_for(options, tests);
+  if (is_follower()) {
+    start_engine(flags);
+    return 0;
+  }
+  require(!tests.empty(), "there is nothing to measure: expected tokens to compute (-p) or generate (-n)");
+  BenchReport report;
+  report.model_path = flags.engine.model;
+  report.model = runtime::summarise(flags.engine.model);
+  report.prefill_chunk = flags.engine.prefill_chunk;
+  report.version = YOKE_VERSION;
+  report.time = fmt::format("{:%FT%TZ}", fmt::gmtime(std::time(nullptr)));
+  check_lengths(options, tests, report.model.context);
+
+  const std::unique_ptr<runtime::Engine> engine = start_engine(flags);
+  report.ranks = engine->reports();
+  engine->next(std::chrono::milliseconds(0));  // it has nothing to do, and rests
+  StreamMeter stream(report.ranks);
+  stream.measure();
+  Runner runner(options, *engine,
+                {gguf::Model::open(flags.engine.model).metadata(), report.model.vocabulary, seed});
+  for (const BenchmarkTest& test : tests) report.rows.push_back(runner.run(test));
+  stream.measure();
+  report.stream = stream.bytes_per_second();
+  report.no_stream = stream.reason();
+
+  fmt::print("{}", options.output == "json" ? bench_json(report) : bench_markdown(report));
+  return 0;
+}
+
+CLI::Option* add_lengths(CLI::App& command, const std::string& flags, std::vector<std::int32_t>& lengths,
+                         const std::string& description) {
+  return command.add_option(flags, lengths, description)
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, Action& action) {
+  auto options = std::make_shared<BenchOptions>();
+  CLI::App* command = app.add_subcommand("bench", "Measure how fast a model computes prompts and generates");
+  add_engine_flags(*command, options->engine);
+  command->get_option("--ctx")->description("Positions of the context (default: what the tests need)");
+  add_lengths(*command, "-p,--n-prompt", options->prompts,
+              "Tokens of a prompt to compute; several separated by commas, 0 for none");
+  add_lengths(*command, "-n,--n-gen", options->generations,
+              "Tokens to generate after a prompt of one; several separated by commas, 0 for none");
+  command->add_option("-r,--repetitions", options->repetitions, "Runs of each test")
+      ->check(CLI::Range(1, most_repetitions))
+      ->capture_default_str();
+  command->add_flag("!--no-warmup", options->warm_up, "Do not run each test once before it is measured");
+  CLI::Option* output = command->add_option("-o,--output", options->output, "md: tables in Markdown; json")
+                            ->check(CLI::IsMember({"md", "json"}))
+                            ->capture_default_str();
+  command
+      ->add_flag_callback(
+          "--json", [options] { options->output = "json"; }, "The same as -o json")
+      ->excludes(output);
+  command->footer("Example:\n  yoke bench -m models/demo.gguf -p 512 -n 128 -r 5 -t 2 -o md");
+  command->callback([options, &action] { action = [options] { return bench(*options); }; });
+}
+
+}  // namespace yoke::cli

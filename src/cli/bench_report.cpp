@@ -1,0 +1,184 @@
+#include "cli/bench_report.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "base/statistics.h"
+#include "base/topology.h"
+#include "cli/table.h"
+
+namespace yoke::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::vector<double> tokens_per_second(const BenchRow& row) {
+  std::vector<double> rates;
+  for (const session::BenchmarkSample& sample : row.samples) {
+    rates.push_back(row.test.tokens() / sample.seconds);
+  }
+  return rates;
+}
+
+std::vector<double> nanoseconds(const BenchRow& row) {
+  std::vector<double> times;
+  for (const session::BenchmarkSample& sample : row.samples) times.push_back(1e9 * sample.seconds);
+  return times;
+}
+
+/// Of the time of all runs, what rank 0 spent exchanging; 0 to 1.
+double exchange_share(const BenchRow& row) {
+  double seconds = 0, exchange = 0;
+  for (const session::BenchmarkSample& sample : row.samples) {
+    seconds += sample.seconds;
+    exchange += sample.exchange_seconds;
+  }
+  return exchange / seconds;
+}
+
+double longest_load(const std::vector<runtime::RankReport>& ranks) {
+  double seconds = 0;
+  for (const runtime::RankReport& rank : ranks) seconds = std::max(seconds, rank.load_seconds);
+  return seconds;
+}
+
+/// "1.5 B", as llama-bench has it.
+std::string params_text(std::int64_t weights) {
+  const std::string label = runtime::size_label(weights);
+  const std::size_t digits = label.find_last_of("0123456789") + 1;
+  return fmt::format("{} {}", label.substr(0, digits), label.substr(digits));
+}
+
+std::string table_of_tests(const BenchReport& report) {
+  using Align = Table::Align;
+  const bool several = report.ranks.size() > 1;
+  std::vector<Table::Column> columns{{"model"},
+                                     {"size", Align::right},
+                                     {"params", Align::right},
+                                     {"backend"},
+                                     {"threads", Align::right},
+                                     {"ranks", Align::right},
+                                     {"test", Align::right},
+                                     {"t/s", Align::right},
+                                     {"% of stream", Align::right}};
+  if (several) columns.push_back({"exchange", Align::right});
+  Table table(std::move(columns));
+  for (const BenchRow& row : report.rows) {
+    const std::vector<double> rates = tokens_per_second(row);
+    const std::optional<double> percent = percent_of_stream(report, row);
+    std::vector<std::string> cells{report.model.description,
+                                   format_bytes(report.model.bytes),
+                                   params_text(report.model.weights),
+                                   "CPU " + report.ranks.front().isa,
+                                   fmt::format("{}", report.ranks.front().threads),
+                                   fmt::format("{}", report.ranks.size()),
+                                   row.test.name(),
+                                   fmt::format("{:.2f} ± {:.2f}", mean(rates), standard_deviation(rates)),
+                                   percent ? fmt::format("{:.1f}", *percent) : "-"};
+    if (several) cells.push_back(fmt::format("{:.0f}%", 100 * exchange_share(row)));
+    table.add_row(std::move(cells));
+  }
+  return table.markdown();
+}
+
+std::string line_on_stream(const BenchReport& report) {
+  if (!report.stream) return fmt::format("Stream read bandwidth: not measured, for {}.\n", report.no_stream);
+  int threads = 0;
+  for (const runtime::RankReport& rank : report.ranks) threads += rank.threads;
+  return fmt::format(
+      "Stream read bandwidth: {}/s with {} thread{}. A token reads {} of weights, and {} for each position "
+      "it "
+      "attends to.\n",
+      format_bytes(static_cast<std::uint64_t>(*report.stream)), threads, threads == 1 ? "" : "s",
+      format_bytes(report.model.reads.weights), format_bytes(report.model.reads.kv_of_position));
+}
+
+std::string table_of_ranks(const BenchReport& report) {
+  using Align = Table::Align;
+  Table table({{"rank", Align::right},
+               {"host"},
+               {"threads", Align::right},
+               {"load", Align::right},
+               {"weights", Align::right},
+               {"KV cache", Align::right}});
+  for (const runtime::RankReport& rank : report.ranks) {
+    table.add_row({fmt::format("{}", rank.rank), rank.host, fmt::format("{}", rank.threads),
+                   fmt::format("{:.3f} s", rank.load_seconds), format_bytes(rank.weight_bytes),
+                   format_bytes(rank.kv_bytes)});
+  }
+  return table.markdown();
+}
+
+Json json_of_ranks(const std::vector<runtime::RankReport>& ranks) {
+  Json list = Json::array();
+  for (const runtime::RankReport& rank : ranks) {
+    list.push_back({{"rank", rank.rank},
+                    {"host", rank.host},
+                    {"n_threads", rank.threads},
+                    {"isa", rank.isa},
+                    {"load_seconds", rank.load_seconds},
+                    {"weight_bytes", rank.weight_bytes},
+                    {"kv_bytes", rank.kv_bytes},
+                    {"share", rank.share}});
+  }
+  return list;
+}
+
+Json json_or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
+
+Json json_of_row(const BenchReport& report, const BenchRow& row) {
+  const auto whole = [](double value) { return static_cast<std::uint64_t>(std::llround(value)); };
+  const std::vector<double> times = nanoseconds(row), rates = tokens_per_second(row);
+  Json samples_ns = Json::array();
+  for (const double time : times) samples_ns.push_back(whole(time));
+  return {{"yoke_version", report.version},
+          {"backends", "CPU"},
+          {"model_filename", report.model_path},
+          {"model_type", report.model.description},
+          {"model_size", report.model.bytes},
+          {"model_n_params", report.model.weights},
+          {"n_batch", report.prefill_chunk},
+          {"n_threads", report.ranks.front().threads},
+          {"n_prompt", row.test.n_prompt},
+          {"n_gen", row.test.n_gen},
+          {"test_time", report.time},
+          {"avg_ns", whole(mean(times))},
+          {"stddev_ns", whole(standard_deviation(times))},
+          {"avg_ts", mean(rates)},
+          {"stddev_ts", standard_deviation(rates)},
+          {"samples_ns", samples_ns},
+          {"samples_ts", rates},
+          {"n_ranks", report.ranks.size()},
+          {"isa", report.ranks.front().isa},
+          {"percent_of_stream", json_or_null(percent_of_stream(report, row))},
+          {"stream_bytes_per_second", json_or_null(report.stream)},
+          {"weight_bytes_per_token", report.model.reads.weights},
+          {"kv_bytes_per_position", report.model.reads.kv_of_position},
+          {"exchange_share", exchange_share(row)},
+          {"load_seconds", longest_load(report.ranks)},
+          {"ranks", json_of_ranks(report.ranks)}};
+}
+
+}  // namespace
+
+std::optional<double> percent_of_stream(const BenchReport& report, const BenchRow& row) {
+  if (!report.stream || row.test.n_gen == 0) return std::nullopt;
+  const double bytes = report.model.reads.total(row.test.average_positions());
+  return 100 * bytes * mean(tokens_per_second(row)) / *report.stream;
+}
+
+std::string bench_markdown(const BenchReport& report) {
+  return table_of_tests(report) + "\n" + line_on_stream(report) + "\n" + table_of_ranks(report);
+}
+
+std::string bench_json(const BenchReport& report) {
+  Json rows = Json::array();
+  for (const BenchRow& row : report.rows) rows.push_back(json_of_row(report, row));
+  // A path may hold any bytes.
+  return rows.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace yoke::cli

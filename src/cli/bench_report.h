@@ -1,0 +1,42 @@
+// What `yoke bench` has measured, and how it is written.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/engine.h"
+#include "runtime/model_summary.h"
+#include "session/benchmark.h"
+
+namespace yoke::cli {
+
+struct BenchRow {
+  session::BenchmarkTest test;
+  std::vector<session::BenchmarkSample> samples;  // at least one
+};
+
+struct BenchReport {
+  std::string model_path;
+  runtime::ModelSummary model;
+  std::int32_t prefill_chunk = 0;          // prompt tokens computed in one step at most
+  std::vector<runtime::RankReport> ranks;  // at least one
+  std::optional<double> stream;            // stream read bandwidth, bytes per second
+  std::string no_stream;                   // why it was not measured
+  std::string version;                     // of this program
+  std::string time;                        // of the start: "2026-11-22T16:33:45Z"
+  std::vector<BenchRow> rows;
+};
+
+/// Of the stream read bandwidth, what the bytes that the test's tokens read take; in percent. Nothing where a
+/// prompt was computed, or the bandwidth is not known.
+std::optional<double> percent_of_stream(const BenchReport& report, const BenchRow& row);
+
+/// One table of the tests, one of the ranks, and a line on the bandwidth.
+std::string bench_markdown(const BenchReport& report);
+
+/// A JSON array with an object per test; what llama-bench also has is named as there.
+std::string bench_json(const BenchReport& report);
+
+}  // namespace yoke::cli

@@ -1,0 +1,125 @@
+#include "cli/bench_report.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace yoke::cli {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+runtime::RankReport rank_report(std::int32_t rank, const std::string& host) {
+  runtime::RankReport report;
+  report.rank = rank;
+  report.host = host;
+  report.threads = 2;
+  report.isa = "avx2";
+  report.weight_bytes = 500'000'000;
+  report.kv_bytes = 1'000'000;
+  report.share = "heads 0-3 of 8";
+  report.load_seconds = 0.5 + rank;
+  return report;
+}
+
+/// A gigabyte of weights read for each token, and 10 MB for each position; memory gives 20 GB/s.
+BenchReport example() {
+  BenchReport report;
+  report.model_path = "models/some.gguf";
+  report.model = {"llama 1.5B Q4_0", 1'100'000'000, 1'498'482'688, 512, 128'256, {1'000'000'000, 10'000'000}};
+  report.prefill_chunk = 256;
+  report.ranks = {rank_report(0, "a"), rank_report(1, "a")};
+  report.stream = 20e9;
+  report.version = "0.1.0";
+  report.time = "2026-11-22T16:33:45Z";
+  // 100, 50 and 50 tokens/s; then 10 and 10 tokens/s.
+  report.rows = {{{100, 0}, {{1, 0.25}, {2, 0.5}, {2, 0.5}}}, {{0, 39}, {{3.9, 0}, {3.9, 3.9}}}};
+  return report;
+}
+
+TEST(PercentOfStream, CountsWeightsAndTheAverageContext) {
+  const BenchReport report = example();
+  // On average 20 positions: 1 GB + 0.2 GB a token, ten times a second, of 20 GB/s.
+  EXPECT_NEAR(percent_of_stream(report, report.rows[1]).value(), 60, 1e-9);
+}
+
+TEST(PercentOfStream, IsNotToldOfAPromptNorWithoutABandwidth) {
+  BenchReport report = example();
+  EXPECT_EQ(percent_of_stream(report, report.rows[0]), std::nullopt);
+  report.stream.reset();
+  EXPECT_EQ(percent_of_stream(report, report.rows[1]), std::nullopt);
+}
+
+TEST(BenchMarkdown, HasARowPerTestAndARowPerRank) {
+  EXPECT_EQ(
+      bench_markdown(example()),
+      "| model           |    size | params | backend  | threads | ranks |  test |           t/s | % of "
+      "stream | exchange |\n"
+      "|-----------------|--------:|-------:|----------|--------:|------:|------:|--------------:|------"
+      "------:|---------:|\n"
+      "| llama 1.5B Q4_0 | 1.10 GB |  1.5 B | CPU avx2 |       2 |     2 | pp100 | 66.67 ± 28.87 |      "
+      "     - |      25% |\n"
+      "| llama 1.5B Q4_0 | 1.10 GB |  1.5 B | CPU avx2 |       2 |     2 |  tg39 |  10.00 ± 0.00 |      "
+      "  60.0 |      50% |\n"
+      "\n"
+      "Stream read bandwidth: 20.0 GB/s with 4 threads. A token reads 1.00 GB of weights, and 10.0 MB "
+      "for each position it attends to.\n"
+      "\n"
+      "| rank | host | threads |    load | weights | KV cache |\n"
+      "|-----:|------|--------:|--------:|--------:|---------:|\n"
+      "|    0 | a    |       2 | 0.500 s |  500 MB |  1.00 MB |\n"
+      "|    1 | a    |       2 | 1.500 s |  500 MB |  1.00 MB |\n");
+}
+
+TEST(BenchMarkdown, SaysWhyThereIsNoBandwidthAndHidesTheExchangeOfOneRank) {
+  BenchReport report = example();
+  report.ranks.pop_back();
+  report.stream.reset();
+  report.no_stream = "the ranks sit on several hosts";
+  const std::string text = bench_markdown(report);
+  EXPECT_THAT(text,
+              HasSubstr("\nStream read bandwidth: not measured, for the ranks sit on several hosts.\n"));
+  EXPECT_THAT(text, HasSubstr(" 10.00 ± 0.00 |           - |\n"));
+  EXPECT_THAT(text, Not(HasSubstr("exchange")));
+}
+
+TEST(BenchJson, NamesWhatLlamaBenchNamesAndAddsOurs) {
+  const nlohmann::json rows = nlohmann::json::parse(bench_json(example()));
+  ASSERT_EQ(rows.size(), 2);
+  const nlohmann::json& prompt = rows[0];
+  EXPECT_EQ(prompt["model_filename"], "models/some.gguf");
+  EXPECT_EQ(prompt["model_type"], "llama 1.5B Q4_0");
+  EXPECT_EQ(prompt["model_size"], 1'100'000'000);
+  EXPECT_EQ(prompt["model_n_params"], 1'498'482'688);
+  EXPECT_EQ(prompt["n_batch"], 256);
+  EXPECT_EQ(prompt["n_threads"], 2);
+  EXPECT_EQ(prompt["n_prompt"], 100);
+  EXPECT_EQ(prompt["n_gen"], 0);
+  EXPECT_EQ(prompt["test_time"], "2026-11-22T16:33:45Z");
+  EXPECT_EQ(prompt["avg_ns"], 1'666'666'667);
+  EXPECT_EQ(prompt["stddev_ns"], 577'350'269);  // 1e9·√(1/3)
+  EXPECT_NEAR(prompt["avg_ts"], 200.0 / 3, 1e-9);
+  EXPECT_NEAR(prompt["stddev_ts"], 28.867513459481287, 1e-9);  // 50·√(1/3)
+  EXPECT_EQ(prompt["samples_ns"], (std::vector<std::int64_t>{1'000'000'000, 2'000'000'000, 2'000'000'000}));
+  EXPECT_EQ(prompt["samples_ts"], (std::vector<double>{100, 50, 50}));
+  EXPECT_EQ(prompt["n_ranks"], 2);
+  EXPECT_TRUE(prompt["percent_of_stream"].is_null());
+  EXPECT_EQ(prompt["stream_bytes_per_second"], 20e9);
+  EXPECT_NEAR(prompt["exchange_share"], 0.25, 1e-12);
+  EXPECT_EQ(prompt["load_seconds"], 1.5);
+  EXPECT_EQ(prompt["ranks"].size(), 2);
+  EXPECT_EQ(prompt["ranks"][1]["weight_bytes"], 500'000'000);
+  EXPECT_NEAR(rows[1]["percent_of_stream"], 60, 1e-9);
+  EXPECT_EQ(rows[1]["n_gen"], 39);
+}
+
+TEST(BenchJson, StandsAPathThatIsNotUtf8) {
+  BenchReport report = example();
+  report.model_path = "models/\xFF.gguf";
+  EXPECT_EQ(nlohmann::json::parse(bench_json(report))[0]["model_filename"], "models/\xEF\xBF\xBD.gguf");
+}
+
+}  // namespace
+}  // namespace yoke::cli

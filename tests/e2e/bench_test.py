@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""`yoke bench` measures what it says, on any number of ranks, and refuses what it cannot measure."""
+import json
+
+import gguf
+from harness import DEMO, YOKE, YokeTest, main
+
+QUICK = ("-p", 16, "-n", 4, "-r", 2)
+
+
+class Bench(YokeTest):
+    def rows(self, *arguments, model=DEMO):
+        code, out, err = self.yoke("bench", "-m", model, "-o", "json", *arguments)
+        self.assertEqual((code, err), (0, ""))
+        return json.loads(out)
+
+    def test_a_row_for_each_test_in_the_order_of_llama_bench(self):
+        rows = self.rows("-p", "16,32", "-n", "4,2", "-r", 3)
+        self.assertEqual([(row["n_prompt"], row["n_gen"]) for row in rows], [(16, 0), (32, 0), (0, 4), (0, 2)])
+        for row in rows:
+            self.assertEqual(len(row["samples_ns"]), 3)
+            self.assertEqual(len(row["samples_ts"]), 3)
+            tokens = row["n_prompt"] + row["n_gen"]
+            for ns, speed in zip(row["samples_ns"], row["samples_ts"]):
+                self.assertAlmostEqual(speed * ns / 1e9, tokens, delta=tokens * 1e-3)
+            self.assertAlmostEqual(row["avg_ts"], sum(row["samples_ts"]) / 3, delta=1e-6 * row["avg_ts"])
+
+    def test_a_zero_leaves_its_row_out(self):
+        self.assertEqual([(row["n_prompt"], row["n_gen"]) for row in self.rows("-p", 0, "-n", 3, "-r", 1)], [(0, 3)])
+        self.assertEqual([(row["n_prompt"], row["n_gen"]) for row in self.rows("-p", 7, "-n", 0, "-r", 1)], [(7, 0)])
+
+    def test_what_is_told_of_the_model_and_the_ranks(self):
+        for ranks in (1, 2, 3):
+            with self.subTest(ranks=ranks):
+                for row in self.rows(*QUICK, "-t", 1, "--ranks", ranks):
+                    self.assertEqual(row["model_filename"], str(DEMO))
+                    self.assertEqual(row["model_type"], "llama 3.7M Q8_0")
+                    self.assertEqual(row["model_n_params"], 3_672_320)
+                    self.assertEqual((row["n_threads"], row["n_ranks"], len(row["ranks"])), (1, ranks, ranks))
+                    # No more context than the longest test needs, in pages of 64 positions.
+                    self.assertEqual(sum(rank["kv_bytes"] for rank in row["ranks"]), 64 * 4096)
+                    self.assertGreater(row["load_seconds"], 0)
+                    self.assertTrue(0 < row["exchange_share"] < 1 if ranks > 1 else row["exchange_share"] < 0.5)
+
+    def test_the_percentage_follows_from_the_figures_beside_it(self):
+        prompt, generation = self.rows(*QUICK)
+        self.assertIsNone(prompt["percent_of_stream"])
+        # 3,908,608 bytes of tensors, of which the embedding serves as the output matrix too, and one row of 272
+        # bytes of it; a key and a value of 4 heads of 32 in 4 layers, float32, of 2.5 positions.
+        expected = 100 * (3_908_608 + 272 + 2.5 * 4096) * generation["avg_ts"] / generation["stream_bytes_per_second"]
+        self.assertAlmostEqual(generation["percent_of_stream"], expected, delta=1e-6 * expected)
+        self.assertGreater(generation["stream_bytes_per_second"], 1e8)
+
+    def test_tables_are_markdown(self):
+        for flags in ((), ("-o", "md")):
+            code, out, err = self.yoke("bench", DEMO, *QUICK, "--no-warmup", "--ranks", 2, *flags)
+            self.assertEqual((code, err), (0, ""))
+            lines = out.splitlines()
+            self.assertRegex(lines[0], r"^\| model +\| +size \| +params \|.* test \|.* t/s \|.*% of stream \|")
+            self.assertRegex(lines[1], r"^\|(-+:?\|)+$")
+            self.assertRegex(lines[2], r"llama 3.7M Q8_0 .*\| +pp16 \| +[\d.]+ ± [\d.]+ \|")
+            self.assertRegex(lines[3], r"llama 3.7M Q8_0 .*\| +tg4 \| +[\d.]+ ± [\d.]+ \| +[\d.]+ \|")
+            self.assertIn("Stream read bandwidth: ", out)
+            self.assertEqual(len(lines), 4 + 1 + 1 + 1 + 4)
+
+    def test_json_by_its_short_name(self):
+        code, out, err = self.yoke("bench", DEMO, *QUICK, "--json")
+        self.assertEqual((code, err), (0, ""))
+        self.assertEqual(len(json.loads(out)), 2)
+
+    def test_the_whole_context_can_be_measured(self):
+        rows = self.rows("-p", 512, "-n", 512, "-r", 1, "--no-warmup")
+        self.assertEqual([len(row["samples_ns"]) for row in rows], [1, 1])
+
+    def test_a_model_without_a_tokenizer(self):
+        mute = gguf.write_llama(self.scratch() / "mute.gguf", tokenizer=[])
+        self.assertEqual(len(self.rows(*QUICK, model=mute)), 2)
+
+    def test_a_users_own_mpirun(self):
+        run = self.start("mpirun", "-n", 2, "--oversubscribe", "--bind-to", "none", YOKE, "bench", DEMO, *QUICK, "--json")
+        code, out, err, _ = run.finish(60)
+        self.assertEqual(code, 0, err)
+        self.assertEqual([row["n_ranks"] for row in json.loads(out)], [2, 2])
+
+
+class Refusals(YokeTest):
+    def assert_sentences(self, arguments, sentence, code=1):
+        self.assertEqual(self.yoke("bench", *arguments, timeout=20), (code, "", sentence))
+
+    def test_lengths_past_what_the_model_was_trained_for(self):
+        for ranks in (1, 2):
+            self.assert_sentences(
+                (DEMO, "-p", 513, "--ranks", ranks),
+                "yoke: -p 513 needs a context of 513 positions, but the model was trained for 512\n")
+        self.assert_sentences(
+            (DEMO, "-n", "128,600"), "yoke: -n 600 needs a context of 600 positions, but the model was trained for 512\n")
+
+    def test_lengths_past_the_context_asked_for(self):
+        self.assert_sentences((DEMO, "-p", 256, "-n", 64, "--ctx", 128),
+                              "yoke: -p 256 needs a context of 256 positions, but --ctx 128 was given\n")
+
+    def test_nothing_to_measure(self):
+        self.assert_sentences(
+            (DEMO, "-p", 0, "-n", 0),
+            "yoke: there is nothing to measure: expected tokens to compute (-p) or generate (-n)\n")
+
+    def test_a_model_that_does_not_exist(self):
+        self.assert_sentences(("-m", "/nonexistent.gguf"),
+                              "yoke: /nonexistent.gguf: cannot be opened: No such file or directory\n")
+
+    def test_command_lines(self):
+        for arguments, mention in ((("-p", 8), "model"), ((DEMO, "-m", DEMO), "model"), ((DEMO, "-r", 0), "-r"),
+                                   ((DEMO, "-r", "many"), "-r"), ((DEMO, "-o", "xml"), "xml"), ((DEMO, "-p", "8,x"), "-p"),
+                                   ((DEMO, "-p=-1"), "-p"), ((DEMO, "-n", "1e9"), "-n"),
+                                   ((DEMO, "-p", "99999999999"), "-p"), ((DEMO, "-t", 0), "-t"), ((DEMO, "--ctx", 0), "--ctx"),
+                                   ((DEMO, "--json", "-o", "md"), "--json")):
+            with self.subTest(arguments=arguments):
+                self.assert_refused(self.yoke("bench", *arguments, timeout=20), mention, codes=(2,))
+
+
+if __name__ == "__main__":
+    main()
