@@ -18,6 +18,7 @@ TextPrinter::~TextPrinter() {
 void TextPrinter::print(std::string_view text) { write(std::exchange(prompt_, "").append(text)); }
 
 void TextPrinter::end() {
+  print("");
   if (open_) write("\n");
   open_ = false;
 }

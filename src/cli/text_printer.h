@@ -19,7 +19,7 @@ class TextPrinter {
 
   /// Throws Error where the text cannot be written.
   void print(std::string_view text);
-  /// Ends the text with a newline, if any was printed. Throws Error likewise.
+  /// Ends the text, prompt included, with a newline if there is any. Throws Error likewise.
   void end();
 
  private:

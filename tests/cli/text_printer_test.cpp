@@ -40,9 +40,15 @@ TEST_F(Printed, IsNothingBeforeTheEngineHasAcceptedThePrompt) {
 
 TEST_F(Printed, IsThePromptAloneWhereTheModelHadNothingToAdd) {
   TextPrinter printer(file.get(), "The state");
-  printer.print("");
   printer.end();
   EXPECT_EQ(text(), "The state\n");
+}
+
+TEST_F(Printed, IsNothingWhereThereIsNoTextAtAll) {
+  TextPrinter printer(file.get(), "");
+  printer.print("");
+  printer.end();
+  EXPECT_EQ(text(), "");
 }
 
 TEST_F(Printed, EndsItsLineWhenTheEngineFails) {

@@ -39,17 +39,19 @@ class Process:
 class Run:
     """A started command whose descendants can be found, however far they went: all inherit one variable."""
 
-    def __init__(self, command, cwd=None, environment=None, combined=False):
-        """`combined`: stderr goes where stdout goes, as on a terminal."""
+    def __init__(self, command, cwd=None, environment=None, combined=False, stdin=b""):
+        """`combined`: stderr goes where stdout goes, as on a terminal. `stdin`: the bytes that it holds."""
         self.mark = uuid.uuid4().hex
         self.tmpdir = tempfile.TemporaryDirectory(prefix="yoke-e2e-")
         # Open MPI refuses root and more ranks than cores unless told; a user's own mpirun is told here.
         self.environment = {**os.environ, MARK: self.mark, "TMPDIR": self.tmpdir.name, "OMPI_ALLOW_RUN_AS_ROOT": "1",
                             "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", **(environment or {})}
-        self.process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT if combined else subprocess.PIPE, cwd=cwd,
-                                        env=self.environment, start_new_session=True)
+        with tempfile.TemporaryFile() as held:
+            held.write(stdin)
+            held.seek(0)
+            self.process = subprocess.Popen([str(part) for part in command], stdin=held, stdout=subprocess.PIPE,
+                                            stderr=subprocess.STDOUT if combined else subprocess.PIPE, cwd=cwd,
+                                            env=self.environment, start_new_session=True)
 
     def alive(self):
         """The living processes of this run."""

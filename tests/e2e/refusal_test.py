@@ -140,7 +140,7 @@ class Flags(YokeTest):
         self.assert_usage("run")
 
     def test_numbers_out_of_range(self):
-        for flag, value in (("-n", "-1"), ("-n", "many"), ("-n", "99999999999999999999"), ("--ranks", "0"), ("--ranks", "-3"),
+        for flag, value in (("-n", "-2"), ("-n", "many"), ("-n", "99999999999999999999"), ("--ranks", "0"), ("--ranks", "-3"),
                             ("--threads", "-1"), ("--temp", "-0.5"), ("--temp", "nan"), ("--ctx", "-5"), ("--seed", "x")):
             with self.subTest(flag=flag, value=value):
                 count = [] if flag == "-n" else ["-n", 4]

@@ -1,0 +1,62 @@
+#include "cli/figures.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "base/topology.h"
+#include "gguf/reader.h"
+#include "model/config.h"
+
+namespace yoke::cli {
+namespace {
+
+double per_second(std::int32_t count, double seconds) { return seconds > 0 ? count / seconds : 0; }
+
+/// The first token comes out of the prompt.
+std::int32_t decoded(const runtime::Statistics& s) { return std::max(s.generated_tokens - 1, 0); }
+
+}  // namespace
+
+double decode_rate(const runtime::Statistics& statistics) {
+  return per_second(decoded(statistics), statistics.decode_seconds);
+}
+
+void print_statistics(const runtime::Statistics& s, const std::vector<runtime::RankReport>& ranks) {
+  double load_seconds = 0;
+  for (const runtime::RankReport& rank : ranks) load_seconds = std::max(load_seconds, rank.load_seconds);
+  const double seconds = s.prompt_seconds + s.decode_seconds;
+  fmt::print(stderr, "\nload        {:.3f} s\n", load_seconds);
+  fmt::print(stderr, "prompt      {} tokens in {:.3f} s, {:.1f} tokens/s\n", s.prompt_tokens,
+             s.prompt_seconds, per_second(s.prompt_tokens, s.prompt_seconds));
+  fmt::print(stderr, "decode      {} tokens in {:.3f} s, {:.1f} tokens/s\n", decoded(s), s.decode_seconds,
+             decode_rate(s));
+  if (ranks.size() > 1) {
+    fmt::print(
+        stderr,
+        "exchange    {} all-reduced; {:.3f} s, {:.0f}% of rank 0's time, waiting for others included\n",
+        format_bytes(s.reduced_bytes), s.exchange_seconds,
+        seconds > 0 ? 100 * s.exchange_seconds / seconds : 0);
+  }
+}
+
+void print_ranks(const std::vector<runtime::RankReport>& ranks) {
+  fmt::print(stderr,
+             "\nrank  host              threads  isa     weights   KV cache  computing  exchanging  holds of "
+             "every layer\n");
+  for (const runtime::RankReport& rank : ranks) {
+    fmt::print(stderr, "{:<4}  {:<16}  {:<7}  {:<6}  {:<8}  {:<8}  {:>7.3f} s  {:>8.3f} s  {}\n", rank.rank,
+               rank.host, rank.threads, rank.isa, format_bytes(rank.weight_bytes),
+               format_bytes(rank.kv_bytes), rank.compute_seconds, rank.exchange_seconds, rank.share);
+  }
+}
+
+std::string context_advice(std::int32_t positions, const std::string& model) {
+  const std::int64_t trained = model::read_config(gguf::Model::open(model)).context;
+  if (positions >= trained) return "the model was trained for no more";
+  return fmt::format("a larger one can be asked for with --ctx, up to the {} that the model was trained for",
+                     trained);
+}
+
+}  // namespace yoke::cli

@@ -1,0 +1,22 @@
+// How a text was computed, in figures for a person. Everything goes to standard error.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "runtime/engine.h"
+
+namespace yoke::cli {
+
+/// Tokens after the first, for each second of decoding; 0 where there are none.
+double decode_rate(const runtime::Statistics& statistics);
+
+void print_statistics(const runtime::Statistics& statistics, const std::vector<runtime::RankReport>& ranks);
+void print_ranks(const std::vector<runtime::RankReport>& ranks);
+
+/// What can be done about a context of `positions` being too small for something: half a sentence on --ctx.
+/// `model` is the path of the model file.
+std::string context_advice(std::int32_t positions, const std::string& model);
+
+}  // namespace yoke::cli

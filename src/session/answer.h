@@ -1,0 +1,39 @@
+// A model's tokens on their way to a reader.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "session/stop_matcher.h"
+#include "text/tokenizer.h"
+
+namespace yoke::session {
+
+/// Text of one answer, which ends before its first stop string; knows the tokens that say what was shown.
+class Answer {
+ public:
+  /// `tokenizer` outlives it.
+  Answer(const text::Tokenizer& tokenizer, std::vector<std::string> stops);
+
+  /// The text to show next, in whole UTF-8 characters.
+  std::string push(text::Token token);
+  /// No token follows: the rest of the text.
+  std::string finish();
+  bool stopped() const { return matcher_.stopped(); }
+
+  /// The tokens of what was shown: those that were pushed or, where a stop string cut one of them, other
+  /// tokens for its part that was shown. For after finish().
+  std::vector<text::Token> tokens() const;
+
+ private:
+  std::string show(std::string text);
+
+  const text::Tokenizer& tokenizer_;
+  text::TextStream stream_;
+  StopMatcher matcher_;
+  std::vector<text::Token> tokens_;
+  std::string shown_;
+};
+
+}  // namespace yoke::session

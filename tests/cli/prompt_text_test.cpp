@@ -1,0 +1,70 @@
+#include "cli/prompt_text.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "base/error.h"
+
+namespace yoke::cli {
+namespace {
+
+class PromptText : public testing::Test {
+ protected:
+  PromptText() {
+    const std::string pattern = testing::TempDir() + "yoke-prompt-XXXXXX";
+    std::vector<char> name(pattern.c_str(), pattern.c_str() + pattern.size() + 1);
+    folder = ::mkdtemp(name.data());
+  }
+  ~PromptText() override { std::filesystem::remove_all(folder); }
+
+  std::string file(const std::string& bytes) const {
+    const std::filesystem::path path = folder / "prompt.txt";
+    std::ofstream(path, std::ios::binary) << bytes;
+    return path;
+  }
+  static std::string complaint(const std::string& path) {
+    try {
+      read_prompt(path);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  }
+
+  std::filesystem::path folder;
+};
+
+TEST_F(PromptText, IsTheFileWithoutItsLastLineBreak) {
+  EXPECT_EQ(read_prompt(file("The state\nof the Union")), "The state\nof the Union");
+  EXPECT_EQ(read_prompt(file("The state\n")), "The state");
+  EXPECT_EQ(read_prompt(file("The state\r\n")), "The state");
+  EXPECT_EQ(read_prompt(file("The state\n\n")), "The state\n");
+  EXPECT_EQ(read_prompt(file("Ünïon 日本 🐂 \n")), "Ünïon 日本 🐂 ");
+  EXPECT_EQ(read_prompt(file("")), "");
+}
+
+TEST_F(PromptText, MayBeLong) {
+  const std::string text(3'000'000, 'x');
+  EXPECT_EQ(read_prompt(file(text)), text);
+}
+
+TEST_F(PromptText, WhatCannotBeReadIsNamedWithTheReason) {
+  EXPECT_EQ(complaint("/nonexistent/prompt.txt"),
+            "/nonexistent/prompt.txt cannot be opened: No such file or directory");
+  EXPECT_EQ(complaint(folder), folder.string() + " cannot be read: Is a directory");
+  EXPECT_EQ(complaint("/dev/zero"), "/dev/zero is larger than 64 MiB, more than any prompt may be");
+}
+
+TEST_F(PromptText, WhatIsNotUtf8IsRefusedWithThePlace) {
+  const std::string path = file(
+      "ab\xFF"
+      "c");
+  EXPECT_EQ(complaint(path), path + " is not UTF-8: byte 3 of 4 begins no character");
+  EXPECT_EQ(complaint(file("ab\xE2\x80")), path + " is not UTF-8: byte 3 of 4 begins no character");
+}
+
+}  // namespace
+}  // namespace yoke::cli

@@ -1,0 +1,145 @@
+#include "session/conversation.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "demo_tokenizer.h"
+#include "fake_engine.h"
+
+namespace yoke::session {
+namespace {
+
+using Tokens = std::vector<text::Token>;
+
+class ConversationTest : public testing::Test {
+ protected:
+  std::unique_ptr<text::Tokenizer> tokenizer = demo_tokenizer();
+  text::Token eos = tokenizer->eos().value();
+  CompletionOptions options;
+  std::string written;
+
+  Tokens answer(std::string_view text) const {
+    Tokens tokens = tokens_of(*tokenizer, text);
+    tokens.push_back(eos);
+    return tokens;
+  }
+  Completion say(Conversation& conversation, std::string_view words, const Cancelled& cancelled = {}) {
+    return conversation.say(
+        words, options, [this](std::string_view text) { written += text; }, cancelled);
+  }
+  std::string history(const Conversation& conversation) const {
+    return tokenizer->decode({conversation.history().begin(), conversation.history().end()});
+  }
+};
+
+TEST_F(ConversationTest, EachTurnSeesAllThatWasSaid) {
+  FakeEngine engine({answer(" of the Union"), answer(" have"), answer(".")});
+  Conversation conversation(engine, *tokenizer, raw_turns(*tokenizer));
+  say(conversation, "The state");
+  say(conversation, "The people");
+  say(conversation, "—");
+  EXPECT_EQ(tokenizer->decode(engine.requests[0].prompt), "The state");
+  EXPECT_EQ(tokenizer->decode(engine.requests[1].prompt), "The state of the Union\nThe people");
+  EXPECT_EQ(tokenizer->decode(engine.requests[2].prompt), "The state of the Union\nThe people have\n—");
+  EXPECT_EQ(history(conversation), "The state of the Union\nThe people have\n—.");
+  EXPECT_EQ(written, " of the Union have.");
+}
+
+TEST_F(ConversationTest, BeginsTheSequenceOnceAndEndsItNever) {
+  FakeEngine engine({answer(" of"), answer(" have")});
+  Conversation conversation(engine, *tokenizer, raw_turns(*tokenizer));
+  say(conversation, "The state");
+  say(conversation, "The people");
+  const Tokens& prompt = engine.requests[1].prompt;
+  EXPECT_EQ(prompt.front(), tokenizer->bos());
+  EXPECT_EQ(std::count(prompt.begin(), prompt.end(), *tokenizer->bos()), 1);
+  EXPECT_EQ(std::count(prompt.begin(), prompt.end(), eos), 0);
+}
+
+TEST_F(ConversationTest, KeepsTheTokensThatTheModelWroteThoughTheirTextHasOthers) {
+  Tokens letters;
+  for (const char* letter : {" ", "t", "h", "e"}) letters.push_back(tokens_of(*tokenizer, letter).front());
+  ASSERT_NE(letters, tokens_of(*tokenizer, " the"));
+  Tokens ended = letters;
+  ended.push_back(eos);
+  FakeEngine engine({ended, answer(".")});
+  Conversation conversation(engine, *tokenizer, raw_turns(*tokenizer));
+  say(conversation, "In");
+  const Tokens first = engine.requests[0].prompt;
+  say(conversation, "x");
+  Tokens expected = first;
+  expected.insert(expected.end(), letters.begin(), letters.end());
+  const Tokens& second = engine.requests[1].prompt;
+  ASSERT_GT(second.size(), expected.size());
+  EXPECT_TRUE(std::equal(expected.begin(), expected.end(), second.begin()));
+}
+
+TEST_F(ConversationTest, RemembersAnAnswerCutByAStopStringAsItWasShown) {
+  options.stops = {"le of"};
+  FakeEngine engine({answer(" people of the Union"), answer(".")});
+  Conversation conversation(engine, *tokenizer, raw_turns(*tokenizer));
+  EXPECT_EQ(say(conversation, "The").finish, Finish::stop_string);
+  EXPECT_EQ(history(conversation), "The peop");
+}
+
+TEST_F(ConversationTest, RemembersACancelledAnswerAsFarAsItGot) {
+  FakeEngine engine({Tokens(100, tokens_of(*tokenizer, "x").front()), answer(".")});
+  Conversation conversation(engine, *tokenizer, raw_turns(*tokenizer));
+  EXPECT_EQ(say(conversation, "The", [this] { return written.size() == 3; }).finish, Finish::cancelled);
+  say(conversation, "and");
+  EXPECT_EQ(history(conversation), "Thexxx\nand.");
+}
+
+TEST_F(ConversationTest, ForgetsEverythingWhenCleared) {
+  FakeEngine engine({answer(" of"), answer(" have")});
+  Conversation conversation(engine, *tokenizer, raw_turns(*tokenizer));
+  say(conversation, "The state");
+  conversation.clear();
+  EXPECT_TRUE(conversation.history().empty());
+  say(conversation, "The people");
+  EXPECT_EQ(engine.requests[1].prompt, tokenizer->encode_prompt("The people", text::Specials::as_text));
+}
+
+TEST_F(ConversationTest, WhatDoesNotFitIsRefusedAndForgottenSoThatShorterWordsAreHeard) {
+  FakeEngine engine({answer(" of"), answer(".")}, {2048, 12});
+  Conversation conversation(engine, *tokenizer, raw_turns(*tokenizer));
+  say(conversation, "The state");
+  const std::string before = history(conversation);
+  EXPECT_THROW(say(conversation, "x x x x x x x x x x x x x x x"), PromptTooLong);
+  EXPECT_EQ(history(conversation), before);
+  say(conversation, "a");
+  EXPECT_EQ(history(conversation), before + "\na.");
+}
+
+TEST_F(ConversationTest, AFullContextRefusesMoreUntilItIsCleared) {
+  FakeEngine engine({Tokens(100, tokens_of(*tokenizer, "x").front()), answer(".")}, {2048, 12});
+  Conversation conversation(engine, *tokenizer, raw_turns(*tokenizer));
+  EXPECT_EQ(say(conversation, "The").finish, Finish::context_full);
+  EXPECT_THROW(say(conversation, "more"), PromptTooLong);
+  conversation.clear();
+  EXPECT_EQ(say(conversation, "The").finish, Finish::end_token);
+}
+
+TEST_F(ConversationTest, TurnsAreWhateverTheEncodingOfTheModelSays) {
+  // As a template would: tokens around the words, and what ended the last answer.
+  std::vector<std::size_t> histories;
+  const EncodeTurn roles = [&](std::span<const text::Token> before, std::string_view words) {
+    histories.push_back(before.size());
+    Tokens tokens{static_cast<text::Token>(before.empty() ? 1 : 2)};
+    const Tokens said = tokens_of(*tokenizer, words);
+    tokens.insert(tokens.end(), said.begin(), said.end());
+    tokens.push_back(3);
+    return tokens;
+  };
+  const Tokens a = tokens_of(*tokenizer, "a");
+  ASSERT_EQ(a.size(), 1);
+  FakeEngine engine({{a[0], eos}, {a[0], eos}});
+  Conversation conversation(engine, *tokenizer, roles);
+  say(conversation, "a");
+  say(conversation, "a");
+  EXPECT_THAT(engine.requests[1].prompt, testing::ElementsAre(1, a[0], 3, a[0], 2, a[0], 3));
+  EXPECT_THAT(histories, testing::ElementsAre(0, 4));
+}
+
+}  // namespace
+}  // namespace yoke::session
