@@ -11,7 +11,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds explanation_patience{1000};
+constexpr milliseconds explanation_patience{2000};
 constexpr milliseconds term_patience{300};
 
 Environment with_temporary_directory(Environment environment, const RunDirectory& directory) {

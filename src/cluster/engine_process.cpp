@@ -1,5 +1,6 @@
 #include "cluster/engine_process.h"
 
+#include <poll.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds progress_period{100};
+constexpr std::chrono::milliseconds precedence{500};  // of rank 1's last words
 
 /// What one rank stands on: its Comm, the other ranks' places and, if there are others, its link to them.
 /// Taken down in good order by part(); otherwise the process must end without returning to MPI.
@@ -93,11 +95,18 @@ runtime::Progress progress_of(Group& group, std::function<void(const LoadProgres
   };
 }
 
+/// Rank 0 vanished without a word: rank 1 has to tell why. The others end after it, for mpirun ends every
+/// rank as soon as one has ended.
+void speak_for_leader(const EngineProcessOptions& options, int rank, const std::string& sentence) {
+  if (rank == 1) return say_last_words(options, sentence);
+  ::poll(nullptr, 0, static_cast<int>(precedence.count()));
+}
+
 /// A follower whose main thread is caught in something while the job falls apart. As long as rank 0 can tell
-/// why, it does; if not, rank 1 has to.
+/// why, it does.
 LinkObserver follower_observer(const EngineProcessOptions& options, int rank) {
   return {{}, [&options, rank](const LinkLoss& loss) {
-            if (rank == 1 && loss.leader_vanished) say_last_words(options, loss.sentence);
+            if (loss.leader_vanished) speak_for_leader(options, rank, loss.sentence);
             end_process();
           }};
 }
@@ -111,11 +120,13 @@ void follow(Group& group, const EngineProcessOptions& options) {
     options.roles.follow(options.engine, group.comm(), progress_of(group, {}));
     group.part();
   } catch (const std::exception& error) {
-    // Rank 0 tells the starter or the person. Only if it cannot any more, rank 1 has to.
-    if (group.link && !group.link->leader_is_lost()) {
-      group.link->report_failure(error.what());
-    } else if (rank == 1 || !group.link) {
+    // Rank 0 tells the starter or the person, as long as it can.
+    if (!group.link) {
       say_last_words(options, error.what());
+    } else if (group.link->leader_is_lost()) {
+      speak_for_leader(options, rank, error.what());
+    } else {
+      group.link->report_failure(error.what());
     }
     end_process();
   }
@@ -125,12 +136,14 @@ void follow(Group& group, const EngineProcessOptions& options) {
 /// after an exception it must not be destroyed: it would talk to ranks that are lost.
 void serve_starter(Group& group, EngineServer& server, const EngineProcessOptions& options,
                    std::unique_ptr<runtime::Engine>& engine) {
+  // First, so that the starter can say where a rank ran that is lost from here on: the others begin to work
+  // only once they are connected, and mpirun ends rank 0 as soon as one of them has ended.
+  server.announce(group.places);
   connect(group, {[&server](const LinkLoss& loss) {
                     server.fail(loss.sentence);
                     server.interrupt(loss.sentence);
                   },
                   [](const LinkLoss&) { end_process(); }});
-  server.announce(group.places);
   check_memory(group, options);
   const auto progress =
       progress_of(group, [&server](const LoadProgress& sum) { server.report_progress(sum); });

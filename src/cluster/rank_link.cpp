@@ -45,8 +45,9 @@ struct Loss {
 
 class Link final : public RankLink {
  public:
-  Link(int rank, std::vector<Peer> peers, LinkObserver observer, const LinkTiming& timing)
-      : rank_(rank),
+  Link(RankPlace place, std::vector<Peer> peers, LinkObserver observer, const LinkTiming& timing)
+      : place_(std::move(place)),
+        rank_(place_.rank),
         peers_(std::move(peers)),
         observer_(std::move(observer)),
         timing_(timing),
@@ -158,7 +159,8 @@ class Link final : public RankLink {
     while (!stopping_) {
       wait_for_something(next_beat);
       const auto now = Clock::now();
-      if (now - last > own_gap)
+      was_stopped_ = now - last > own_gap;
+      if (was_stopped_)
         for (Peer& peer : peers_) peer.heard = now;
       last = now;
       for (Peer& peer : peers_)
@@ -199,7 +201,8 @@ class Link final : public RankLink {
     }
     if (ended(peer)) return;
     if (!peer.open) {
-      lose(peer, describe(peer.place) + " was lost");
+      // A peer that has gone while this process was stopped has given it up.
+      lose(peer, was_stopped_ ? describe(place_) + " stopped answering" : describe(peer.place) + " was lost");
     } else if (now - peer.heard > timing_.silence) {
       lose(peer, describe(peer.place) + " stopped answering");
     }
@@ -243,13 +246,15 @@ class Link final : public RankLink {
     return leaving_;
   }
 
+  const RankPlace place_;
   const int rank_;
   std::vector<Peer> peers_;
   const LinkObserver observer_;
   const LinkTiming timing_;
   Alarm alarm_;
   std::atomic<bool> stopping_ = false;
-  bool told_ = false;  // the monitor's
+  bool told_ = false;         // the monitor's
+  bool was_stopped_ = false;  // the monitor's: since it last listened
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
@@ -283,7 +288,8 @@ std::unique_ptr<RankLink> RankLink::establish(comm::Comm& comm, const std::vecto
     const auto invitation = std::get<Invitation>(reader.next().value());
     peers.push_back({places[0], join_leader(invitation, comm.rank(), timing.meeting), {}});
   }
-  return std::make_unique<Link>(comm.rank(), std::move(peers), std::move(observer), timing);
+  return std::make_unique<Link>(places[static_cast<std::size_t>(comm.rank())], std::move(peers),
+                                std::move(observer), timing);
 }
 
 }  // namespace yoke::cluster

@@ -33,8 +33,9 @@ struct LinkTiming {
   std::chrono::milliseconds silence{2500};  // of a peer, until it counts as lost
   std::chrono::milliseconds meeting{4000};  // until all are connected
   std::chrono::milliseconds grace{1000};
-  std::chrono::milliseconds deference{300};  // rank 0 waits so long for a sentence of its own before it
-                                             // tells a follower's: most errors occur on every rank
+  std::chrono::milliseconds deference{1000};  // rank 0 waits so long for a sentence of its own before it
+                                              // tells a follower's: most errors occur on every rank. One
+                                              // that waits for its peers does not: it is told at once
 };
 
 /// One rank's end. A process that was stopped itself (a suspended machine, Ctrl-Z) gives its peers a new

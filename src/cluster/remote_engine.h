@@ -12,7 +12,8 @@
 namespace yoke::cluster {
 
 struct RemoteTiming {
-  std::chrono::milliseconds silence{2500};   // of rank 0, until it counts as lost
+  std::chrono::milliseconds silence{2000};   // of rank 0, until it counts as lost: sooner than its followers
+                                             // notice, whose end makes mpirun continue a stopped rank 0
   std::chrono::milliseconds meeting{30000};  // until the ranks have met
   std::chrono::milliseconds parting{3000};   // for the engine to end by itself
 };
