@@ -8,6 +8,7 @@
 #include "kernels/elementwise.h"
 #include "kernels/kernels.h"
 #include "kernels/matmul.h"
+#include "kernels/weights.h"
 
 namespace yoke::kernels {
 namespace {

@@ -4,19 +4,27 @@
 
 #include "kernels/attention.h"
 #include "kernels/elementwise.h"
+#include "kernels/k_weights.h"
 #include "kernels/matmul.h"
 #include "kernels/tables.h"
+#include "kernels/weights.h"
 
 namespace yoke::kernels {
 namespace {
 
+constexpr Kernels::MatMulOf matmuls[] = {
+    {quant::Type::f32, matmul<F32Weights>},      {quant::Type::f16, matmul<F16Weights>},
+    {quant::Type::bf16, matmul<Bf16Weights>},    {quant::Type::q8_0, matmul<Q8_0Weights>},
+    {quant::Type::q4_0, matmul<Q4_0Weights>},    {quant::Type::q4_1, matmul<Q4_1Weights>},
+    {quant::Type::q5_0, matmul<Q5_0Weights>},    {quant::Type::q5_1, matmul<Q5_1Weights>},
+    {quant::Type::q2_k, matmul<Q2_KWeights>},    {quant::Type::q3_k, matmul<Q3_KWeights>},
+    {quant::Type::q4_k, matmul<Q4_KWeights>},    {quant::Type::q5_k, matmul<Q5_KWeights>},
+    {quant::Type::q6_k, matmul<Q6_KWeights>},    {quant::Type::iq4_nl, matmul<Iq4NlWeights>},
+    {quant::Type::iq4_xs, matmul<Iq4XsWeights>}, {quant::Type::mxfp4, matmul<Mxfp4Weights>}};
+
 constexpr Kernels make_table(std::string_view isa) {
   return {.isa = isa,
-          .matmul_f32 = matmul<F32Weights>,
-          .matmul_f16 = matmul<F16Weights>,
-          .matmul_bf16 = matmul<Bf16Weights>,
-          .matmul_q8_0 = matmul<Q8Weights>,
-          .matmul_q4_0 = matmul<Q4Weights>,
+          .matmuls = matmuls,
           .sum_of_squares = sum_of_squares,
           .scale_by = scale_by,
           .add = add,

@@ -30,20 +30,10 @@ const Kernels& find(std::string_view isa, std::string_view asked_by) {
 }  // namespace
 
 Kernels::MatMul Kernels::matmul(quant::Type type) const {
-  switch (type) {
-    case quant::Type::f32:
-      return matmul_f32;
-    case quant::Type::f16:
-      return matmul_f16;
-    case quant::Type::bf16:
-      return matmul_bf16;
-    case quant::Type::q8_0:
-      return matmul_q8_0;
-    case quant::Type::q4_0:
-      return matmul_q4_0;
-    default:
-      return nullptr;
+  for (const MatMulOf& entry : matmuls) {
+    if (entry.type == type) return entry.multiply;
   }
+  return nullptr;
 }
 
 std::span<const Kernels* const> available() {

@@ -37,7 +37,11 @@ struct Kernels {
   using MatMul = void (*)(const std::byte* w, std::size_t w_stride, std::int64_t rows, std::int64_t cols,
                           const float* x, std::int64_t x_stride, std::int64_t tokens, float* y,
                           std::int64_t y_stride);
-  MatMul matmul_f32, matmul_f16, matmul_bf16, matmul_q8_0, matmul_q4_0;
+  struct MatMulOf {
+    quant::Type type;
+    MatMul multiply;
+  };
+  std::span<const MatMulOf> matmuls;  // one for each type of weights that can be multiplied
 
   /// Σ x[i]², in lane order.
   float (*sum_of_squares)(const float* x, std::int64_t n);

@@ -1,4 +1,5 @@
-// Products of weights, in any format, with F32 activations. Contract: Kernels::MatMul.
+// Products of weights, in any format of weights.h and k_weights.h, with F32 activations. Contract:
+// Kernels::MatMul.
 // Written over F32x16, which vec_*.h defines before; see vec_scalar.h.
 #pragma once
 
@@ -8,58 +9,20 @@
 namespace yoke::kernels {
 namespace {
 
-// ---- Weights: how 16 or 32 consecutive values of a row become floats
-
-template <int size>
-struct PlainWeights {
-  static constexpr int vectors = 1;  // F32x16 per block
-  static constexpr std::int64_t block_bytes = 16 * size;
+/// A number known to the compiler.
+template <int n>
+struct Constant {
+  constexpr operator int() const { return n; }
 };
 
-struct F32Weights : PlainWeights<4> {
-  static F32x16 decode(const std::byte* from, int) {
-    return F32x16::load(reinterpret_cast<const float*>(from));
+/// body(Constant<0>), body(Constant<1>) … below `end`.
+template <int end, int i = 0, class Body>
+[[gnu::always_inline]] inline void unrolled(const Body& body) {
+  if constexpr (i < end) {
+    body(Constant<i>());
+    unrolled<end, i + 1>(body);
   }
-  static F32x16 decode_partial(const std::byte* from, int n) {
-    return F32x16::load_partial(reinterpret_cast<const float*>(from), n);
-  }
-};
-
-struct F16Weights : PlainWeights<2> {
-  static F32x16 decode(const std::byte* from, int) { return F32x16::load_f16(from); }
-  static F32x16 decode_partial(const std::byte* from, int n) { return F32x16::load_f16_partial(from, n); }
-};
-
-struct Bf16Weights : PlainWeights<2> {
-  static F32x16 decode(const std::byte* from, int) { return F32x16::load_bf16(from); }
-  static F32x16 decode_partial(const std::byte* from, int n) { return F32x16::load_bf16_partial(from, n); }
-};
-
-/// The F16 scale that a block begins with.
-inline F32x16 block_scale(const std::byte* block) {
-  std::uint16_t half = 0;
-  __builtin_memcpy(&half, block, sizeof half);
-  return F32x16::broadcast(float_of_half(half));
 }
-
-struct Q8Weights {
-  static constexpr int vectors = 2;
-  static constexpr std::int64_t block_bytes = 34;
-  static F32x16 decode(const std::byte* block, int part) {
-    return F32x16::load_i8(block + 2 + 16 * part) * block_scale(block);
-  }
-};
-
-struct Q4Weights {
-  static constexpr int vectors = 2;
-  static constexpr std::int64_t block_bytes = 18;
-  static F32x16 decode(const std::byte* block, int part) {
-    const F32x16 q = part == 0 ? F32x16::load_low_nibbles(block + 2) : F32x16::load_high_nibbles(block + 2);
-    return q * block_scale(block);
-  }
-};
-
-// ---- Matrix products
 
 /// Where a matmul reads and writes; the fields are those of Kernels::MatMul.
 struct MatMulArguments {
@@ -72,38 +35,49 @@ struct MatMulArguments {
   std::int64_t y_stride;
 };
 
+/// Fetches the block that lies one tile further. Rows of small blocks are too short, and too slow to decode,
+/// for the hardware's prefetcher.
+template <class Weights>
+inline void prefetch(const std::byte* block) {
+  for (std::int64_t line = 0; line < Weights::block_bytes; line += 64) __builtin_prefetch(block + line);
+}
+
 /// A tile of `rows` × `tokens` results from (row, token) on. Each has one accumulator, so its bits do not
 /// depend on the tile.
 template <class Weights, int rows, int tokens>
 inline void multiply_tile(const MatMulArguments& a, std::int64_t row, std::int64_t token) {
+  constexpr int block_vectors = Weights::groups * Weights::vectors;
   const std::byte* w = a.w + static_cast<std::size_t>(row) * a.w_stride;
   const float* x = a.x + token * a.x_stride;
   F32x16 sum[rows][tokens];
   for (int r = 0; r < rows; ++r) {
     for (int t = 0; t < tokens; ++t) sum[r][t] = F32x16::broadcast(0.0f);
   }
-  const std::int64_t blocks = a.cols / (16 * Weights::vectors);
+  const std::int64_t blocks = a.cols / (16 * block_vectors);
   for (std::int64_t block = 0; block < blocks; ++block) {
-    for (int r = 0; r < rows; ++r) {
-      for (int part = 0; part < Weights::vectors; ++part) {
-        const std::byte* from = w + static_cast<std::size_t>(r) * a.w_stride + block * Weights::block_bytes;
-        // A row of blocks is too short and too slow to decode for the hardware's prefetcher: fetch the next
-        // tile's.
-        if (Weights::vectors > 1 && tokens == 1 && part == 0) __builtin_prefetch(from + rows * a.w_stride);
-        const F32x16 weights = Weights::decode(from, part);
-        for (int t = 0; t < tokens; ++t) {
-          const float* values = x + t * a.x_stride + (block * Weights::vectors + part) * 16;
-          sum[r][t] = fma(weights, F32x16::load(values), sum[r][t]);
-        }
+    const float* values = x + block * block_vectors * 16;
+    unrolled<rows>([&](auto r) __attribute__((always_inline)) {
+      const std::byte* from = w + static_cast<std::size_t>(r) * a.w_stride + block * Weights::block_bytes;
+      if (block_vectors > 1 && tokens == 1) prefetch<Weights>(from + rows * a.w_stride);
+      const Weights weights(from);
+      for (int g = 0; g < Weights::groups; ++g) {
+        const auto group = weights.group(g);
+        const float* group_values = values + g * Weights::vectors * 16;
+        unrolled<Weights::vectors>([&](auto part) __attribute__((always_inline)) {
+          const F32x16 decoded = group.template decode<part>();
+          for (int t = 0; t < tokens; ++t) {
+            sum[r][t] = fma(decoded, F32x16::load(group_values + t * a.x_stride + part * 16), sum[r][t]);
+          }
+        });
       }
-    }
+    });
   }
-  if constexpr (Weights::vectors == 1) {
+  if constexpr (block_vectors == 1) {
     const int rest = static_cast<int>(a.cols % 16);
     if (rest != 0) {
       for (int r = 0; r < rows; ++r) {
         const std::byte* from = w + static_cast<std::size_t>(r) * a.w_stride + blocks * Weights::block_bytes;
-        const F32x16 weights = Weights::decode_partial(from, rest);
+        const F32x16 weights = Weights(from).decode_partial(rest);
         for (int t = 0; t < tokens; ++t) {
           sum[r][t] = fma(weights, F32x16::load_partial(x + t * a.x_stride + blocks * 16, rest), sum[r][t]);
         }

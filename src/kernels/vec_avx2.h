@@ -39,6 +39,35 @@ inline I32x16 operator-(I32x16 a, I32x16 b) {
   return {_mm256_sub_epi32(a.low, b.low), _mm256_sub_epi32(a.high, b.high)};
 }
 
+inline __m128i load_8(const std::byte* from) {
+  return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from));
+}
+inline __m128i load_16(const std::byte* from) {
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+}
+
+struct U8x16 {
+  __m128i raw;
+
+  static U8x16 load(const std::byte* from) { return {load_16(from)}; }
+  static U8x16 broadcast(std::uint8_t value) { return {_mm_set1_epi8(static_cast<char>(value))}; }
+  static U8x16 spread(std::uint16_t bits) {
+    const __m128i each = _mm_setr_epi8(1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128);
+    const __m128i bytes = _mm_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1);
+    const __m128i all = _mm_shuffle_epi8(_mm_set1_epi16(static_cast<short>(bits)), bytes);
+    return {_mm_cmpeq_epi8(_mm_and_si128(all, each), each)};
+  }
+  U8x16 field(int from, int count, int to = 0) const {
+    // There are no shifts of bytes; the mask takes away what came from the neighbours.
+    const __m128i moved = from > to ? _mm_srli_epi16(raw, from - to) : _mm_slli_epi16(raw, to - from);
+    return {_mm_and_si128(moved, _mm_set1_epi8(static_cast<char>(((1 << count) - 1) << to)))};
+  }
+};
+
+inline U8x16 operator&(U8x16 a, U8x16 b) { return {_mm_and_si128(a.raw, b.raw)}; }
+inline U8x16 operator|(U8x16 a, U8x16 b) { return {_mm_or_si128(a.raw, b.raw)}; }
+inline U8x16 operator-(U8x16 a, U8x16 b) { return {_mm_sub_epi8(a.raw, b.raw)}; }
+
 struct F32x16 {
   __m256 low, high;
 
@@ -60,7 +89,7 @@ struct F32x16 {
   }
 
   static F32x16 load_f16(const std::byte* from) {
-    return {_mm256_cvtph_ps(load_bytes(from)), _mm256_cvtph_ps(load_bytes(from + 16))};
+    return {_mm256_cvtph_ps(load_16(from)), _mm256_cvtph_ps(load_16(from + 16))};
   }
   static F32x16 load_f16_partial(const std::byte* from, int n) {
     std::byte halves[32] = {};
@@ -72,7 +101,7 @@ struct F32x16 {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
   }
   static F32x16 load_bf16(const std::byte* from) {
-    return {of_bf16(load_bytes(from)), of_bf16(load_bytes(from + 16))};
+    return {of_bf16(load_16(from)), of_bf16(load_16(from + 16))};
   }
   static F32x16 load_bf16_partial(const std::byte* from, int n) {
     std::byte halves[32] = {};
@@ -80,20 +109,24 @@ struct F32x16 {
     return load_bf16(halves);
   }
 
-  static __m128i load_bytes(const std::byte* from) {
-    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  static F32x16 broadcast_f16(const std::byte* from) {
+    std::int16_t half = 0;
+    __builtin_memcpy(&half, from, sizeof half);
+    const __m256 all = _mm256_cvtph_ps(_mm_set1_epi16(half));
+    return {all, all};
   }
-  static F32x16 of_i8(__m128i bytes) {
-    return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)),
-            _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_unpackhi_epi64(bytes, bytes)))};
+
+  static F32x16 of_u8(U8x16 bytes) {
+    return {_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes.raw)),
+            _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_unpackhi_epi64(bytes.raw, bytes.raw)))};
   }
-  static F32x16 load_i8(const std::byte* from) { return of_i8(load_bytes(from)); }
-  static F32x16 load_low_nibbles(const std::byte* from) {
-    return of_i8(_mm_sub_epi8(_mm_and_si128(load_bytes(from), _mm_set1_epi8(15)), _mm_set1_epi8(8)));
+  static F32x16 of_i8(U8x16 bytes) {
+    return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes.raw)),
+            _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_unpackhi_epi64(bytes.raw, bytes.raw)))};
   }
-  static F32x16 load_high_nibbles(const std::byte* from) {
-    const __m128i high = _mm_and_si128(_mm_srli_epi16(load_bytes(from), 4), _mm_set1_epi8(15));
-    return of_i8(_mm_sub_epi8(high, _mm_set1_epi8(8)));
+  static F32x16 load_i8(const std::byte* from) {
+    return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(load_8(from))),
+            _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(load_8(from + 8)))};
   }
 
   I32x16 bits() const { return {_mm256_castps_si256(low), _mm256_castps_si256(high)}; }
@@ -132,6 +165,44 @@ inline F32x16 fma(F32x16 a, F32x16 b, F32x16 c) {
 }
 inline F32x16 max(F32x16 a, F32x16 b) { return {_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)}; }
 inline F32x16 min(F32x16 a, F32x16 b) { return {_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)}; }
+
+class LinearNibbles {
+ public:
+  LinearNibbles(F32x16 scale, F32x16 offset) : scale_(scale), offset_(offset) {}
+  static LinearNibbles around_8(F32x16 scale) { return {scale, scale * F32x16::broadcast(-8.0f)}; }
+  F32x16 low(const std::byte* from) const {
+    const __m256i mask = _mm256_set1_epi32(15);
+    return value(_mm256_and_si256(_mm256_cvtepu8_epi32(load_8(from)), mask),
+                 _mm256_and_si256(_mm256_cvtepu8_epi32(load_8(from + 8)), mask));
+  }
+  F32x16 high(const std::byte* from) const {
+    return value(_mm256_srli_epi32(_mm256_cvtepu8_epi32(load_8(from)), 4),
+                 _mm256_srli_epi32(_mm256_cvtepu8_epi32(load_8(from + 8)), 4));
+  }
+
+ private:
+  F32x16 value(__m256i first, __m256i second) const {
+    return fma({_mm256_cvtepi32_ps(first), _mm256_cvtepi32_ps(second)}, scale_, offset_);
+  }
+  F32x16 scale_, offset_;
+};
+
+struct Table {
+  std::int8_t values[16];
+};
+
+class TableNibbles {
+ public:
+  TableNibbles(const Table& table, F32x16 scale)
+      : table_(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table.values))), scale_(scale) {}
+  F32x16 low(const std::byte* from) const { return value(U8x16::load(from).field(0, 4)); }
+  F32x16 high(const std::byte* from) const { return value(U8x16::load(from).field(4, 4)); }
+
+ private:
+  F32x16 value(U8x16 codes) const { return F32x16::of_i8({_mm_shuffle_epi8(table_, codes.raw)}) * scale_; }
+  __m128i table_;
+  F32x16 scale_;
+};
 
 }  // namespace
 }  // namespace yoke::kernels

@@ -45,6 +45,27 @@ inline I32x16 operator-(I32x16 a, I32x16 b) {
 inline float32x4_t max4(float32x4_t a, float32x4_t b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
 inline float32x4_t min4(float32x4_t a, float32x4_t b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
 
+struct U8x16 {
+  uint8x16_t raw;
+
+  static U8x16 load(const std::byte* from) { return {vld1q_u8(reinterpret_cast<const std::uint8_t*>(from))}; }
+  static U8x16 broadcast(std::uint8_t value) { return {vdupq_n_u8(value)}; }
+  static U8x16 spread(std::uint16_t bits) {
+    const std::uint8_t each[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    const uint8x16_t all = vcombine_u8(vdup_n_u8(static_cast<std::uint8_t>(bits & 0xff)),
+                                       vdup_n_u8(static_cast<std::uint8_t>(bits >> 8)));
+    return {vtstq_u8(all, vld1q_u8(each))};
+  }
+  U8x16 field(int from, int count, int to = 0) const {
+    const uint8x16_t moved = vshlq_u8(raw, vdupq_n_s8(static_cast<std::int8_t>(to - from)));
+    return {vandq_u8(moved, vdupq_n_u8(static_cast<std::uint8_t>(((1 << count) - 1) << to)))};
+  }
+};
+
+inline U8x16 operator&(U8x16 a, U8x16 b) { return {vandq_u8(a.raw, b.raw)}; }
+inline U8x16 operator|(U8x16 a, U8x16 b) { return {vorrq_u8(a.raw, b.raw)}; }
+inline U8x16 operator-(U8x16 a, U8x16 b) { return {vsubq_u8(a.raw, b.raw)}; }
+
 struct F32x16 {
   float32x4_t raw[4];
 
@@ -98,26 +119,28 @@ struct F32x16 {
     return load_bf16(halves);
   }
 
-  static uint8x16_t load_bytes(const std::byte* from) {
-    return vld1q_u8(reinterpret_cast<const std::uint8_t*>(from));
+  static F32x16 broadcast_f16(const std::byte* from) {
+    std::uint16_t half = 0;
+    __builtin_memcpy(&half, from, sizeof half);
+    return broadcast(float_of_half(half));
   }
+
+  static float32x4_t of_u16(uint16x4_t values) { return vcvtq_f32_u32(vmovl_u16(values)); }
   static float32x4_t of_i16(int16x4_t values) { return vcvtq_f32_s32(vmovl_s16(values)); }
-  static F32x16 of_i8(int8x16_t bytes) {
-    const int16x8_t low = vmovl_s8(vget_low_s8(bytes));
-    const int16x8_t high = vmovl_s8(vget_high_s8(bytes));
+  static F32x16 of_u8(U8x16 bytes) {
+    const uint16x8_t low = vmovl_u8(vget_low_u8(bytes.raw));
+    const uint16x8_t high = vmovl_u8(vget_high_u8(bytes.raw));
+    return {of_u16(vget_low_u16(low)), of_u16(vget_high_u16(low)), of_u16(vget_low_u16(high)),
+            of_u16(vget_high_u16(high))};
+  }
+  static F32x16 of_i8(U8x16 bytes) {
+    const int8x16_t with_sign = vreinterpretq_s8_u8(bytes.raw);
+    const int16x8_t low = vmovl_s8(vget_low_s8(with_sign));
+    const int16x8_t high = vmovl_s8(vget_high_s8(with_sign));
     return {of_i16(vget_low_s16(low)), of_i16(vget_high_s16(low)), of_i16(vget_low_s16(high)),
             of_i16(vget_high_s16(high))};
   }
-  static F32x16 of_nibbles(uint8x16_t nibbles) {
-    return of_i8(vsubq_s8(vreinterpretq_s8_u8(nibbles), vdupq_n_s8(8)));
-  }
-  static F32x16 load_i8(const std::byte* from) { return of_i8(vreinterpretq_s8_u8(load_bytes(from))); }
-  static F32x16 load_low_nibbles(const std::byte* from) {
-    return of_nibbles(vandq_u8(load_bytes(from), vdupq_n_u8(15)));
-  }
-  static F32x16 load_high_nibbles(const std::byte* from) {
-    return of_nibbles(vshrq_n_u8(load_bytes(from), 4));
-  }
+  static F32x16 load_i8(const std::byte* from) { return of_i8(U8x16::load(from)); }
 
   I32x16 bits() const {
     return {vreinterpretq_s32_f32(raw[0]), vreinterpretq_s32_f32(raw[1]), vreinterpretq_s32_f32(raw[2]),
@@ -168,6 +191,36 @@ inline F32x16 min(F32x16 a, F32x16 b) {
   return {min4(a.raw[0], b.raw[0]), min4(a.raw[1], b.raw[1]), min4(a.raw[2], b.raw[2]),
           min4(a.raw[3], b.raw[3])};
 }
+
+class LinearNibbles {
+ public:
+  LinearNibbles(F32x16 scale, F32x16 offset) : scale_(scale), offset_(offset) {}
+  static LinearNibbles around_8(F32x16 scale) { return {scale, scale * F32x16::broadcast(-8.0f)}; }
+  F32x16 low(const std::byte* from) const { return value(U8x16::load(from).field(0, 4)); }
+  F32x16 high(const std::byte* from) const { return value(U8x16::load(from).field(4, 4)); }
+
+ private:
+  F32x16 value(U8x16 codes) const { return fma(F32x16::of_u8(codes), scale_, offset_); }
+  F32x16 scale_, offset_;
+};
+
+struct Table {
+  std::int8_t values[16];
+};
+
+class TableNibbles {
+ public:
+  TableNibbles(const Table& table, F32x16 scale) : table_(vld1q_s8(table.values)), scale_(scale) {}
+  F32x16 low(const std::byte* from) const { return value(U8x16::load(from).field(0, 4)); }
+  F32x16 high(const std::byte* from) const { return value(U8x16::load(from).field(4, 4)); }
+
+ private:
+  F32x16 value(U8x16 codes) const {
+    return F32x16::of_i8({vreinterpretq_u8_s8(vqtbl1q_s8(table_, codes.raw))}) * scale_;
+  }
+  int8x16_t table_;
+  F32x16 scale_;
+};
 
 }  // namespace
 }  // namespace yoke::kernels

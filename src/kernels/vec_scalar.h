@@ -63,6 +63,48 @@ inline I32x16 operator-(I32x16 a, I32x16 b) {
   return a;
 }
 
+/// Sixteen bytes; arithmetic wraps.
+struct U8x16 {
+  std::uint8_t lane[16];
+
+  static U8x16 load(const std::byte* from) {
+    U8x16 out;
+    __builtin_memcpy(out.lane, from, sizeof out.lane);
+    return out;
+  }
+  static U8x16 broadcast(std::uint8_t value) {
+    U8x16 out;
+    for (std::uint8_t& each : out.lane) each = value;
+    return out;
+  }
+  /// All ones in byte i where bit i is set, else 0.
+  static U8x16 spread(std::uint16_t bits) {
+    U8x16 out;
+    for (int i = 0; i < 16; ++i) out.lane[i] = (bits >> i & 1) != 0 ? 0xff : 0;
+    return out;
+  }
+  /// `count` bits of every byte, from bit `from` on, moved to bit `to`; all other bits are 0.
+  U8x16 field(int from, int count, int to = 0) const {
+    U8x16 out;
+    for (int i = 0; i < 16; ++i)
+      out.lane[i] = static_cast<std::uint8_t>((lane[i] >> from & ((1 << count) - 1)) << to);
+    return out;
+  }
+};
+
+inline U8x16 operator&(U8x16 a, U8x16 b) {
+  for (int i = 0; i < 16; ++i) a.lane[i] = static_cast<std::uint8_t>(a.lane[i] & b.lane[i]);
+  return a;
+}
+inline U8x16 operator|(U8x16 a, U8x16 b) {
+  for (int i = 0; i < 16; ++i) a.lane[i] = static_cast<std::uint8_t>(a.lane[i] | b.lane[i]);
+  return a;
+}
+inline U8x16 operator-(U8x16 a, U8x16 b) {
+  for (int i = 0; i < 16; ++i) a.lane[i] = static_cast<std::uint8_t>(a.lane[i] - b.lane[i]);
+  return a;
+}
+
 /// Sixteen floats.
 struct F32x16 {
   float lane[16];
@@ -108,25 +150,25 @@ struct F32x16 {
     return out;
   }
 
-  /// 16 signed bytes.
-  static F32x16 load_i8(const std::byte* from) {
-    std::int8_t bytes[16];
-    __builtin_memcpy(bytes, from, sizeof bytes);
+  /// One F16 for all lanes.
+  static F32x16 broadcast_f16(const std::byte* from) {
+    std::uint16_t half = 0;
+    __builtin_memcpy(&half, from, sizeof half);
+    return broadcast(float_of_half(half));
+  }
+
+  /// Sixteen unsigned, or signed, bytes.
+  static F32x16 of_u8(U8x16 bytes) {
     F32x16 out;
-    for (int i = 0; i < 16; ++i) out.lane[i] = bytes[i];
+    for (int i = 0; i < 16; ++i) out.lane[i] = bytes.lane[i];
     return out;
   }
-  /// The low (high) four bits of 16 bytes, less 8.
-  static F32x16 load_low_nibbles(const std::byte* from) {
+  static F32x16 of_i8(U8x16 bytes) {
     F32x16 out;
-    for (int i = 0; i < 16; ++i) out.lane[i] = static_cast<float>((static_cast<int>(from[i]) & 15) - 8);
+    for (int i = 0; i < 16; ++i) out.lane[i] = static_cast<std::int8_t>(bytes.lane[i]);
     return out;
   }
-  static F32x16 load_high_nibbles(const std::byte* from) {
-    F32x16 out;
-    for (int i = 0; i < 16; ++i) out.lane[i] = static_cast<float>((static_cast<int>(from[i]) >> 4) - 8);
-    return out;
-  }
+  static F32x16 load_i8(const std::byte* from) { return of_i8(U8x16::load(from)); }
 
   I32x16 bits() const {
     I32x16 out;
@@ -195,6 +237,42 @@ inline F32x16 min(F32x16 a, F32x16 b) {
   for (int i = 0; i < 16; ++i) a.lane[i] = a.lane[i] < b.lane[i] ? a.lane[i] : b.lane[i];
   return a;
 }
+
+/// What the low, or the high, halves of sixteen bytes stand for: q·scale + offset, rounded once.
+class LinearNibbles {
+ public:
+  LinearNibbles(F32x16 scale, F32x16 offset) : scale_(scale), offset_(offset) {}
+  /// (q − 8)·scale; exact where scale is an F16.
+  static LinearNibbles around_8(F32x16 scale) { return {scale, scale * F32x16::broadcast(-8.0f)}; }
+  F32x16 low(const std::byte* from) const { return value(U8x16::load(from).field(0, 4)); }
+  F32x16 high(const std::byte* from) const { return value(U8x16::load(from).field(4, 4)); }
+
+ private:
+  F32x16 value(U8x16 codes) const { return fma(F32x16::of_u8(codes), scale_, offset_); }
+  F32x16 scale_, offset_;
+};
+
+/// What sixteen codes stand for, before a block's scale.
+struct Table {
+  std::int8_t values[16];
+};
+
+/// The same for table.values[q]·scale.
+class TableNibbles {
+ public:
+  TableNibbles(const Table& table, F32x16 scale) : table_(table), scale_(scale) {}
+  F32x16 low(const std::byte* from) const { return value(U8x16::load(from).field(0, 4)); }
+  F32x16 high(const std::byte* from) const { return value(U8x16::load(from).field(4, 4)); }
+
+ private:
+  F32x16 value(U8x16 codes) const {
+    F32x16 out;
+    for (int i = 0; i < 16; ++i) out.lane[i] = table_.values[codes.lane[i]];
+    return out * scale_;
+  }
+  Table table_;
+  F32x16 scale_;
+};
 
 }  // namespace
 }  // namespace yoke::kernels

@@ -57,9 +57,9 @@ TEST(Dispatch, EveryTableIsCompleteAndFoundByItsName) {
     EXPECT_EQ(std::count_if(available().begin(), available().end(),
                             [&](const Kernels* other) { return other->isa == kernels->isa; }),
               1);
-    for (const quant::Type type :
-         {quant::Type::f32, quant::Type::f16, quant::Type::bf16, quant::Type::q8_0, quant::Type::q4_0}) {
-      EXPECT_NE(kernels->matmul(type), nullptr);
+    // Whatever can be decoded can be multiplied.
+    for (const quant::Format& format : quant::formats()) {
+      EXPECT_EQ(kernels->matmul(format.type) != nullptr, format.dequantize != nullptr) << format.name;
     }
     EXPECT_NE(kernels->sum_of_squares, nullptr);
     EXPECT_NE(kernels->scale_by, nullptr);

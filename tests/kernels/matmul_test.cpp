@@ -54,7 +54,8 @@ struct Problem {
 
 std::vector<std::int64_t> widths(quant::Type type) {
   if (quant::format(type).block_values == 1) return {1, 2, 8, 15, 16, 17, 31, 32, 33, 100, 257};
-  return {32, 64, 96, 288};
+  if (quant::format(type).block_values == 32) return {32, 64, 96, 288};
+  return {256, 768};
 }
 
 TEST(MatMul, SumsInLaneOrderWithinTheToleranceOfThatOrder) {
@@ -109,7 +110,8 @@ TEST(MatMul, ATokenAloneEqualsTheTokenAmongOthersAndSoDoesARow) {
   Random random(3);
   for (const Kernels* kernels : available()) {
     for (const quant::Type type : matmul_types()) {
-      const std::int64_t cols = quant::format(type).block_values == 1 ? 77 : 96;
+      const std::int64_t block = quant::format(type).block_values;
+      const std::int64_t cols = block == 1 ? 77 : 3 * block;
       for (const std::int64_t tokens : {2, 3, 9, 40}) {
         const Problem problem(type, 9, cols, tokens, random);
         const std::vector<std::uint32_t> together = bits_of(problem.run(*kernels));
@@ -176,18 +178,23 @@ TEST(MatMul, WidensEveryBf16AsQuantDoes) { expect_every_half_widens(quant::Type:
 
 TEST(MatMul, DecodesEveryValueOfABlockAsQuantDoes) {
   Random random(5);
-  for (const quant::Type type : {quant::Type::q8_0, quant::Type::q4_0}) {
-    const std::int64_t rows = 2000;
-    const std::vector<std::byte> w = random_weights(type, rows * 32, random, true);
+  for (const quant::Type type : matmul_types()) {
+    const std::int64_t values = quant::format(type).block_values;
+    if (values == 1) continue;
+    const std::int64_t rows = values == 32 ? 2000 : 300;
+    const std::vector<std::byte> w = random_weights(type, rows * values, random, true);
     const std::vector<float> expected = dequantized(type, w);
     for (const Kernels* kernels : available()) {
-      for (std::size_t k = 0; k < 32; ++k) {
-        std::vector<float> x(32);
-        x[k] = 1;  // picks the k-th value: everything else adds a zero
+      for (std::int64_t k = 0; k < values; ++k) {
+        std::vector<float> x(static_cast<std::size_t>(values));
+        x[static_cast<std::size_t>(k)] = 1;  // picks the k-th value: everything else adds a zero
         std::vector<float> y(static_cast<std::size_t>(rows));
-        kernels->matmul(type)(w.data(), quant::format(type).bytes(32), rows, 32, x.data(), 32, 1, y.data(),
-                              rows);
-        for (std::size_t r = 0; r < y.size(); ++r) ASSERT_EQ(y[r], expected[r * 32 + k]) << kernels->isa;
+        kernels->matmul(type)(w.data(), quant::format(type).bytes(values), rows, values, x.data(), values, 1,
+                              y.data(), rows);
+        for (std::int64_t r = 0; r < rows; ++r) {
+          ASSERT_EQ(y[static_cast<std::size_t>(r)], expected[static_cast<std::size_t>(r * values + k)])
+              << kernels->isa << ' ' << quant::format(type).name << " value " << k;
+        }
       }
     }
   }

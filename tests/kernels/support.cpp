@@ -54,28 +54,61 @@ std::vector<float> wild_floats(std::size_t n, Random& random) {
 }
 
 std::span<const quant::Type> matmul_types() {
-  static const quant::Type types[] = {quant::Type::f32, quant::Type::f16, quant::Type::bf16,
-                                      quant::Type::q8_0, quant::Type::q4_0};
+  using quant::Type;
+  static const Type types[] = {Type::f32,  Type::f16,   Type::bf16,   Type::q8_0,  Type::q4_0, Type::q4_1,
+                               Type::q5_0, Type::q5_1,  Type::q2_k,   Type::q3_k,  Type::q4_k, Type::q5_k,
+                               Type::q6_k, Type::mxfp4, Type::iq4_nl, Type::iq4_xs};
   return types;
 }
+
+namespace {
+
+/// Where in a block of this type the F16 scales (and minima) lie.
+std::vector<std::size_t> scale_offsets(quant::Type type) {
+  using quant::Type;
+  switch (type) {
+    case Type::q4_1:
+    case Type::q5_1:
+    case Type::q4_k:
+    case Type::q5_k:
+      return {0, 2};
+    case Type::q2_k:
+      return {80, 82};
+    case Type::q3_k:
+      return {108};
+    case Type::q6_k:
+      return {208};
+    default:
+      return {0};
+  }
+}
+
+}  // namespace
 
 std::vector<std::byte> random_weights(quant::Type type, std::int64_t n, Random& random, bool wild) {
   const quant::Format& format = quant::format(type);
   std::vector<std::byte> bytes(format.bytes(n));
   const std::size_t blocks = bytes.size() / format.block_bytes;
-  const std::vector<float> floats = wild ? wild_floats(blocks, random) : random_floats(blocks, random);
+  const auto random_float = [&] {
+    return (wild ? wild_floats(1, random) : random_floats(1, random)).front();
+  };
   for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
   for (std::size_t block = 0; block < blocks; ++block) {
     std::byte* const to = bytes.data() + block * format.block_bytes;
-    const auto put_half = [to](std::uint16_t half) { std::memcpy(to, &half, sizeof half); };
+    const auto put_half = [](std::byte* at, std::uint16_t half) { std::memcpy(at, &half, sizeof half); };
     if (type == quant::Type::f32) {
-      std::memcpy(to, &floats[block], sizeof(float));
+      const float value = random_float();
+      std::memcpy(to, &value, sizeof value);
     } else if (type == quant::Type::bf16) {
-      put_half(static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(floats[block]) >> 16));
-    } else if (wild) {
-      put_half(static_cast<std::uint16_t>(random() & 0xfbff));  // any F16 but infinities and NaNs
+      put_half(to, static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(random_float()) >> 16));
+    } else if (type == quant::Type::mxfp4) {
+      *to = static_cast<std::byte>(wild ? random() % 253 : 120 + random() % 8);  // 12·2^(252−128) is finite
     } else {
-      put_half(quant::f32_to_f16(floats[block]));
+      for (const std::size_t offset : scale_offsets(type)) {
+        // Wild ones are any F16 but infinities and NaNs.
+        put_half(to + offset,
+                 wild ? static_cast<std::uint16_t>(random() & 0xfbff) : quant::f32_to_f16(random_float()));
+      }
     }
   }
   return bytes;
