@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "gguf/mapped_file.h"
+#include "gguf/input_file.h"
 #include "gguf/printable.h"
 #include "gguf/split_name.h"
 #include "gguf/wire.h"
@@ -18,17 +18,17 @@
 namespace yoke::gguf {
 namespace {
 
-/// One file, mapped and parsed.
+/// One file, and what its header says.
 struct OpenFile {
   std::filesystem::path path;
-  std::unique_ptr<MappedFile> mapped;
+  std::unique_ptr<const InputFile> input;
   Header header;
 };
 
 OpenFile open_file(const std::filesystem::path& path) {
-  auto mapped = std::make_unique<MappedFile>(path);
-  Header header = parse_header(mapped->bytes(), path.string());
-  return {path, std::move(mapped), std::move(header)};
+  auto input = std::make_unique<const InputFile>(path);
+  Header header = parse_header(MappedFile(*input).bytes(), path.string());
+  return {path, std::move(input), std::move(header)};
 }
 
 void check_split_value(const OpenFile& file, std::string_view key, std::int64_t expected,
@@ -52,7 +52,7 @@ void check_parts(const std::vector<OpenFile>& files) {
 }
 
 std::vector<OpenFile> open_parts(const std::filesystem::path& path, const SplitName& name) {
-  const MappedFile given(path);  // its own trouble is told before that of its siblings
+  const InputFile given(path);  // its own trouble is told before that of its siblings
   std::vector<OpenFile> files;
   for (int number = 1; number <= name.count; ++number) {
     const std::filesystem::path part = name.part(number);
@@ -114,20 +114,20 @@ Model Model::open(const std::filesystem::path& path) {
   model.metadata_ = std::move(files[0].header.metadata);
   for (OpenFile& file : files) {
     for (TensorInfo& tensor : file.header.tensors) {
-      tensor.file = static_cast<int>(model.mapped_.size());
+      tensor.file = static_cast<int>(model.inputs_.size());
       model.tensors_.push_back(std::move(tensor));
     }
-    model.mapped_.push_back(std::move(file.mapped));
+    model.inputs_.push_back(std::move(file.input));
   }
   model.by_name_ = index_by_name(model.tensors_, files);
   return model;
 }
 
-int Model::files() const { return static_cast<int>(mapped_.size()); }
+int Model::files() const { return static_cast<int>(inputs_.size()); }
 
 std::uint64_t Model::file_bytes() const {
   std::uint64_t bytes = 0;
-  for (const auto& file : mapped_) bytes += file->bytes().size();
+  for (const auto& input : inputs_) bytes += input->bytes();
   return bytes;
 }
 
@@ -138,9 +138,29 @@ const TensorInfo* Model::find(std::string_view name) const {
   return found != by_name_.end() && tensors_[*found].name == name ? &tensors_[*found] : nullptr;
 }
 
-std::span<const std::byte> Model::data(const TensorInfo& tensor) const {
+const InputFile& Model::input(const TensorInfo& tensor) const {
   assert(tensor.file >= 0 && tensor.file < files());
-  return mapped_[static_cast<std::size_t>(tensor.file)]->bytes().subspan(tensor.offset, tensor.bytes);
+  return *inputs_[static_cast<std::size_t>(tensor.file)];
+}
+
+void Model::read(const TensorInfo& tensor, std::uint64_t offset, std::span<std::byte> to) const {
+  assert(offset <= tensor.bytes && to.size() <= tensor.bytes - offset);
+  input(tensor).read(tensor.offset + offset, to);
+}
+
+std::vector<std::byte> Model::read(const TensorInfo& tensor) const {
+  std::vector<std::byte> bytes(tensor.bytes);
+  read(tensor, 0, bytes);
+  return bytes;
+}
+
+void Model::expect(const TensorInfo& tensor, std::uint64_t offset, std::uint64_t bytes) const {
+  assert(offset <= tensor.bytes && bytes <= tensor.bytes - offset);
+  input(tensor).expect(tensor.offset + offset, bytes);
+}
+
+void Model::check_unchanged() const {
+  for (const auto& input : inputs_) input->check_unchanged();
 }
 
 }  // namespace yoke::gguf

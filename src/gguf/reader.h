@@ -14,10 +14,10 @@
 
 namespace yoke::gguf {
 
-class MappedFile;
+class InputFile;
 
-/// A model on disk, memory-mapped. Movable, not copyable; spans and infos it hands out live as long as it
-/// does. Const members may be called from any thread.
+/// A model on disk: its headers in memory, its tensors' data where they are. Movable, not copyable; infos it
+/// hands out live as long as it does. Const members may be called from any thread.
 class Model {
  public:
   /// Opens the model; for a split one (`…-00001-of-00003.gguf`) any of its files may be given, and all are
@@ -34,18 +34,28 @@ class Model {
   const Metadata& metadata() const { return metadata_; }
   const std::vector<TensorInfo>& tensors() const { return tensors_; }  // in file order
   const TensorInfo* find(std::string_view name) const;                 // null when absent
-  /// The tensor's bytes. A file that has shrunk since it was opened is an error of the operating system
-  /// (SIGBUS).
-  std::span<const std::byte> data(const TensorInfo& tensor) const;
+
+  /// Fills `to` with the tensor's bytes from `offset` on; they lie within the tensor. Throws Error if the
+  /// file has shrunk since it was opened, or the system cannot read it.
+  void read(const TensorInfo& tensor, std::uint64_t offset, std::span<std::byte> to) const;
+  /// All bytes of a tensor. Throws Error likewise.
+  std::vector<std::byte> read(const TensorInfo& tensor) const;
+  /// Tells the system that bytes [offset, offset + bytes) of the tensor will be read soon.
+  void expect(const TensorInfo& tensor, std::uint64_t offset, std::uint64_t bytes) const;
+  /// Throws Error if a file was written to since it was opened, as far as its size and time tell: then what
+  /// has been read is of no use.
+  void check_unchanged() const;
 
  private:
   Model() = default;
+  const InputFile& input(const TensorInfo& tensor) const;
+
   std::filesystem::path path_;
   std::uint32_t version_ = 0;
   Metadata metadata_;
   std::vector<TensorInfo> tensors_;
   std::vector<std::size_t> by_name_;  // indices into tensors_, in order of their names
-  std::vector<std::unique_ptr<MappedFile>> mapped_;
+  std::vector<std::unique_ptr<const InputFile>> inputs_;
 };
 
 }  // namespace yoke::gguf

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include "base/saturating.h"
+#include "model/tensor_part.h"
 
 namespace yoke::model {
 namespace {
@@ -28,21 +30,11 @@ void check_format(const gguf::Model& file, const TensorEntry& entry, const gguf:
           tensor.name, format.name);
 }
 
-/// Where the part of `rank` lies in the file.
-ops::Slice slice(const gguf::Model& file, const TensorEntry& entry, const gguf::TensorInfo& tensor,
-                 const Partition& partition, int rank) {
-  const quant::Format& format = quant::format(tensor.type);
+/// Bytes of `rank`'s part of a tensor.
+std::uint64_t part_bytes(const TensorEntry& entry, const gguf::TensorInfo& tensor, const Partition& partition,
+                         int rank) {
   const Part wanted = part(entry, partition, rank);
-  const std::byte* data = file.data(tensor).data();
-  ops::Slice slice;
-  slice.type = tensor.type;
-  slice.row_stride = format.bytes(extent(entry).cols);
-  slice.column_offset = format.bytes(wanted.cols.begin);
-  slice.cols = wanted.cols.size();
-  for (const Range& rows : wanted.rows) {
-    slice.runs.push_back({data + static_cast<std::size_t>(rows.begin) * slice.row_stride, rows.size()});
-  }
-  return slice;
+  return static_cast<std::uint64_t>(wanted.n_rows()) * quant::format(tensor.type).bytes(wanted.cols.size());
 }
 
 /// An upper bound of what a step needs besides weights and KV.
@@ -67,10 +59,43 @@ std::uint64_t scratch_bytes(const Config& config, const Partition& partition, in
 }
 
 /// Decodes a whole vector for the family's own use.
-std::vector<float> decode(const gguf::Model& file, const gguf::TensorInfo& tensor) {
-  std::vector<float> values(static_cast<std::size_t>(tensor.values()));
-  quant::format(tensor.type).dequantize(file.data(tensor), values);
+std::vector<float> decode(const ops::Slice& slice) {
+  std::vector<std::byte> bytes(slice.bytes());
+  slice.source->read(0, bytes);
+  std::vector<float> values(static_cast<std::size_t>(slice.rows * slice.cols));
+  quant::format(slice.type).dequantize(bytes, values);
   return values;
+}
+
+/// An entry and the tensor it loads from.
+struct Wanted {
+  const TensorEntry* entry;
+  const gguf::TensorInfo* tensor;
+};
+
+/// In the order of the file: a disk is fastest from front to back.
+std::vector<Wanted> wanted_tensors(const gguf::Model& file, const std::vector<TensorEntry>& table) {
+  std::vector<Wanted> wanted;
+  for (const TensorEntry& entry : table) {
+    if (const gguf::TensorInfo* tensor = find_source(file, entry)) wanted.push_back({&entry, tensor});
+  }
+  std::stable_sort(wanted.begin(), wanted.end(), [](const Wanted& a, const Wanted& b) {
+    return std::tie(a.tensor->file, a.tensor->offset) < std::tie(b.tensor->file, b.tensor->offset);
+  });
+  return wanted;
+}
+
+void load(const ops::Slice& slice, const Destination& destination, ops::Ops& ops) {
+  struct Load {
+    const ops::Slice& slice;
+    ops::Ops& ops;
+    void operator()(ops::RowMatrix* to) const { *to = ops.load_rows(slice); }
+    void operator()(ops::ColMatrix* to) const { *to = ops.load_cols(slice); }
+    void operator()(ops::Vector* to) const { *to = ops.load_vector(slice); }
+    void operator()(ops::Embedding* to) const { *to = ops.load_embedding(slice); }
+    void operator()(std::vector<float>* to) const { *to = decode(slice); }
+  };
+  std::visit(Load{slice, ops}, destination);
 }
 
 }  // namespace
@@ -101,7 +126,7 @@ std::uint64_t weight_bytes(const gguf::Model& file, const std::vector<TensorEntr
   std::uint64_t total = 0;
   for (const TensorEntry& entry : table) {
     if (const gguf::TensorInfo* tensor = find_source(file, entry))
-      total += slice(file, entry, *tensor, partition, rank).bytes();
+      total += part_bytes(entry, *tensor, partition, rank);
   }
   return total;
 }
@@ -125,28 +150,14 @@ MemoryNeed memory_need(const gguf::Model& file, const Config& config, const std:
 
 void load_tensors(const gguf::Model& file, const std::vector<TensorEntry>& table, const Partition& partition,
                   int rank, ops::Ops& ops, const LoadProgress& progress) {
-  const std::uint64_t total = weight_bytes(file, table, partition, rank);
-  std::uint64_t done = 0;
-  progress(done, total);
-  for (const TensorEntry& entry : table) {
-    const gguf::TensorInfo* tensor = find_source(file, entry);
-    if (tensor == nullptr) continue;
-    const ops::Slice part = slice(file, entry, *tensor, partition, rank);
-    struct Load {
-      ops::Ops& ops;
-      const ops::Slice& part;
-      const gguf::Model& file;
-      const gguf::TensorInfo& tensor;
-      void operator()(ops::RowMatrix* to) const { *to = ops.load_rows(part); }
-      void operator()(ops::ColMatrix* to) const { *to = ops.load_cols(part); }
-      void operator()(ops::Vector* to) const { *to = ops.load_vector(part); }
-      void operator()(ops::Embedding* to) const { *to = ops.load_embedding(part); }
-      void operator()(std::vector<float>* to) const { *to = decode(file, tensor); }
-    };
-    std::visit(Load{ops, part, file, *tensor}, entry.destination);
-    done += part.bytes();
-    progress(done, total);
+  const ReadProgress read(weight_bytes(file, table, partition, rank), progress);
+  read.report();
+  for (const auto& [entry, tensor] : wanted_tensors(file, table)) {
+    const TensorPart source(file, *tensor, *entry, part(*entry, partition, rank), read);
+    load(source.slice(), entry->destination, ops);
   }
+  file.check_unchanged();
+  read.report();
 }
 
 }  // namespace yoke::model

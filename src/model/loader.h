@@ -49,8 +49,10 @@ MemoryNeed memory_need(const gguf::Model& file, const Config& config, const std:
 /// Bytes of this rank's share loaded so far, and in all.
 using LoadProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
-/// Loads the parts of `rank` into the table's destinations. The file has been checked and stays open for as
-/// long as the call.
+/// Loads the parts of `rank` into the table's destinations, in the order of the file; `progress` is called on
+/// this thread only, at the start, after each few MB and at the end, and ends the loading by an exception.
+/// The file has been checked and stays open for as long as the call. Throws Error where it cannot be read, or
+/// was written to meanwhile.
 void load_tensors(const gguf::Model& file, const std::vector<TensorEntry>& table, const Partition& partition,
                   int rank, ops::Ops& ops, const LoadProgress& progress);
 

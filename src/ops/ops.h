@@ -83,21 +83,25 @@ struct Embedding {
   std::int64_t cols = 0;
 };
 
-/// This rank's part of a tensor, where it lies in the (mapped) file: runs of consecutive rows, one column
-/// range of each.
-struct Slice {
-  struct Run {
-    const std::byte* first_row;  // the row's first byte, before the column range is applied
-    std::int64_t rows;
-  };
-  quant::Type type{};
-  std::vector<Run> runs;
-  std::size_t row_stride = 0;     // bytes from one row of the file to the next
-  std::size_t column_offset = 0;  // bytes to skip in each row
-  std::int64_t cols = 0;          // values taken of each row; whole blocks
+/// Where a backend gets a tensor's bytes from.
+class RowSource {
+ public:
+  virtual ~RowSource() = default;
+  /// Fills `to`, which holds whole rows, with those from `first` on, one after the other. Any thread of the
+  /// backend, several at a time. Throws Error where they cannot be read.
+  virtual void read(std::int64_t first, std::span<std::byte> to) const = 0;
+};
 
-  std::int64_t rows() const;
-  std::uint64_t bytes() const;  // of the part itself
+/// This rank's part of a tensor in the format of the file, to be read row by row: straight into place, or
+/// into a small buffer from which a backend packs its own layout.
+struct Slice {
+  quant::Type type{};
+  std::int64_t rows = 0;
+  std::int64_t cols = 0;              // whole blocks
+  const RowSource* source = nullptr;  // outlives the loading
+
+  std::size_t row_bytes() const;
+  std::uint64_t bytes() const;
 };
 
 /// How the rotary embedding pairs dimensions: (2i, 2i+1), or (i, i + dims/2).

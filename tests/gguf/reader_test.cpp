@@ -4,7 +4,11 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <array>
+#include <chrono>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "gguf_bytes.h"
 
@@ -42,19 +46,84 @@ TEST(Reader, OpensAModelAndGivesItsData) {
   ASSERT_EQ(tensor, &model.tensors()[0]);
   EXPECT_EQ(model.find("v"), nullptr);
   EXPECT_EQ(model.find("x"), nullptr);
-  const auto data = model.data(*tensor);
+  const auto data = model.read(*tensor);
   ASSERT_EQ(data.size(), 32u);
   float value = 0;
   std::memcpy(&value, data.data() + 28, 4);
   EXPECT_EQ(value, 2.5f);
 }
 
-TEST(Reader, SpansOutliveAMove) {
+TEST(Reader, ReadsAnyPartOfATensorAlsoAfterAMove) {
   const ScratchFolder folder;
-  Model model = Model::open(folder.write("m.gguf", single(1.0f)));
-  const auto data = model.data(model.tensors()[0]);
+  FileBytes file;
+  file.start(2, 0).tensor("a", {4}, 0, 0).tensor("b", {8}, 0, 32).align(32);
+  for (int i = 0; i < 16; ++i) file.number(static_cast<float>(i));
+  Model model = Model::open(folder.write("m.gguf", file.text()));
   const Model moved = std::move(model);
-  EXPECT_EQ(moved.data(moved.tensors()[0]).data(), data.data());
+  std::array<float, 3> values{};
+  moved.read(*moved.find("b"), 8, std::as_writable_bytes(std::span(values)));
+  EXPECT_EQ(values, (std::array{10.0f, 11.0f, 12.0f}));
+  moved.read(*moved.find("b"), 32, {});
+  moved.expect(*moved.find("b"), 0, 32);
+}
+
+TEST(Reader, ManyThreadsReadAtOnce) {
+  const ScratchFolder folder;
+  FileBytes file;
+  file.start(1, 0).tensor("w", {1 << 16}, 0, 0).align(32);
+  for (int i = 0; i < 1 << 16; ++i) file.number(static_cast<float>(i));
+  const Model model = Model::open(folder.write("m.gguf", file.text()));
+  std::vector<float> values(1 << 16);
+  std::vector<std::thread> threads;
+  for (std::size_t t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (std::size_t i = t * 64; i < values.size(); i += 256)
+        model.read(*model.find("w"), i * 4, std::as_writable_bytes(std::span(values).subspan(i, 64)));
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (std::size_t i = 0; i < values.size(); ++i) ASSERT_EQ(values[i], static_cast<float>(i));
+}
+
+TEST(Reader, AFileThatShrinksIsAnErrorWithBothSizes) {
+  const ScratchFolder folder;
+  const auto path = folder.write("m.gguf", single(1.0f));
+  const std::size_t size = single(0).size();
+  const Model model = Model::open(path);
+  for (const std::size_t left : {size - 1, size - 32, std::size_t{10}, std::size_t{0}}) {
+    std::filesystem::resize_file(path, left);
+    EXPECT_EQ(sentence_of([&] { model.read(model.tensors()[0]); }),
+              fmt::format("{}: has shrunk since it was opened: expected {} bytes, found {}", path.string(),
+                          size, left));
+  }
+}
+
+TEST(Reader, AFileThatIsWrittenToWhileItIsReadIsAnError) {
+  const ScratchFolder folder;
+  const auto path = folder.write("m.gguf", single(1.0f));
+  const Model model = Model::open(path);
+  EXPECT_EQ(sentence_of([&] { model.check_unchanged(); }), "(nothing was thrown)");
+  const auto written = std::filesystem::last_write_time(path);
+  std::filesystem::last_write_time(path, written + std::chrono::seconds(1));
+  const std::size_t size = single(0).size();
+  EXPECT_EQ(sentence_of([&] { model.check_unchanged(); }),
+            fmt::format("{}: was written to while it was being read ({} bytes when it was opened, {} now): "
+                        "expected a file that stays as it is",
+                        path.string(), size, size));
+}
+
+TEST(Reader, AFileThatIsReplacedIsReadToItsEnd) {
+  const ScratchFolder folder;
+  const auto path = folder.write("m.gguf", single(1.0f));
+  const Model model = Model::open(path);
+  std::filesystem::rename(folder.write("new.gguf", single(2.0f)), path);
+  const std::vector<std::byte> bytes = model.read(model.tensors()[0]);
+  float value = 0;
+  std::memcpy(&value, bytes.data(), 4);
+  EXPECT_EQ(value, 1.0f);
+  model.check_unchanged();
+  std::filesystem::remove(path);
+  EXPECT_EQ(model.read(model.tensors()[0]), bytes);
 }
 
 TEST(Reader, SaysWhyAPathCannotBeOpened) {
@@ -117,7 +186,7 @@ TEST(Reader, OpensASplitModelByAnyOfItsParts) {
       ASSERT_NE(tensor, nullptr);
       EXPECT_EQ(tensor->file, number - 1);
       float value = 0;
-      std::memcpy(&value, model.data(*tensor).data(), 4);
+      std::memcpy(&value, model.read(*tensor).data(), 4);
       EXPECT_EQ(value, static_cast<float>(number));
     }
   }

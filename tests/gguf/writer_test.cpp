@@ -80,7 +80,7 @@ TEST(Writer, WhatItWritesIsReadBackTheSame) {
       EXPECT_EQ(tensor.type, sample_tensors[i].type);
       EXPECT_EQ(tensor.shape, sample_tensors[i].shape);
       EXPECT_EQ(tensor.offset % (alignment != 0 ? alignment : 32), 0u);
-      const auto data = model.data(tensor);
+      const auto data = model.read(tensor);
       EXPECT_EQ(std::vector<std::byte>(data.begin(), data.end()), data_of(sample_tensors[i]));
     }
   }
@@ -145,7 +145,7 @@ TEST(Writer, CopiesATinyModelToTheSameSizeAndContents) {
 
   const ScratchFolder folder;
   Writer writer(folder / "copy.gguf", model.metadata(), specs);
-  for (const TensorInfo& tensor : model.tensors()) writer.write(tensor.name, model.data(tensor));
+  for (const TensorInfo& tensor : model.tensors()) writer.write(tensor.name, model.read(tensor));
   writer.finish();
 
   const Model copy = Model::open(folder / "copy.gguf");
@@ -158,8 +158,8 @@ TEST(Writer, CopiesATinyModelToTheSameSizeAndContents) {
     EXPECT_EQ(b.name, a.name);
     EXPECT_EQ(b.shape, a.shape);
     EXPECT_EQ(b.offset, a.offset);
-    const auto x = model.data(a);
-    const auto y = copy.data(b);
+    const auto x = model.read(a);
+    const auto y = copy.read(b);
     EXPECT_TRUE(std::equal(x.begin(), x.end(), y.begin(), y.end())) << a.name;
   }
 }
@@ -177,7 +177,7 @@ TEST(Writer, TakesATensorInPieces) {
   writer.finish();
   const Model model = Model::open(folder / "m.gguf");
   for (const TensorSpec& spec : sample_tensors) {
-    const auto data = model.data(*model.find(spec.name));
+    const auto data = model.read(*model.find(spec.name));
     EXPECT_EQ(std::vector<std::byte>(data.begin(), data.end()), data_of(spec));
   }
 }

@@ -58,7 +58,7 @@ class EditedModel {
       if (given != draft.data.end()) {
         writer.write(spec.name, std::as_bytes(std::span<const float>(given->second)));
       } else {
-        writer.write(spec.name, keep ? tiny.data(*original) : std::span<const std::byte>(zeros));
+        writer.write(spec.name, keep ? tiny.read(*original) : zeros);
       }
     }
     writer.finish();

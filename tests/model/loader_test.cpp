@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <fstream>
 
 #include "comm/solo.h"
 #include "model/edited_model.h"
@@ -95,7 +98,7 @@ TEST(Load, AValueBiasIsAConstantAddedToTheAttendedValues) {
   const auto decode = [&](const std::string& name) {
     const gguf::TensorInfo& info = *tiny.find(name);
     std::vector<float> values(static_cast<std::size_t>(info.values()));
-    quant::format(info.type).dequantize(tiny.data(info), values);
+    quant::format(info.type).dequantize(tiny.read(info), values);
     return values;
   };
   const EditedModel of_values([](Draft& draft) { add_bias(draft, "blk.1.attn_v"); });
@@ -137,6 +140,89 @@ TEST(Load, ProgressEndsAtTheBytesOfTheShare) {
   const std::uint64_t bytes = weight_bytes(file, table, partition, 1);
   EXPECT_EQ(seen.front(), std::pair(std::uint64_t{0}, bytes));
   EXPECT_EQ(seen.back(), std::pair(bytes, bytes));
+  EXPECT_TRUE(std::is_sorted(seen.begin(), seen.end()));
+}
+
+/// What each of `ranks` ranks says that opens `path` and loads its share after `between`, with two threads.
+std::vector<std::string> load_errors(const std::filesystem::path& path, int ranks,
+                                     const std::function<void()>& between) {
+  std::vector<gguf::Model> files;
+  for (int rank = 0; rank < ranks; ++rank) files.push_back(gguf::Model::open(path));
+  between();
+  std::vector<std::string> errors(static_cast<std::size_t>(ranks));
+  comm::run_ranks(ranks, [&](comm::Comm& comm) {
+    const auto rank = static_cast<std::size_t>(comm.rank());
+    const gguf::Model& file = files[rank];
+    ThreadPool pool(2);
+    const Config config = read_config(file);
+    const auto family = make_family(config);
+    const auto ops = ops::cpu::make_ops(kernels::best(), pool, comm);
+    const std::vector<TensorEntry> table = family->tensors();
+    const Partition partition(config, table, file, equal_shares(ranks));
+    errors[rank] = error_of([&] {
+      load_tensors(file, table, partition, comm.rank(), *ops, [](std::uint64_t, std::uint64_t) {});
+    });
+  });
+  return errors;
+}
+
+TEST(Load, AFileThatShrinksAfterItWasOpenedIsASentenceOnEveryRank) {
+  for (const int ranks : {1, 2, 3}) {
+    const EditedModel model([](Draft&) {});
+    const std::uint64_t size = std::filesystem::file_size(model.path());
+    const std::uint64_t left = size / 3;
+    for (const std::string& error :
+         load_errors(model.path(), ranks, [&] { std::filesystem::resize_file(model.path(), left); })) {
+      EXPECT_EQ(error, fmt::format("{}: has shrunk since it was opened: expected {} bytes, found {}",
+                                   model.path().string(), size, left));
+    }
+  }
+}
+
+TEST(Load, AFileThatIsWrittenToAfterItWasOpenedIsASentenceOnEveryRank) {
+  const EditedModel model([](Draft&) {});
+  const auto write = [&] {
+    std::fstream file(model.path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(-4, std::ios::end);
+    file << "abcd";
+    file.close();
+    // A clock tick may not have passed since the file was made.
+    std::filesystem::last_write_time(
+        model.path(), std::filesystem::last_write_time(model.path()) + std::chrono::seconds(1));
+  };
+  for (const std::string& error : load_errors(model.path(), 3, write))
+    EXPECT_THAT(error, HasSubstr(model.path().string() + ": was written to while it was being read"));
+}
+
+TEST(Load, AFileThatIsReplacedAfterItWasOpenedIsLoadedAsItWas) {
+  const EditedModel model([](Draft&) {});
+  const auto replace = [&] {
+    std::filesystem::path other = model.path();
+    other += ".new";
+    std::ofstream(other) << "GGUF no more";
+    std::filesystem::rename(other, model.path());
+  };
+  EXPECT_EQ(load_errors(model.path(), 2, replace), (std::vector<std::string>(2)));
+}
+
+TEST(Load, AnExceptionOfTheProgressEndsIt) {
+  const gguf::Model file = gguf::Model::open(tiny_model("llama"));
+  const Config config = read_config(file);
+  const auto family = make_family(config);
+  const std::vector<TensorEntry> table = family->tensors();
+  ThreadPool pool(2);
+  comm::SoloComm comm;
+  const auto ops = ops::cpu::make_ops(kernels::best(), pool, comm);
+  const Partition partition(config, table, file, equal_shares(1));
+  int calls = 0;
+  EXPECT_EQ(error_of([&] {
+              load_tensors(file, table, partition, 0, *ops, [&](std::uint64_t done, std::uint64_t) {
+                ++calls;
+                if (done > 0) fail("rank 1 was lost");
+              });
+            }),
+            "rank 1 was lost");
+  EXPECT_LE(calls, 3);
 }
 
 TEST(Memory, SharesOfTheWeightsAddUpToTheFileAndWhatIsReplicated) {

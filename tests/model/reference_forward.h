@@ -24,7 +24,7 @@ class ReferenceForward {
   explicit ReferenceForward(const gguf::Model& file) : metadata_(file.metadata()) {
     for (const gguf::TensorInfo& info : file.tensors()) {
       std::vector<float> values(static_cast<std::size_t>(info.values()));
-      quant::format(info.type).dequantize(file.data(info), values);
+      quant::format(info.type).dequantize(file.read(info), values);
       tensors_[info.name].assign(values.begin(), values.end());
     }
     dim_ = integer("embedding_length", 0);

@@ -62,14 +62,14 @@ class CpuOps final : public Ops {
   }
 
   RowMatrix load_rows(const Slice& slice) override {
-    return {pack(slice, kernels_.matmul(slice.type), pool_), slice.rows(), slice.cols};
+    return {pack(slice, kernels_.matmul(slice.type), pool_), slice.rows, slice.cols};
   }
   ColMatrix load_cols(const Slice& slice) override {
-    return {pack(slice, kernels_.matmul(slice.type), pool_), slice.rows(), slice.cols};
+    return {pack(slice, kernels_.matmul(slice.type), pool_), slice.rows, slice.cols};
   }
-  Vector load_vector(const Slice& slice) override { return {pack_vector(slice), slice.rows() * slice.cols}; }
+  Vector load_vector(const Slice& slice) override { return {pack_vector(slice), slice.rows * slice.cols}; }
   Embedding load_embedding(const Slice& slice) override {
-    return {pack(slice, nullptr, pool_), slice.rows(), slice.cols};
+    return {pack(slice, nullptr, pool_), slice.rows, slice.cols};
   }
   Rope make_rope(const RopeSpec& spec) override {
     auto table = std::make_unique<RopeTable>();

@@ -1,27 +1,12 @@
 #include "ops/cpu/cpu_weights.h"
 
-#include <algorithm>
 #include <cassert>
-#include <cstring>
 #include <new>
 
 namespace yoke::ops::cpu {
 namespace {
 
 constexpr std::size_t alignment = 64;
-
-/// Copies rows [begin, end) of the slice, counted over all its runs, to `out`.
-void copy_rows(const Slice& slice, std::int64_t begin, std::int64_t end, std::size_t row_bytes,
-               std::byte* out) {
-  std::int64_t first = 0;  // of the run, among all rows of the slice
-  for (const Slice::Run& run : slice.runs) {
-    for (std::int64_t r = std::max(begin, first); r < std::min(end, first + run.rows); ++r) {
-      const std::byte* row = run.first_row + static_cast<std::size_t>(r - first) * slice.row_stride;
-      std::memcpy(out + static_cast<std::size_t>(r) * row_bytes, row + slice.column_offset, row_bytes);
-    }
-    first += run.rows;
-  }
-}
 
 }  // namespace
 
@@ -37,16 +22,16 @@ AlignedArray<float> allocate_floats(std::size_t n) {
 }
 
 std::unique_ptr<PackedMatrix> pack(const Slice& slice, kernels::Kernels::MatMul matmul, ThreadPool& pool) {
-  const quant::Format& format = quant::format(slice.type);
   auto packed = std::make_unique<PackedMatrix>();
   packed->matmul = matmul;
   packed->type = slice.type;
-  packed->rows = slice.rows();
+  packed->rows = slice.rows;
   packed->cols = slice.cols;
-  packed->row_bytes = format.bytes(slice.cols);
-  packed->data = allocate_bytes(static_cast<std::size_t>(packed->rows) * packed->row_bytes);
-  pool.split(packed->rows, 1, [&](std::int64_t begin, std::int64_t end) {
-    copy_rows(slice, begin, end, packed->row_bytes, packed->data.get());
+  packed->row_bytes = slice.row_bytes();
+  packed->data = allocate_bytes(slice.bytes());
+  pool.split(slice.rows, 1, [&](std::int64_t begin, std::int64_t end) {
+    std::byte* const to = packed->data.get() + static_cast<std::size_t>(begin) * packed->row_bytes;
+    slice.source->read(begin, {to, static_cast<std::size_t>(end - begin) * packed->row_bytes});
   });
   return packed;
 }
@@ -55,9 +40,9 @@ std::unique_ptr<PackedVector> pack_vector(const Slice& slice) {
   const quant::Format& format = quant::format(slice.type);
   assert(format.dequantize != nullptr);
   std::vector<std::byte> bytes(slice.bytes());
-  copy_rows(slice, 0, slice.rows(), format.bytes(slice.cols), bytes.data());
+  slice.source->read(0, bytes);
   auto packed = std::make_unique<PackedVector>();
-  packed->values.resize(static_cast<std::size_t>(slice.rows() * slice.cols));
+  packed->values.resize(static_cast<std::size_t>(slice.rows * slice.cols));
   format.dequantize(bytes, packed->values);
   return packed;
 }

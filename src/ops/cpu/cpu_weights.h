@@ -25,8 +25,8 @@ using AlignedArray = std::unique_ptr<T[], FreeDeleter>;
 AlignedArray<std::byte> allocate_bytes(std::size_t bytes);
 AlignedArray<float> allocate_floats(std::size_t n);
 
-/// A matrix in the format of the file, rows one after the other. This is the packing hook: a layout that
-/// suits the kernels better is made here, from the same slice.
+/// A matrix in the format of the file, rows one after the other, read straight into place. This is the
+/// packing hook: a layout that suits the kernels better is made here, some rows of the slice at a time.
 struct PackedMatrix final : Storage {
   quant::Type type{};
   std::int64_t rows = 0;
@@ -38,7 +38,7 @@ struct PackedMatrix final : Storage {
   const std::byte* row(std::int64_t r) const { return data.get() + static_cast<std::size_t>(r) * row_bytes; }
 };
 
-/// Copies a slice, each thread of the pool its own rows.
+/// Reads a slice, each thread of the pool its own rows. Throws Error where it cannot be read.
 std::unique_ptr<PackedMatrix> pack(const Slice& slice, kernels::Kernels::MatMul matmul, ThreadPool& pool);
 
 struct PackedVector final : Storage {

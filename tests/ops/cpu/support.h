@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <numeric>
 #include <optional>
@@ -98,6 +99,21 @@ inline void expect_near(const Matrix& actual, const Matrix& expected, const Matr
   }
 }
 
+struct Stored;
+
+/// Runs of rows [first, last) and columns [first, last) of a stored tensor, which outlives it.
+struct StoredPart final : RowSource {
+  StoredPart(const Stored& from_, std::vector<std::pair<std::int64_t, std::int64_t>> runs,
+             std::int64_t first_col_, std::int64_t last_col_);
+  void read(std::int64_t first, std::span<std::byte> to) const override;
+  operator Slice() const;
+
+  const Stored& from;
+  std::vector<std::int64_t> rows;
+  std::int64_t first_col;
+  std::int64_t last_col;
+};
+
 /// A tensor as it lies in a file, and what its values are once they have been stored in its format.
 struct Stored {
   Stored(quant::Type type_, const Matrix& m) : type(type_), values(m.rows, m.cols) {
@@ -108,25 +124,37 @@ struct Stored {
     format.dequantize(bytes, floats);
     values.values.assign(floats.begin(), floats.end());
   }
-  /// Runs of rows [first, last) and columns [first, last).
-  Slice slice(const std::vector<std::pair<std::int64_t, std::int64_t>>& runs, std::int64_t first_col,
-              std::int64_t last_col) const {
-    const quant::Format& format = quant::format(type);
-    Slice slice;
-    slice.type = type;
-    slice.row_stride = format.bytes(values.cols);
-    slice.column_offset = format.bytes(first_col);
-    slice.cols = last_col - first_col;
-    for (const auto& [first, last] : runs)
-      slice.runs.push_back({bytes.data() + static_cast<std::size_t>(first) * slice.row_stride, last - first});
-    return slice;
+  StoredPart slice(const std::vector<std::pair<std::int64_t, std::int64_t>>& runs, std::int64_t first_col,
+                   std::int64_t last_col) const {
+    return {*this, runs, first_col, last_col};
   }
-  Slice whole() const { return slice({{0, values.rows}}, 0, values.cols); }
+  StoredPart whole() const { return slice({{0, values.rows}}, 0, values.cols); }
 
   quant::Type type;
   std::vector<std::byte> bytes;
   Matrix values;
 };
+
+inline StoredPart::StoredPart(const Stored& from_, std::vector<std::pair<std::int64_t, std::int64_t>> runs,
+                              std::int64_t first_col_, std::int64_t last_col_)
+    : from(from_), first_col(first_col_), last_col(last_col_) {
+  for (const auto& [first, last] : runs)
+    for (std::int64_t row = first; row < last; ++row) rows.push_back(row);
+}
+
+inline void StoredPart::read(std::int64_t first, std::span<std::byte> to) const {
+  const quant::Format& format = quant::format(from.type);
+  const std::size_t row_bytes = format.bytes(last_col - first_col);
+  if (row_bytes == 0) return;
+  for (std::size_t row = static_cast<std::size_t>(first); !to.empty(); ++row, to = to.subspan(row_bytes)) {
+    const std::size_t offset = static_cast<std::size_t>(rows.at(row)) * format.bytes(from.values.cols);
+    std::memcpy(to.data(), from.bytes.data() + offset + format.bytes(first_col), row_bytes);
+  }
+}
+
+inline StoredPart::operator Slice() const {
+  return {from.type, std::ssize(rows), last_col - first_col, this};
+}
 
 /// A backend and its current step.
 class Rig {

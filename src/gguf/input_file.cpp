@@ -1,0 +1,87 @@
+#include "gguf/input_file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <tuple>
+
+#include "base/error.h"
+
+namespace yoke::gguf {
+namespace {
+
+struct stat examine_descriptor(const std::string& name, int file) {
+  struct stat status {};
+  const bool examined = ::fstat(file, &status) == 0;
+  require(examined, "{}: cannot be examined: {}", name, last_system_error());
+  return status;
+}
+
+}  // namespace
+
+InputFile::InputFile(const std::filesystem::path& path)
+    : name_(path.string()),
+      // Not blocking: to open a named pipe would wait for its writer.
+      file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+  require(static_cast<bool>(file_), "{}: cannot be opened: {}", name_, last_system_error());
+  const mode_t mode = examine_descriptor(name_, file_.get()).st_mode;
+  require(!S_ISDIR(mode), "{}: is a directory, expected a GGUF file", name_);
+  require(S_ISREG(mode), "{}: is not a regular file, expected a GGUF file", name_);
+  version_ = examine();
+  require(version_.bytes > 0, "{}: is empty, expected a GGUF file", name_);
+}
+
+InputFile::Version InputFile::examine() const {
+  const struct stat status = examine_descriptor(name_, file_.get());
+  return {static_cast<std::uint64_t>(status.st_size), status.st_mtim};
+}
+
+void InputFile::read(std::uint64_t offset, std::span<std::byte> to) const {
+  while (!to.empty()) {
+    const ssize_t n = ::pread(file_.get(), to.data(), to.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    require(n >= 0, "{}: {} bytes at offset {} cannot be read: {}", name_, to.size(), offset,
+            last_system_error());
+    require(n > 0, "{}: has shrunk since it was opened: expected {} bytes, found {}", name_, bytes(),
+            examine().bytes);
+    offset += static_cast<std::uint64_t>(n);
+    to = to.subspan(static_cast<std::size_t>(n));
+  }
+}
+
+void InputFile::expect(std::uint64_t offset, std::uint64_t bytes) const {
+  if (bytes == 0) return;  // which would mean the rest of the file
+  // Advice: where the system does not take it, reading is slower at worst.
+  static_cast<void>(::posix_fadvise(file_.get(), static_cast<off_t>(offset), static_cast<off_t>(bytes),
+                                    POSIX_FADV_WILLNEED));
+}
+
+void InputFile::check_unchanged() const {
+  const Version now = examine();
+  const auto fields = [](const Version& v) {
+    return std::tuple(v.bytes, v.written.tv_sec, v.written.tv_nsec);
+  };
+  require(fields(now) == fields(version_),
+          "{}: was written to while it was being read ({} bytes when it was opened, {} now): expected a file "
+          "that stays as it is",
+          name_, version_.bytes, now.bytes);
+}
+
+MappedFile::MappedFile(const InputFile& file) {
+  const std::size_t size = file.bytes();
+  void* const start = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.file_.get(), 0);
+  require(start != MAP_FAILED, "{}: its {} bytes cannot be mapped into memory: {}", file.name(), size,
+          last_system_error());
+  bytes_ = {static_cast<const std::byte*>(start), size};
+}
+
+MappedFile::~MappedFile() {
+  // munmap() takes the address that mmap() gave; the mapping itself is not written to.
+  ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+}
+
+}  // namespace yoke::gguf

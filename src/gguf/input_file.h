@@ -1,0 +1,63 @@
+// A file that is read: its header through a mapping for a moment, its data piece by piece.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+
+#include "base/file_descriptor.h"
+
+namespace yoke::gguf {
+
+/// An open regular file. Its name may go or be given to another file: the one that was opened is read.
+/// Const members may be called from any thread.
+class InputFile {
+ public:
+  /// Throws Error when the path is no readable, regular, non-empty file.
+  explicit InputFile(const std::filesystem::path& path);
+
+  const std::string& name() const { return name_; }
+  std::uint64_t bytes() const { return version_.bytes; }  // when it was opened
+
+  /// Fills `to` with the bytes from `offset` on. Throws Error if the file has become too short, or the system
+  /// cannot read it.
+  void read(std::uint64_t offset, std::span<std::byte> to) const;
+  /// Tells the system that these bytes will be wanted soon.
+  void expect(std::uint64_t offset, std::uint64_t bytes) const;
+  /// Throws Error if the file was written to since it was opened, as far as its size and time tell.
+  void check_unchanged() const;
+
+ private:
+  struct Version {
+    std::uint64_t bytes = 0;
+    timespec written{};
+  };
+  Version examine() const;
+
+  std::string name_;
+  FileDescriptor file_;
+  Version version_;
+
+  friend class MappedFile;
+};
+
+/// Read-only mapping of a whole file, which must not shrink meanwhile; the file stays open.
+class MappedFile {
+ public:
+  /// Throws Error.
+  explicit MappedFile(const InputFile& file);
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  std::span<const std::byte> bytes() const { return bytes_; }
+
+ private:
+  std::span<const std::byte> bytes_;
+};
+
+}  // namespace yoke::gguf

@@ -1,0 +1,86 @@
+#include "model/tensor_part.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+namespace yoke::model {
+
+ReadProgress::ReadProgress(std::uint64_t total, std::function<void(std::uint64_t, std::uint64_t)> report)
+    : total_(total), report_(std::move(report)), reporter_(std::this_thread::get_id()) {}
+
+void ReadProgress::count(std::uint64_t bytes) const {
+  done_ += bytes;
+  if (std::this_thread::get_id() == reporter_) report();
+}
+
+void ReadProgress::report() const { report_(done_, total_); }
+
+TensorPart::TensorPart(const gguf::Model& file, const gguf::TensorInfo& tensor, const TensorEntry& entry,
+                       Part part, const ReadProgress& progress, const ReadSizes& sizes)
+    : file_(file), tensor_(tensor), part_(std::move(part)), progress_(progress), sizes_(sizes) {
+  const quant::Format& format = quant::format(tensor.type);
+  stride_ = format.bytes(extent(entry).cols);
+  column_offset_ = format.bytes(part_.cols.begin);
+  row_bytes_ = format.bytes(part_.cols.size());
+}
+
+ops::Slice TensorPart::slice() const { return {tensor_.type, part_.n_rows(), part_.cols.size(), this}; }
+
+void TensorPart::read(std::int64_t first, std::span<std::byte> to) const {
+  if (row_bytes_ == 0) return;
+  std::int64_t run_first = 0;  // of the run, among all rows of the part
+  for (const Range& run : part_.rows) {
+    const std::int64_t begin = std::max(first - run_first, std::int64_t{0});
+    if (begin < run.size() && !to.empty()) {
+      const std::size_t n = std::min(to.size(), static_cast<std::size_t>(run.size() - begin) * row_bytes_);
+      read_run(run.begin + begin, to.first(n));
+      to = to.subspan(n);
+    }
+    run_first += run.size();
+  }
+  assert(to.empty());
+}
+
+void TensorPart::read_run(std::int64_t first, std::span<std::byte> to) const {
+  const std::uint64_t offset = static_cast<std::uint64_t>(first) * stride_ + column_offset_;
+  row_bytes_ == stride_ ? read_whole_rows(offset, to) : read_strips(offset, to);
+}
+
+void TensorPart::read_whole_rows(std::uint64_t offset, std::span<std::byte> to) const {
+  while (!to.empty()) {
+    const auto piece = to.first(std::min(to.size(), sizes_.piece));
+    to = to.subspan(piece.size());
+    file_.expect(tensor_, offset + piece.size(), std::min(to.size(), sizes_.piece));
+    file_.read(tensor_, offset, piece);
+    progress_.count(piece.size());
+    offset += piece.size();
+  }
+}
+
+void TensorPart::read_strips(std::uint64_t offset, std::span<std::byte> to) const {
+  const std::size_t gap = stride_ - row_bytes_;
+  const std::size_t rows_at_once =
+      gap > sizes_.max_gap ? 1 : std::max(sizes_.strip / stride_, std::size_t{1});
+  const std::size_t largest = std::min(rows_at_once, to.size() / row_bytes_) * stride_;
+  const auto buffer = std::make_unique_for_overwrite<std::byte[]>(rows_at_once == 1 ? 0 : largest);
+  for (std::size_t rows = 0; !to.empty(); to = to.subspan(rows * row_bytes_)) {
+    rows = std::min(rows_at_once, to.size() / row_bytes_);
+    const std::size_t next_rows = std::min(rows_at_once, to.size() / row_bytes_ - rows);
+    if (next_rows > 0) file_.expect(tensor_, offset + rows * stride_, next_rows * stride_ - gap);
+    if (rows == 1) {
+      file_.read(tensor_, offset, to.first(row_bytes_));
+    } else {
+      const std::span<std::byte> strip(buffer.get(), rows * stride_ - gap);
+      file_.read(tensor_, offset, strip);
+      for (std::size_t r = 0; r < rows; ++r)
+        std::memcpy(to.data() + r * row_bytes_, strip.data() + r * stride_, row_bytes_);
+    }
+    progress_.count(rows * row_bytes_);
+    offset += rows * stride_;
+  }
+}
+
+}  // namespace yoke::model

@@ -1,0 +1,71 @@
+// One rank's part of a tensor, read from its file.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <thread>
+
+#include "gguf/reader.h"
+#include "model/partition.h"
+#include "ops/ops.h"
+
+namespace yoke::model {
+
+/// Counts the bytes that many threads read, and tells of them on one.
+class ReadProgress {
+ public:
+  /// `report` (done, total) is called on the thread that constructs this, in count() and report(); it may
+  /// throw to end the loading.
+  ReadProgress(std::uint64_t total, std::function<void(std::uint64_t, std::uint64_t)> report);
+
+  void count(std::uint64_t bytes) const;
+  void report() const;
+
+ private:
+  const std::uint64_t total_;
+  const std::function<void(std::uint64_t, std::uint64_t)> report_;
+  const std::thread::id reporter_;
+  mutable std::atomic<std::uint64_t> done_ = 0;
+};
+
+/// How files are read: in pieces large enough for a disk, small enough to tell progress by. Between two
+/// pieces of a column range lies what other ranks own. A gap of less than `max_gap` is read and thrown away:
+/// disks and network file systems fetch what is near in any case (pages, read-ahead), and a request of its
+/// own takes as long as so many bytes.
+struct ReadSizes {
+  std::size_t piece = std::size_t{4} << 20;  // of consecutive rows, at once
+  std::size_t strip = std::size_t{1} << 20;  // of rows with their gaps: each thread's buffer
+  std::size_t max_gap = std::size_t{64} << 10;
+};
+
+/// The rows of a Part, numbered over its runs from 0. Views the file and the progress.
+class TensorPart final : public ops::RowSource {
+ public:
+  /// `tensor` of `file` is the source of `entry`.
+  TensorPart(const gguf::Model& file, const gguf::TensorInfo& tensor, const TensorEntry& entry, Part part,
+             const ReadProgress& progress, const ReadSizes& sizes = {});
+
+  /// Reads from this.
+  ops::Slice slice() const;
+
+  void read(std::int64_t first, std::span<std::byte> to) const override;
+
+ private:
+  /// The same for rows of the tensor that follow each other.
+  void read_run(std::int64_t first, std::span<std::byte> to) const;
+  void read_whole_rows(std::uint64_t offset, std::span<std::byte> to) const;
+  void read_strips(std::uint64_t offset, std::span<std::byte> to) const;
+
+  const gguf::Model& file_;
+  const gguf::TensorInfo& tensor_;
+  const Part part_;
+  const ReadProgress& progress_;
+  const ReadSizes sizes_;
+  std::size_t stride_;         // bytes of a row in the file
+  std::size_t column_offset_;  // bytes of a row before the part's
+  std::size_t row_bytes_;      // bytes of a row of the part
+};
+
+}  // namespace yoke::model

@@ -1,0 +1,151 @@
+#include "model/tensor_part.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <numeric>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "gguf/writer.h"
+#include "model/run_model.h"
+
+namespace yoke::model {
+namespace {
+
+/// A model of one matrix, 37 × 320 values of Q8_0 whose bytes are random.
+class OneMatrix {
+ public:
+  static constexpr std::int64_t rows = 37;
+  static constexpr std::int64_t cols = 320;
+
+  OneMatrix() : bytes_(quant::format(quant::Type::q8_0).bytes(rows * cols)) {
+    std::mt19937 random(1);
+    for (std::byte& byte : bytes_) byte = static_cast<std::byte>(random());
+    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+    path_ = std::filesystem::path(testing::TempDir()) /
+            (std::string(test->name()) + "." + std::to_string(getpid()) + ".gguf");
+    const std::vector<gguf::TensorSpec> specs{{"before", quant::Type::f32, {9}},
+                                              {"w", quant::Type::q8_0, {rows, cols}}};
+    gguf::Writer writer(path_, {}, specs);
+    writer.write("before", std::vector<std::byte>(36));
+    writer.write("w", bytes_);
+    writer.finish();
+  }
+  ~OneMatrix() { std::filesystem::remove(path_); }
+
+  gguf::Model open() const { return gguf::Model::open(path_); }
+
+  /// What the rows and columns of `part` are, one row after the other.
+  std::vector<std::byte> expected(const Part& part) const {
+    const quant::Format& format = quant::format(quant::Type::q8_0);
+    std::vector<std::byte> result;
+    for (const Range& run : part.rows) {
+      for (std::int64_t r = run.begin; r < run.end; ++r) {
+        const std::byte* row = bytes_.data() + static_cast<std::size_t>(r) * format.bytes(cols);
+        result.insert(result.end(), row + format.bytes(part.cols.begin), row + format.bytes(part.cols.end));
+      }
+    }
+    return result;
+  }
+
+ private:
+  std::vector<std::byte> bytes_;
+  std::filesystem::path path_;
+};
+
+TensorEntry entry() { return {"w", {OneMatrix::rows, OneMatrix::cols}, {}, -1, false, "", {}}; }
+
+// What a row split, a column split, a fused tensor and a rank that owns nothing have.
+const std::vector<Part> parts = {
+    {{{0, 37}}, {0, 320}},  {{{5, 17}}, {0, 320}},   {{{20, 25}, {3, 4}, {7, 7}, {29, 37}}, {0, 320}},
+    {{{0, 37}}, {64, 192}}, {{{0, 37}}, {288, 320}}, {{{0, 37}}, {96, 96}},
+    {{{12, 12}}, {0, 320}}};
+
+// A file's row is 340 bytes: pieces that cut rows, strips of less than a row, of several, of all, and no
+// strips.
+const std::vector<ReadSizes> all_sizes = {
+    {}, {7, 1, 1 << 16}, {1000, 1000, 1 << 16}, {4096, 700, 1 << 16}, {1 << 20, 1 << 20, 8}};
+
+TEST(TensorPart, GivesTheRowsAndColumnsOfThePartHoweverTheFileIsRead) {
+  const OneMatrix matrix;
+  const gguf::Model file = matrix.open();
+  for (const Part& part : parts) {
+    for (const ReadSizes& sizes : all_sizes) {
+      const ReadProgress progress(0, [](std::uint64_t, std::uint64_t) {});
+      const TensorEntry whole = entry();
+      const TensorPart source(file, *file.find("w"), whole, part, progress, sizes);
+      const ops::Slice slice = source.slice();
+      const std::vector<std::byte> expected = matrix.expected(part);
+      ASSERT_EQ(slice.bytes(), expected.size());
+      std::vector<std::byte> read(expected.size());
+      source.read(0, read);
+      EXPECT_EQ(read, expected);
+      // Some rows from any row on.
+      for (std::int64_t first = 0; first < slice.rows; ++first) {
+        for (const std::int64_t n : {std::int64_t{0}, std::int64_t{1}, std::int64_t{6}}) {
+          const std::size_t count = std::min(n, slice.rows - first) * slice.row_bytes();
+          std::vector<std::byte> some(count);
+          source.read(first, some);
+          EXPECT_EQ(std::memcmp(some.data(), expected.data() + first * slice.row_bytes(), count), 0);
+        }
+      }
+    }
+  }
+}
+
+TEST(TensorPart, ManyThreadsReadAtOnce) {
+  const OneMatrix matrix;
+  const gguf::Model file = matrix.open();
+  const ReadProgress progress(0, [](std::uint64_t, std::uint64_t) {});
+  const Part part{{{0, 37}}, {64, 192}};
+  const TensorEntry whole = entry();
+  const TensorPart source(file, *file.find("w"), whole, part, progress, {4096, 700, 1 << 16});
+  const std::size_t row_bytes = source.slice().row_bytes();
+  std::vector<std::byte> read(37 * row_bytes);
+  std::vector<std::thread> threads;
+  for (std::size_t t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (std::size_t row = t; row < 37; row += 4)
+        source.read(static_cast<std::int64_t>(row), std::span(read).subspan(row * row_bytes, row_bytes));
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(read, matrix.expected(part));
+}
+
+TEST(ReadProgress, CountsAllThreadsAndTellsOnOne) {
+  const auto here = std::this_thread::get_id();
+  std::vector<std::uint64_t> told;
+  const ReadProgress progress(100, [&](std::uint64_t done, std::uint64_t total) {
+    EXPECT_EQ(std::this_thread::get_id(), here);
+    EXPECT_EQ(total, 100U);
+    told.push_back(done);
+  });
+  progress.report();
+  std::thread([&] { progress.count(30); }).join();
+  progress.count(5);
+  progress.report();
+  EXPECT_EQ(told, (std::vector<std::uint64_t>{0, 35, 35}));
+}
+
+TEST(TensorPart, CountsThePartsBytesWhateverGapsAreReadToo) {
+  const OneMatrix matrix;
+  const gguf::Model file = matrix.open();
+  for (const ReadSizes& sizes : all_sizes) {
+    std::vector<std::uint64_t> told;
+    const ReadProgress progress(0, [&](std::uint64_t done, std::uint64_t) { told.push_back(done); });
+    const TensorEntry whole = entry();
+    const TensorPart source(file, *file.find("w"), whole, {{{0, 37}}, {64, 192}}, progress, sizes);
+    std::vector<std::byte> read(source.slice().bytes());
+    source.read(0, read);
+    EXPECT_EQ(told.back(), read.size());
+    EXPECT_TRUE(std::is_sorted(told.begin(), told.end()));
+  }
+}
+
+}  // namespace
+}  // namespace yoke::model
