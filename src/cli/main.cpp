@@ -1,9 +1,11 @@
 // The program: parses the command line, runs one command, turns an error into one sentence.
-#include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "cli/commands.h"
@@ -12,6 +14,15 @@ namespace {
 
 constexpr int exit_failure = 1;
 constexpr int exit_usage = 2;
+
+/// Those that are for people: "run, info, logits".
+std::string command_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands({})) {
+    if (!command->get_group().empty()) names.push_back(command->get_name());
+  }
+  return fmt::format("{}", fmt::join(names, ", "));
+}
 
 int run(int argc, char** argv) {
   CLI::App app("Yoke: one large language model on many ordinary machines, all pulling at once.", "yoke");
@@ -23,10 +34,12 @@ int run(int argc, char** argv) {
   yoke::cli::add_info(app, action);
   yoke::cli::add_logits(app, action);
   yoke::cli::add_bench(app, action);
+  yoke::cli::add_quantize(app, action);
+  yoke::cli::add_synth(app, action);
   yoke::cli::add_engine(app, action);
   try {
     app.parse(argc, argv);
-    if (!action) throw CLI::RequiredError("A command (run, info, logits or bench)");
+    if (!action) throw CLI::RequiredError(fmt::format("A command ({})", command_names(app)));
   } catch (const CLI::Success& help) {
     return app.exit(help);
   } catch (const CLI::ParseError& error) {

@@ -2,16 +2,23 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
 #include "base/error.h"
 #include "gguf/printable.h"
+#include "gguf/split_name.h"
+#include "gguf/wire.h"
 
 namespace yoke::gguf {
 
 Writer::Writer(const std::filesystem::path& path, const Metadata& metadata,
                std::span<const TensorSpec> tensors)
     : name_(path.string()), file_(path) {
+  const std::optional<SplitName> split = parse_split_name(path);
+  require(!split || split->count == 1 || metadata.has(split_count_key),
+          "{}: is named as part {} of {}, but a model in one file is to be written", name_,
+          split ? split->number : 0, split ? split->count : 0);
   const EncodedHeader header = encode_header(metadata, tensors, name_);
   file_bytes_ = header.file_bytes;
   tensors_ = parse_header(header.bytes, file_bytes_, name_).tensors;

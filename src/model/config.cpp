@@ -1,9 +1,11 @@
 #include "model/config.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 #include <numbers>
 #include <string_view>
+#include <utility>
 
 namespace yoke::model {
 namespace {
@@ -135,6 +137,72 @@ Config read_config(const gguf::Model& file) {
   config.rms_epsilon = static_cast<float>(read.positive("attention.layer_norm_rms_epsilon", 1e-5));
   config.rope = read_rope(file, read, config.k_dim);
   return config;
+}
+
+namespace {
+
+/// Writes "ARCH.key" pairs of one model.
+class MetadataWriter {
+ public:
+  explicit MetadataWriter(std::string architecture) : architecture_(std::move(architecture)) {
+    metadata_.set("general.architecture", architecture_);
+  }
+
+  void count(std::string_view name, std::int64_t value) { set(name, static_cast<std::uint64_t>(value)); }
+  void number(std::string_view name, double value) { set(name, value); }
+  void text(std::string_view name, std::string value) { set(name, std::move(value)); }
+  /// One of the counts of every layer: a single value where all are equal.
+  void counts(std::string_view name, const std::vector<LayerConfig>& layers,
+              std::int64_t LayerConfig::*member) {
+    std::vector<std::uint64_t> all;
+    for (const LayerConfig& layer : layers) all.push_back(static_cast<std::uint64_t>(layer.*member));
+    if (std::equal(all.begin() + 1, all.end(), all.begin())) {
+      set(name, all.front());
+    } else {
+      set(name, std::move(all));
+    }
+  }
+  gguf::Metadata take() { return std::move(metadata_); }
+
+ private:
+  void set(std::string_view name, gguf::Value value) {
+    metadata_.set(fmt::format("{}.{}", architecture_, name), std::move(value));
+  }
+
+  std::string architecture_;
+  gguf::Metadata metadata_;
+};
+
+void write_rope(MetadataWriter& write, const RopeConfig& rope) {
+  write.count("rope.dimension_count", rope.dims);
+  write.number("rope.freq_base", rope.base);
+  if (rope.scaling == RopeScaling::none) return;
+  write.text("rope.scaling.type", rope.scaling == RopeScaling::linear ? "linear" : "yarn");
+  write.number("rope.scaling.factor", rope.factor);
+  if (rope.scaling == RopeScaling::linear) return;
+  write.count("rope.scaling.original_context_length", std::llround(rope.original_context));
+  write.number("rope.scaling.attn_factor", rope.attention_factor);
+  write.number("rope.scaling.yarn_beta_fast", rope.beta_fast);
+  write.number("rope.scaling.yarn_beta_slow", rope.beta_slow);
+}
+
+}  // namespace
+
+gguf::Metadata config_metadata(const Config& config) {
+  assert(!config.layers.empty());
+  MetadataWriter write(config.architecture);
+  write.count("vocab_size", config.vocabulary);
+  write.count("context_length", config.context);
+  write.count("embedding_length", config.dim);
+  write.count("block_count", config.n_layers());
+  write.counts("feed_forward_length", config.layers, &LayerConfig::ffn_dim);
+  write.counts("attention.head_count", config.layers, &LayerConfig::n_heads);
+  write.counts("attention.head_count_kv", config.layers, &LayerConfig::n_kv_heads);
+  write.count("attention.key_length", config.k_dim);
+  write.count("attention.value_length", config.v_dim);
+  write.number("attention.layer_norm_rms_epsilon", static_cast<double>(config.rms_epsilon));
+  write_rope(write, config.rope);
+  return write.take();
 }
 
 namespace {

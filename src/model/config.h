@@ -52,6 +52,9 @@ struct Config {
 /// Throws Error naming the key that is missing, of the wrong kind or impossible.
 Config read_config(const gguf::Model& file);
 
+/// The metadata that read_config reads as `config`, beside a `token_embd.weight` of its vocabulary.
+gguf::Metadata config_metadata(const Config& config);
+
 /// Radians per position of each pair of dimensions, and the magnitude. `factors` (one per pair, or empty)
 /// divide the frequencies, as Llama 3.1's `rope_freqs` do. YaRN after Peng et al.,
 /// https://arxiv.org/abs/2309.00071, section 3.

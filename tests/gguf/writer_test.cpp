@@ -209,6 +209,15 @@ TEST(Writer, LeavesNothingBehindUnlessFinished) {
   EXPECT_EQ(Model::open(folder / "m.gguf").tensors().size(), sample_tensors.size());
 }
 
+TEST(Writer, RefusesANameThatStandsForAPartOfASplitModel) {
+  const ScratchFolder folder;
+  const std::filesystem::path path = folder / "m-00002-of-00003.gguf";
+  EXPECT_EQ(sentence_of([&] { Writer(path, {}, sample_tensors); }),
+            path.string() + ": is named as part 2 of 3, but a model in one file is to be written");
+  write_sample(folder / "m-00001-of-00001.gguf", {});
+  EXPECT_EQ(Model::open(folder / "m-00001-of-00001.gguf").files(), 1);
+}
+
 TEST(Writer, RefusesDataThatWereNotAnnounced) {
   const ScratchFolder folder;
   Writer writer(folder / "m.gguf", {}, sample_tensors);

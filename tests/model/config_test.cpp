@@ -100,6 +100,36 @@ TEST(Config, RefusesAFileWithoutAnEmbedding) {
   EXPECT_THAT(error_of([&] { read_config(model.open()); }), HasSubstr("token_embd.weight"));
 }
 
+TEST(Config, ItsMetadataReadBackAreTheSameConfig) {
+  // The tiny llama with everything in its metadata that it can hold.
+  Config config = read_config(gguf::Model::open(tiny_model("llama")));
+  config.layers[1] = {4, 2, 192};
+  config.k_dim = 24;
+  config.rope = {20, 5000, RopeScaling::yarn, 8, 64, 0.5, 16, 2};
+  const EditedModel model([&](Draft& draft) { draft.metadata = config_metadata(config); });
+  const Config read = read_config(model.open());
+  EXPECT_EQ(read.architecture, "llama");
+  EXPECT_EQ(read.dim, config.dim);
+  EXPECT_EQ(read.context, config.context);
+  EXPECT_EQ(read.k_dim, 24);
+  EXPECT_EQ(read.v_dim, config.v_dim);
+  EXPECT_EQ(read.rms_epsilon, config.rms_epsilon);
+  ASSERT_EQ(read.n_layers(), 3);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(read.layers[i].n_heads, config.layers[i].n_heads);
+    EXPECT_EQ(read.layers[i].n_kv_heads, config.layers[i].n_kv_heads);
+    EXPECT_EQ(read.layers[i].ffn_dim, config.layers[i].ffn_dim);
+  }
+  EXPECT_EQ(read.rope.dims, 20);
+  EXPECT_EQ(read.rope.base, 5000);
+  EXPECT_EQ(read.rope.scaling, RopeScaling::yarn);
+  EXPECT_EQ(read.rope.factor, 8);
+  EXPECT_EQ(read.rope.original_context, 64);
+  EXPECT_EQ(read.rope.attention_factor, 0.5);
+  EXPECT_EQ(read.rope.beta_fast, 16);
+  EXPECT_EQ(read.rope.beta_slow, 2);
+}
+
 RopeConfig rope_of(std::int64_t dims) {
   RopeConfig rope;
   rope.dims = dims;

@@ -1,0 +1,178 @@
+#include "model/synth.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <random>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "gguf/header.h"
+#include "gguf/writer.h"
+#include "model/family.h"
+#include "model/file_type.h"
+
+namespace yoke::model {
+namespace {
+
+/// Seeded by several numbers. The standard fixes the sequence, so it is the same everywhere.
+using Random = std::mt19937_64;
+Random seeded(std::uint64_t seed, std::uint64_t a, std::uint64_t b) {
+  std::seed_seq numbers{seed & 0xffffffffu, seed >> 32, a & 0xffffffffu, a >> 32, b & 0xffffffffu, b >> 32};
+  return Random(numbers);
+}
+
+/// A value of mean 0 and variance 1, nearly normal: the sum of twelve uniform ones (Irwin and Hall), made of
+/// additions alone so that it has the same bits everywhere.
+float nearly_normal(Random& random) {
+  double sum = -6;
+  for (int i = 0; i < 12; ++i) sum += static_cast<double>(random() >> 11) * 0x1p-53;
+  return static_cast<float>(sum);
+}
+
+/// Random blocks of one format whose values have variance 1 / cols, to compose rows from.
+class BlockPool {
+ public:
+  BlockPool(const quant::Format& format, std::int64_t cols, std::uint64_t seed, ThreadPool& pool) {
+    const std::int64_t piece_values = std::max<std::int64_t>(format.block_values, shortest_piece);
+    piece_bytes_ = format.bytes(piece_values);
+    const float scale = 1.0f / std::sqrt(static_cast<float>(cols));
+    std::vector<float> values(static_cast<std::size_t>(pieces * piece_values));
+    Random random = seeded(seed, static_cast<std::uint64_t>(cols), no_chunk);
+    for (float& value : values) value = scale * nearly_normal(random);
+    bytes_.resize(pieces * piece_bytes_);
+    pool.split(pieces, 1, [&](std::int64_t begin, std::int64_t end) {
+      const auto first = static_cast<std::size_t>(begin);
+      const auto n = static_cast<std::size_t>(end - begin);
+      const auto width = static_cast<std::size_t>(piece_values);
+      format.quantize(std::span(values).subspan(first * width, n * width),
+                      std::span(bytes_).subspan(first * piece_bytes_, n * piece_bytes_));
+    });
+  }
+
+  std::size_t piece_bytes() const { return piece_bytes_; }
+
+  /// Fills `out`, whole blocks, with pieces in random order.
+  void fill(std::span<std::byte> out, Random& random) const {
+    std::uint64_t bits = 0;
+    for (int piece = 0; !out.empty(); ++piece) {
+      if (piece % picks_of_one_draw == 0) bits = random();
+      const std::size_t pick = bits % pieces;
+      bits /= pieces;
+      const std::size_t n = std::min(piece_bytes_, out.size());
+      std::memcpy(out.data(), bytes_.data() + pick * piece_bytes_, n);
+      out = out.subspan(n);
+    }
+  }
+
+ private:
+  static constexpr std::int64_t shortest_piece = 32;  // values, of formats whose blocks are shorter
+  static constexpr std::size_t pieces = 4096;
+  static constexpr std::uint64_t no_chunk = ~std::uint64_t{0};  // a sequence that no tensor takes
+  static constexpr int picks_of_one_draw = 5;                   // 12 of 64 bits each
+
+  std::size_t piece_bytes_ = 0;
+  std::vector<std::byte> bytes_;
+};
+
+/// Writes the tensors of a model one after the other.
+class Synthesis {
+ public:
+  Synthesis(gguf::Writer& writer, const SynthOptions& options, ThreadPool& pool,
+            const SynthProgress& progress, std::uint64_t total)
+      : writer_(writer), options_(options), pool_(pool), progress_(progress), total_(total) {}
+
+  void tensor(const gguf::TensorSpec& spec, std::size_t number) {
+    if (spec.shape.size() == 1) {
+      vector(spec, number);
+    } else {
+      matrix(spec, number);
+    }
+  }
+
+ private:
+  // What one thread fills from one seed, and what all fill before it is written.
+  static constexpr std::size_t chunk_pieces = std::size_t{1} << 14;
+  static constexpr std::size_t chunks_at_once = 16;
+
+  void vector(const gguf::TensorSpec& spec, std::size_t number) {
+    const float mean = spec.name.ends_with("norm.weight") ? 1.0f : 0.0f;
+    Random random = seeded(options_.seed, number, 0);
+    std::vector<float> values(static_cast<std::size_t>(spec.shape[0]));
+    for (float& value : values) value = mean + 0.1f * nearly_normal(random);
+    write(spec, std::as_bytes(std::span(values)));
+  }
+
+  void matrix(const gguf::TensorSpec& spec, std::size_t number) {
+    const BlockPool& blocks = pool_of(spec);
+    const std::uint64_t bytes = gguf::tensor_bytes(spec.type, spec.shape, spec.name);
+    const std::size_t chunk_bytes = chunk_pieces * blocks.piece_bytes();
+    for (std::uint64_t done = 0; done < bytes;) {
+      filled_.resize(std::min<std::uint64_t>(chunks_at_once * chunk_bytes, bytes - done));
+      const std::uint64_t first_chunk = done / chunk_bytes;
+      const std::int64_t n = static_cast<std::int64_t>((filled_.size() + chunk_bytes - 1) / chunk_bytes);
+      pool_.split(n, 1, [&](std::int64_t begin, std::int64_t end) {
+        for (auto chunk = static_cast<std::size_t>(begin); chunk < static_cast<std::size_t>(end); ++chunk) {
+          const std::size_t at = chunk * chunk_bytes;
+          Random random = seeded(options_.seed, number, first_chunk + chunk);
+          blocks.fill(std::span(filled_).subspan(at, std::min(chunk_bytes, filled_.size() - at)), random);
+        }
+      });
+      write(spec, filled_);
+      done += filled_.size();
+    }
+  }
+
+  /// Made at first use; tensors of as many columns share one.
+  const BlockPool& pool_of(const gguf::TensorSpec& spec) {
+    const std::int64_t cols = spec.shape.back();
+    const auto found = pools_.find(cols);
+    if (found != pools_.end()) return found->second;
+    return pools_.try_emplace(cols, quant::format(spec.type), cols, options_.seed, pool_).first->second;
+  }
+
+  void write(const gguf::TensorSpec& spec, std::span<const std::byte> bytes) {
+    writer_.write(spec.name, bytes);
+    done_ += bytes.size();
+    progress_(done_, total_);
+  }
+
+  gguf::Writer& writer_;
+  const SynthOptions& options_;
+  ThreadPool& pool_;
+  const SynthProgress& progress_;
+  std::uint64_t total_;
+  std::uint64_t done_ = 0;
+  std::map<std::int64_t, BlockPool> pools_;  // by columns
+  std::vector<std::byte> filled_;
+};
+
+/// The tensors that the family cannot do without.
+std::vector<gguf::TensorSpec> tensors_of(const Config& config, quant::Type matrices) {
+  std::vector<gguf::TensorSpec> specs;
+  for (const TensorEntry& entry : make_family(config)->tensors()) {
+    if (entry.optional) continue;
+    specs.push_back({entry.name, entry.shape.size() == 1 ? quant::Type::f32 : matrices, entry.shape});
+  }
+  return specs;
+}
+
+}  // namespace
+
+void write_random_model(const std::filesystem::path& out, const Config& config, gguf::Metadata metadata,
+                        const SynthOptions& options, ThreadPool& pool, const SynthProgress& progress) {
+  const gguf::Metadata shape = config_metadata(config);
+  for (const auto& [key, value] : shape.all()) metadata.set(key, value);
+  set_file_type(metadata, options.matrices);
+  const std::vector<gguf::TensorSpec> specs = tensors_of(config, options.matrices);
+  gguf::Writer writer(out, metadata, specs);
+  std::uint64_t total = 0;
+  for (const gguf::TensorSpec& spec : specs) total += gguf::tensor_bytes(spec.type, spec.shape, spec.name);
+  Synthesis synthesis(writer, options, pool, progress, total);
+  for (std::size_t i = 0; i < specs.size(); ++i) synthesis.tensor(specs[i], i);
+  writer.finish();
+}
+
+}  // namespace yoke::model
