@@ -1,5 +1,6 @@
-// yoke run: continue a text, streaming it, then say how it went.
+// yoke run: continue a text, streaming it, then say how it went; or hold a conversation.
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <memory>
@@ -9,6 +10,7 @@
 
 #include "base/error.h"
 #include "cli/commands.h"
+#include "cli/conversation.h"
 #include "cli/engine_flags.h"
 #include "cli/figures.h"
 #include "cli/prompt_text.h"
@@ -31,17 +33,25 @@ struct RunOptions {
   const std::string& model() const { return engine.engine.model; }
 };
 
-std::string find_prompt(const RunOptions& options) {
+/// The text to continue; nothing where there is a person to talk to instead.
+std::optional<std::string> find_prompt(const RunOptions& options) {
   if (options.prompt) {
     require(!options.prompt->empty(), "the prompt is empty; expected some text to continue, given with -p");
     require_utf8(*options.prompt, "the prompt given with -p");
-    return *options.prompt;
+    return options.prompt;
   }
   if (options.prompt_file) {
     const std::string text = read_prompt(*options.prompt_file);
     require(!text.empty(), "the prompt in {} is empty; expected some text to continue",
             *options.prompt_file == "-" ? "standard input" : *options.prompt_file);
     return text;
+  }
+  if (isatty(STDIN_FILENO) == 1) {
+    require(
+        isatty(STDOUT_FILENO) == 1,
+        "there is no prompt, and a conversation needs a terminal for its output too; give a prompt with -p "
+        "or -f");
+    return std::nullopt;
   }
   std::string text = read_prompt("-");
   require(!text.empty(), "there is no prompt: standard input is empty; give one with -p or -f");
@@ -81,11 +91,15 @@ int run(const RunOptions& options) {
     start_engine(options.engine);
     return 0;
   }
-  const std::string prompt = find_prompt(options);
+  const std::optional<std::string> prompt = find_prompt(options);
   const std::unique_ptr<text::Tokenizer> tokenizer = read_tokenizer(options.model());
   check_bias(options.completion.sampling, tokenizer->size());
   const std::unique_ptr<runtime::Engine> engine = start_engine(options.engine);
-  continue_text(*engine, *tokenizer, prompt, options);
+  if (prompt) {
+    continue_text(*engine, *tokenizer, *prompt, options);
+  } else {
+    converse(*engine, *tokenizer, {options.model(), options.completion, options.quiet});
+  }
   return 0;
 }
 
@@ -93,12 +107,14 @@ int run(const RunOptions& options) {
 
 void add_run(CLI::App& app, Action& action) {
   auto options = std::make_shared<RunOptions>();
-  CLI::App* command = app.add_subcommand("run", "Continue a text");
+  CLI::App* command =
+      app.add_subcommand("run", "Continue a text or, on a terminal and without one, hold a conversation");
   add_engine_flags(*command, options->engine);
   CLI::Option* prompt = command->add_option("-p,--prompt", options->prompt, "Text to continue");
   command
       ->add_option("-f,--file", options->prompt_file,
-                   "File with the text to continue; -: standard input, which is also read without -p")
+                   "File with the text to continue; -: standard input, which is also read where there is no "
+                   "terminal and no -p")
       ->excludes(prompt);
   add_ending_flags(*command, options->completion);
   command->add_flag("-q,--quiet", options->quiet, "The text only, no figures");

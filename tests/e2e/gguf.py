@@ -27,10 +27,13 @@ def byte_tokens():
     return [chr(byte if byte in printable else 256 + others.index(byte)) for byte in range(256)]
 
 
-def tokenizer_pairs(model="gpt2"):
-    """A tokenizer with one token for each byte."""
+def tokenizer_pairs(model="gpt2", first=None):
+    """A tokenizer with one token for each byte; token 0 is that of the character `first`, if given."""
+    tokens = byte_tokens()
+    if first is not None:
+        tokens.sort(key=lambda token: token != first)
     return [string_pair("tokenizer.ggml.model", model), string_pair("tokenizer.ggml.pre", "gpt-2"),
-            strings_pair("tokenizer.ggml.tokens", byte_tokens()), strings_pair("tokenizer.ggml.merges", [])]
+            strings_pair("tokenizer.ggml.tokens", tokens), strings_pair("tokenizer.ggml.merges", [])]
 
 
 def write_llama(path, *, layers=2, dim=64, ffn=128, heads=4, kv_heads=1, context=512, vocabulary=256, tokenizer=None):

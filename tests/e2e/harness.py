@@ -41,17 +41,21 @@ class Run:
 
     def __init__(self, command, cwd=None, environment=None, combined=False, stdin=b""):
         """`combined`: stderr goes where stdout goes, as on a terminal. `stdin`: the bytes that it holds."""
-        self.mark = uuid.uuid4().hex
-        self.tmpdir = tempfile.TemporaryDirectory(prefix="yoke-e2e-")
-        # Open MPI refuses root and more ranks than cores unless told; a user's own mpirun is told here.
-        self.environment = {**os.environ, MARK: self.mark, "TMPDIR": self.tmpdir.name, "OMPI_ALLOW_RUN_AS_ROOT": "1",
-                            "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", **(environment or {})}
+        self.prepare(environment)
         with tempfile.TemporaryFile() as held:
             held.write(stdin)
             held.seek(0)
             self.process = subprocess.Popen([str(part) for part in command], stdin=held, stdout=subprocess.PIPE,
                                             stderr=subprocess.STDOUT if combined else subprocess.PIPE, cwd=cwd,
                                             env=self.environment, start_new_session=True)
+
+    def prepare(self, environment):
+        """Gives the run a folder for temporary files and the environment by which its processes are known."""
+        self.mark = uuid.uuid4().hex
+        self.tmpdir = tempfile.TemporaryDirectory(prefix="yoke-e2e-")
+        # Open MPI refuses root and more ranks than cores unless told; a user's own mpirun is told here.
+        self.environment = {**os.environ, MARK: self.mark, "TMPDIR": self.tmpdir.name, "OMPI_ALLOW_RUN_AS_ROOT": "1",
+                            "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", **(environment or {})}
 
     def alive(self):
         """The living processes of this run."""

@@ -1,0 +1,139 @@
+#include "cli/conversation.h"
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <optional>
+#include <string_view>
+
+#include "cli/conversation_input.h"
+#include "cli/figures.h"
+#include "cli/interrupt.h"
+#include "cli/line_editor.h"
+#include "cli/text_printer.h"
+#include "gguf/reader.h"
+#include "session/conversation.h"
+
+namespace yoke::cli {
+namespace {
+
+constexpr std::string_view help =
+    "/help    shows this\n"
+    "/clear   forgets the conversation\n"
+    "/stats   shows the figures of the last answer, and the ranks\n"
+    "/bye     leaves, as Ctrl-D does\n"
+    "Ctrl-C   stops an answer, or gives up a line\n"
+    "\"\"\"      begins a message of several lines, and ends it\n";
+
+/// What the program says beside the conversation, dim where there is a terminal to dim.
+void note(std::string_view sentence) {
+  const bool dim = isatty(STDERR_FILENO) == 1;
+  fmt::print(stderr, "{}{}{}\n", dim ? "\033[2m" : "", sentence, dim ? "\033[0m" : "");
+}
+
+std::string raw_text_sentence(const std::string& model) {
+  const bool has_template = gguf::Model::open(model).metadata().has("tokenizer.chat_template");
+  return fmt::format("{}: what you write is continued as plain text. /help shows the commands.",
+                     has_template
+                         ? "The model has a chat template (tokenizer.chat_template), which this version "
+                           "cannot apply yet"
+                         : "The model has no chat template");
+}
+
+std::string_view describe(session::Finish finish) {
+  switch (finish) {
+    case session::Finish::end_token:
+      return "";
+    case session::Finish::stop_string:
+      return ", ended by a stop string";
+    case session::Finish::length:
+      return ", cut short by -n";
+    case session::Finish::context_full:
+      return ", cut short by the context";
+    case session::Finish::cancelled:
+      break;
+  }
+  return ", stopped";
+}
+
+class Dialogue {
+ public:
+  Dialogue(runtime::Engine& engine, const text::Tokenizer& tokenizer, const ConversationOptions& options)
+      : engine_(engine), options_(options), conversation_(engine, tokenizer, session::raw_turns(tokenizer)) {}
+
+  void run() {
+    LineEditor editor(history_file(cluster::current_environment()));
+    ConversationInput inputs([&editor](const std::string& prompt) { return editor.read(prompt); });
+    note(raw_text_sentence(options_.model));
+    while (true) {
+      const Input input = inputs.next();
+      if (input.kind == Input::Kind::end || input.text == "/bye") return;
+      if (input.kind == Input::Kind::message) {
+        answer(input.text);
+      } else {
+        perform(input.text);
+      }
+    }
+  }
+
+ private:
+  void answer(const std::string& message) {
+    interrupt_.take();  // one that came too late for the last answer is not meant for this one
+    try {
+      TextPrinter printer(stdout, "");
+      last_ = conversation_.say(
+          message, options_.completion, [&printer](std::string_view text) { printer.print(text); },
+          [this] { return interrupt_.take(); });
+      printer.end();
+    } catch (const session::PromptTooLong&) {
+      return note(fmt::format("The context of {} positions has no room for this{}", positions(), advice()));
+    } catch (const session::Refused& refused) {
+      return note(refused.what());
+    }
+    if (!options_.quiet) print_figures();
+    if (last_->finish == session::Finish::context_full)
+      note(fmt::format("The context of {} positions is full{}", positions(), advice()));
+  }
+
+  void perform(const std::string& command) {
+    if (command == "/help") {
+      fmt::print(stderr, "{}", help);
+    } else if (command == "/clear") {
+      conversation_.clear();
+      note("The conversation is forgotten.");
+    } else if (command == "/stats") {
+      const std::vector<runtime::RankReport> ranks = engine_.reports();
+      if (last_) print_statistics(last_->statistics, ranks);
+      print_ranks(ranks);
+    } else {
+      note(fmt::format("There is no command {}; /help shows those there are.", command));
+    }
+  }
+
+  void print_figures() const {
+    note(fmt::format("{} tokens, {:.1f} tokens/s{}; {} of {} positions", last_->tokens.size(),
+                     decode_rate(last_->statistics), describe(last_->finish), conversation_.history().size(),
+                     positions()));
+  }
+
+  std::int32_t positions() const { return engine_.info().context; }
+
+  std::string advice() const {
+    return fmt::format(": /clear forgets the conversation; {}.", context_advice(positions(), options_.model));
+  }
+
+  runtime::Engine& engine_;
+  const ConversationOptions& options_;
+  session::Conversation conversation_;
+  Interrupt interrupt_;
+  std::optional<session::Completion> last_;
+};
+
+}  // namespace
+
+void converse(runtime::Engine& engine, const text::Tokenizer& tokenizer, const ConversationOptions& options) {
+  Dialogue(engine, tokenizer, options).run();
+}
+
+}  // namespace yoke::cli

@@ -1,0 +1,22 @@
+// yoke run on a terminal without a prompt: a conversation.
+#pragma once
+
+#include <string>
+
+#include "runtime/engine.h"
+#include "session/completion.h"
+#include "text/tokenizer.h"
+
+namespace yoke::cli {
+
+struct ConversationOptions {
+  std::string model;  // path of its file
+  session::CompletionOptions completion;
+  bool quiet = false;  // no figures after an answer
+};
+
+/// Talks until the person leaves; Ctrl-C ends an answer. Standard input and output must be terminals. Throws
+/// Error where the engine dies; what it only refuses is told, and the conversation goes on.
+void converse(runtime::Engine& engine, const text::Tokenizer& tokenizer, const ConversationOptions& options);
+
+}  // namespace yoke::cli
