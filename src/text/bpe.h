@@ -16,8 +16,9 @@ class Bpe {
  public:
   struct Merge {
     Token left, right, result;  // not negative
+    std::uint32_t rank;         // the lower, the more wanted; below 2³² − 1
   };
-  /// `merges`, the most wanted first. Throws Error where a pair occurs twice.
+  /// Throws Error where a pair occurs twice.
   explicit Bpe(std::span<const Merge> merges);
 
   /// Memory that calls reuse; what it holds between them means nothing.
@@ -43,13 +44,14 @@ class Bpe {
   struct Slot {
     std::uint64_t pair;
     std::uint32_t rank;
+    Token result;
   };
-  std::size_t slot_of(std::uint64_t pair) const;  // where the pair is or belongs
+  const Slot& slot_of(std::uint64_t pair) const { return slots_[place_of(pair)]; }
+  std::size_t place_of(std::uint64_t pair) const;  // where the pair is or belongs
   std::uint32_t rank_of(Token left, Token right) const;
 
-  std::vector<Slot> slots_;     // a power of two; never more than half are taken
-  int shift_;                   // 64 − log2(slots)
-  std::vector<Token> results_;  // by rank
+  std::vector<Slot> slots_;  // a power of two; never more than half are taken
+  int shift_;                // 64 − log2(slots)
 };
 
 }  // namespace yoke::text

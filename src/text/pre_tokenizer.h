@@ -12,9 +12,6 @@ namespace yoke::text {
 /// Immutable; may be used from any thread.
 class PreTokenizer {
  public:
-  /// The one that GGUF's `tokenizer.ggml.pre` calls `name`. Throws Error that lists the known names.
-  static PreTokenizer named(std::string_view name, PatternEngine engine = PatternEngine::jit);
-
   /// Applies `expressions` in sequence: each cuts every piece of the one before into its matches and what
   /// lies between them.
   explicit PreTokenizer(std::span<const std::string_view> expressions,

@@ -3,8 +3,19 @@
 
 namespace yoke::text {
 
+std::string_view ByteStream::push(Token token) {
+  std::string_view bytes = tokenizer_.bytes(token);
+  if (tokenizer_.is_special(token)) {
+    space_added_ = tokenizer_.adds_space();
+  } else if (!bytes.empty()) {
+    if (space_added_ && bytes.front() == ' ') bytes.remove_prefix(1);
+    space_added_ = false;
+  }
+  return bytes;
+}
+
 std::string TextStream::push(Token token) {
-  pending_ += tokenizer_.bytes(token);
+  pending_ += bytes_.push(token);
   std::string text;
   std::string_view rest = pending_;
   while (!rest.empty()) {

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "gguf/printable.h"
 #include "text/bpe_tokenizer.h"
+#include "text/sentencepiece_tokenizer.h"
 
 namespace yoke::text {
 
@@ -13,15 +14,18 @@ std::vector<Token> Tokenizer::encode_prompt(std::string_view text, Specials spec
 }
 
 std::string Tokenizer::decode(const std::vector<Token>& tokens) const {
+  ByteStream bytes(*this, Begin::text);
   std::string text;
-  for (const Token token : tokens) text += bytes(token);
+  for (const Token token : tokens) text += bytes.push(token);
   return text;
 }
 
 std::unique_ptr<Tokenizer> make_tokenizer(const gguf::Metadata& metadata) {
   const std::string& model = metadata.string("tokenizer.ggml.model");
   if (model == "gpt2") return make_bpe_tokenizer(metadata);
-  fail("tokenizer \"{}\" (tokenizer.ggml.model) is not supported; known: gpt2", gguf::printable(model));
+  if (model == "llama") return make_sentencepiece_tokenizer(metadata);
+  fail("tokenizer \"{}\" (tokenizer.ggml.model) is not supported; known: gpt2, llama",
+       gguf::printable(model));
 }
 
 }  // namespace yoke::text

@@ -22,42 +22,69 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  /// Ids of `text`; neither BOS nor EOS is added. Any bytes are accepted, also invalid UTF-8. Throws Error
+  /// Ids of `text`; neither BOS nor EOS is added. Any bytes are accepted, also invalid UTF-8. `decode` gives
+  /// the same bytes back, in normal form C where the model normalises its text (Qwen does). Throws Error
   /// where the vocabulary has no token for a byte (some have none for those that never occur in UTF-8) or the
   /// text exceeds 1 GiB.
   virtual std::vector<Token> encode(std::string_view text, Specials specials) const = 0;
-  /// The bytes a token stands for. Special (control) tokens stand for none; `special_text` names them. Both
-  /// throw Error where the vocabulary has no such token.
+  /// The bytes a token stands for. Control tokens stand for none; `special_text` names them. Both throw Error
+  /// where the vocabulary has no such token.
   virtual std::string_view bytes(Token token) const = 0;
   /// The token's name as the vocabulary has it; for messages.
   virtual std::string_view special_text(Token token) const = 0;
+
+  /// Whether the token is found where it is written out in a text (control, unknown and user-defined tokens)
+  /// rather than made of its parts. Throws Error likewise.
+  virtual bool is_special(Token token) const = 0;
+  /// Whether `encode` puts a space before the text, and before what follows a special token: Llama 2 knows a
+  /// word by the space before it, also the first one.
+  virtual bool adds_space() const = 0;
 
   virtual std::int32_t size() const = 0;
   virtual std::optional<Token> bos() const = 0;
   virtual std::optional<Token> eos() const = 0;
   virtual bool adds_bos() const = 0;                    // whether a prompt starts with BOS
-  virtual bool ends_generation(Token token) const = 0;  // EOS, EOT, EOM
+  virtual bool ends_generation(Token token) const = 0;  // EOS, end of turn, end of message
 
   /// `encode` with BOS in front where the model wants one.
   std::vector<Token> encode_prompt(std::string_view text, Specials specials) const;
-  /// All bytes of the tokens, one after the other.
+  /// The text of which `encode` makes `tokens`, or would: all their bytes, without the spaces that it adds.
   std::string decode(const std::vector<Token>& tokens) const;
 };
 
 /// Throws Error where the vocabulary is damaged or of a kind that is not supported; the sentence names it.
 std::unique_ptr<Tokenizer> make_tokenizer(const gguf::Metadata& metadata);
 
+/// Where a row of tokens begins: at the start of a text, where `encode` may have added a space, or within
+/// one.
+enum class Begin { text, within_text };
+
+/// The bytes of tokens, one after the other, without the spaces that `encode` added.
+class ByteStream {
+ public:
+  ByteStream(const Tokenizer& tokenizer, Begin begin)
+      : tokenizer_(tokenizer), space_added_(tokenizer.adds_space() && begin == Begin::text) {}
+  /// The view lives as long as the tokenizer.
+  std::string_view push(Token token);
+
+ private:
+  const Tokenizer& tokenizer_;
+  bool space_added_;  // whether the next bytes may start with a space that is not the text's
+};
+
 /// Turns a stream of tokens into text that never ends in half a UTF-8 character: bytes of an unfinished
 /// character wait for the next token; bytes that can never become a character come out as U+FFFD.
 class TextStream {
  public:
-  explicit TextStream(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
+  /// What a model writes continues its prompt: it begins within a text.
+  explicit TextStream(const Tokenizer& tokenizer, Begin begin = Begin::within_text)
+      : bytes_(tokenizer, begin) {}
   std::string push(Token token);
   /// What is left at the end (an unfinished character becomes U+FFFD).
   std::string finish();
 
  private:
-  const Tokenizer& tokenizer_;
+  ByteStream bytes_;
   std::string pending_;
 };
 

@@ -1,10 +1,13 @@
 #include "text/vocabulary.h"
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <limits>
 #include <string_view>
 
 #include "base/error.h"
+#include "gguf/printable.h"
 #include "text/utf8.h"
 
 namespace yoke::text {
@@ -44,6 +47,46 @@ std::optional<Token> read_id(const gguf::Metadata& metadata, std::string_view ke
   return static_cast<Token>(id);
 }
 
+// Control tokens after which a model has said what it had to say. Files name one or two of them in their
+// keys: a model that also knows another would write on after it, as one trained for conversations does where
+// its file names only the end of documents.
+constexpr std::array<std::string_view, 10> well_known_ends = {
+    "<|endoftext|>",          // GPT-2, Qwen, gpt-oss, Phi
+    "<|end_of_text|>",        // Llama 3
+    "<|eot_id|>",             // Llama 3: end of a turn
+    "<|eom_id|>",             // Llama 3: end of a message, before a tool answers
+    "<|im_end|>",             // ChatML: Qwen and many others
+    "<|end|>",                // Phi 3; see `ends_only_a_message`
+    "<|return|>",             // gpt-oss
+    "<|call|>",               // gpt-oss: a tool is to answer
+    "<end_of_turn>",          // Gemma
+    "<｜end▁of▁sentence｜>",  // DeepSeek
+};
+
+/// gpt-oss ends each message with <|end|> and goes on with the next one of the same answer; the answer ends
+/// with
+/// <|return|>.
+bool ends_only_a_message(std::string_view text, bool has_return) { return text == "<|end|>" && has_return; }
+
+std::vector<Token> find_ends(const Vocabulary& vocabulary, const std::vector<std::optional<Token>>& named) {
+  std::vector<Token> ends;
+  const auto add = [&ends](Token token) {
+    if (std::find(ends.begin(), ends.end(), token) == ends.end()) ends.push_back(token);
+  };
+  for (const std::optional<Token>& token : named)
+    if (token) add(*token);
+  const auto is_control = [&](Token token, std::string_view text) {
+    return vocabulary.types[token] == TokenType::control && vocabulary.tokens[token] == text;
+  };
+  bool has_return = false;
+  for (Token token = 0; token < vocabulary.size(); ++token)
+    has_return = has_return || is_control(token, "<|return|>");
+  for (Token token = 0; token < vocabulary.size(); ++token)
+    for (const std::string_view text : well_known_ends)
+      if (is_control(token, text) && !ends_only_a_message(text, has_return)) add(token);
+  return ends;
+}
+
 }  // namespace
 
 Vocabulary read_vocabulary(const gguf::Metadata& metadata, bool adds_bos) {
@@ -53,13 +96,28 @@ Vocabulary read_vocabulary(const gguf::Metadata& metadata, bool adds_bos) {
   vocabulary.types = read_types(metadata, n);
   vocabulary.bos = read_id(metadata, "tokenizer.ggml.bos_token_id", n);
   vocabulary.eos = read_id(metadata, "tokenizer.ggml.eos_token_id", n);
-  for (const auto& end : {vocabulary.eos, read_id(metadata, "tokenizer.ggml.eot_token_id", n),
-                          read_id(metadata, "tokenizer.ggml.eom_token_id", n)})
-    if (end) vocabulary.ends.push_back(*end);
-  vocabulary.adds_bos = metadata.flag_or("tokenizer.ggml.add_bos_token", adds_bos);
+  vocabulary.ends =
+      find_ends(vocabulary, {vocabulary.eos, read_id(metadata, "tokenizer.ggml.eot_token_id", n),
+                             read_id(metadata, "tokenizer.ggml.eom_token_id", n)});
+  vocabulary.adds_bos =
+      metadata.flag_or("tokenizer.ggml.add_bos_token", adds_bos && vocabulary.bos.has_value());
   require(!vocabulary.adds_bos || vocabulary.bos,
           "tokenizer.ggml.add_bos_token asks for a BOS token, but tokenizer.ggml.bos_token_id is missing");
   return vocabulary;
+}
+
+Ids ids_by_text(const Vocabulary& vocabulary) {
+  Ids ids;
+  ids.reserve(vocabulary.tokens.size());
+  for (Token id = 0; id < vocabulary.size(); ++id) {
+    const std::string& text = vocabulary.tokens[id];
+    if (vocabulary.types[id] == TokenType::unused || text.empty()) continue;
+    const auto [before, added] = ids.emplace(text, id);
+    if (!added)
+      fail("tokens {} and {} in tokenizer.ggml.tokens are both \"{}\"", before->second, id,
+           gguf::printable(text));
+  }
+  return ids;
 }
 
 }  // namespace yoke::text

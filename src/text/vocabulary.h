@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "gguf/metadata.h"
@@ -18,14 +20,21 @@ struct Vocabulary {
   std::vector<std::string> tokens;  // by id; well-formed UTF-8
   std::vector<TokenType> types;     // by id
   std::optional<Token> bos, eos;
-  std::vector<Token> ends;  // EOS, EOT and EOM, as far as the model names them
+  std::vector<Token>
+      ends;  // where a model stops: what it names as EOS, EOT and EOM, and what is known by its text
   bool adds_bos;
 
   Token size() const { return static_cast<Token>(tokens.size()); }
 };
 
-/// Reads and checks the keys `tokenizer.ggml.…`. `adds_bos` is what holds where the model does not say.
-/// Throws Error naming the key and the token.
+/// Reads and checks the keys `tokenizer.ggml.…`. `adds_bos` is what holds where the model names a BOS token
+/// and does not say whether a prompt starts with it. Throws Error naming the key and the token.
 Vocabulary read_vocabulary(const gguf::Metadata& metadata, bool adds_bos);
+
+/// Tokens by what the vocabulary, which must outlive this, calls them.
+using Ids = std::unordered_map<std::string_view, Token>;
+
+/// Without tokens that are unused or have no text. Throws Error where two have the same text.
+Ids ids_by_text(const Vocabulary& vocabulary);
 
 }  // namespace yoke::text

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "fixtures.h"
+#include "text/pre_tokenizer_kind.h"
 
 namespace yoke::text {
 namespace {
@@ -223,7 +224,8 @@ TEST(BpeTokenizer, NamesAPreTokenizerThatItDoesNotKnow) {
   gguf::Metadata metadata = small_vocabulary().metadata();
   metadata.set("tokenizer.ggml.pre", std::string("kling\x1bon"));
   EXPECT_EQ(sentence_of([&] { make_bpe_tokenizer(metadata); }),
-            "pre-tokenizer \"kling\\x1bon\" (tokenizer.ggml.pre) is not supported; known: gpt-2");
+            "pre-tokenizer \"kling\\x1bon\" (tokenizer.ggml.pre) is not supported; known: " +
+                names_of_pre_tokenizers());
 }
 
 }  // namespace

@@ -1,38 +1,21 @@
 // Tokens that other implementations gave, with the models' real vocabularies.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <ostream>
 #include <string>
 #include <vector>
 
 #include "fixtures.h"
+#include "real_vocabularies.h"
+#include "text/normal_form.h"
 #include "text/tokenizer.h"
+#include "text/utf8.h"
 
 namespace yoke::text {
 namespace {
-
-namespace fs = std::filesystem;
-
-fs::path vocabulary_folder(const std::string& name) {
-  const char* const given = std::getenv("YOKE_VOCABULARIES");
-  return fs::path(given != nullptr ? given : YOKE_FETCHED_VOCABULARIES) / name;
-}
-
-/// Why the test of this vocabulary cannot run; empty where it can.
-std::string missing(const std::string& name, const std::vector<std::string>& files) {
-  for (const std::string& file : files)
-    if (const fs::path path = vocabulary_folder(name) / file; !fs::exists(path))
-      return path.string() + " is missing; tools/fetch_vocabularies.sh fetches it";
-  return {};
-}
-
-nlohmann::json read_json(const fs::path& path) {
-  std::ifstream file(path);
-  return nlohmann::json::parse(file);
-}
 
 struct Example {
   std::string text;
@@ -40,66 +23,86 @@ struct Example {
 };
 
 std::vector<Example> golden(const std::string& name) {
+  std::ifstream file(std::filesystem::path(YOKE_TEST_DATA) / "tokenizers" / (name + ".json"));
   std::vector<Example> examples;
-  for (const auto& entry : read_json(fs::path(YOKE_TEST_DATA) / "tokenizers" / (name + ".json")))
+  for (const auto& entry : nlohmann::json::parse(file))
     examples.push_back({entry.at("text"), entry.at("ids")});
   return examples;
 }
 
-/// OpenAI's own files: encoder.json has the ids by token, vocab.bpe the merges after a line with its version.
-const Tokenizer& gpt2() {
-  static const auto tokenizer = [] {
-    const nlohmann::json encoder = read_json(vocabulary_folder("gpt2") / "encoder.json");
-    ByteVocabulary vocabulary;
-    vocabulary.tokens.resize(encoder.size());
-    vocabulary.types.assign(encoder.size(), 1);
-    for (const auto& [token, id] : encoder.items()) vocabulary.tokens.at(id.get<std::size_t>()) = token;
-    const Token end_of_text = encoder.at("<|endoftext|>").get<Token>();
-    vocabulary.types[static_cast<std::size_t>(end_of_text)] = 3;
-    vocabulary.bos = vocabulary.eos = end_of_text;
-
-    std::ifstream merges(vocabulary_folder("gpt2") / "vocab.bpe");
-    std::string line;
-    std::getline(merges, line);
-    while (std::getline(merges, line))
-      if (!line.empty()) vocabulary.merges.push_back(line);
-    return make_tokenizer(vocabulary.metadata());
-  }();
-  return *tokenizer;
-}
-
-class GoldenGpt2 : public testing::Test {
-  void SetUp() override {
-    if (const std::string why = missing("gpt2", {"encoder.json", "vocab.bpe"}); !why.empty())
-      GTEST_SKIP() << why;
-  }
+/// What a model's own tokenizer files say.
+struct Model {
+  const char* name;
+  bool normalises;  // to NFC
+  bool adds_bos, adds_space;
+  std::vector<std::string> ends;  // what a model's answer may end with
+  friend std::ostream& operator<<(std::ostream& out, const Model& model) { return out << model.name; }
 };
 
-TEST_F(GoldenGpt2, GivesTheSameTokens) {
-  const std::vector<Example> examples = golden("gpt2");
+class GoldenTokenizer : public testing::TestWithParam<Model> {
+ protected:
+  void SetUp() override {
+    if (const std::string why = why_vocabulary_is_missing(GetParam().name); !why.empty()) GTEST_SKIP() << why;
+    tokenizer_ = &real_tokenizer(GetParam().name);
+  }
+  /// What a text is to the model.
+  std::string seen(const std::string& text) const {
+    std::string buffer;
+    return GetParam().normalises ? std::string(to_nfc(text, buffer)) : text;
+  }
+  const Tokenizer* tokenizer_ = nullptr;
+};
+
+TEST_P(GoldenTokenizer, GivesTheSameTokens) {
+  const std::vector<Example> examples = golden(GetParam().name);
   ASSERT_GT(examples.size(), 50U);
   for (const Example& example : examples)
-    EXPECT_EQ(gpt2().encode(example.text, Specials::as_text), example.ids)
+    EXPECT_EQ(tokenizer_->encode(example.text, Specials::as_text), example.ids)
         << testing::PrintToString(example.text);
 }
 
-TEST_F(GoldenGpt2, GivesBackTheTexts) {
-  for (const Example& example : golden("gpt2")) EXPECT_EQ(gpt2().decode(example.ids), example.text);
+TEST_P(GoldenTokenizer, GivesBackTheTexts) {
+  for (const Example& example : golden(GetParam().name))
+    EXPECT_EQ(tokenizer_->decode(example.ids), seen(example.text));
 }
 
-TEST_F(GoldenGpt2, GivesBackAnyBytes) {
+TEST_P(GoldenTokenizer, GivesBackAnyText) {
   std::mt19937 random(9);
   for (int round = 0; round < 300; ++round) {
     const std::string text = round % 2 ? random_bytes(random, 100) : random_text(random, awkward_parts(), 40);
-    ASSERT_EQ(gpt2().decode(gpt2().encode(text, Specials::as_text)), text) << testing::PrintToString(text);
+    ASSERT_EQ(tokenizer_->decode(tokenizer_->encode(text, Specials::as_text)), seen(text))
+        << testing::PrintToString(text);
   }
 }
 
-TEST_F(GoldenGpt2, ParsesItsSpecialToken) {
-  EXPECT_EQ(gpt2().encode("<|endoftext|>", Specials::parse), (std::vector<Token>{50256}));
-  EXPECT_EQ(gpt2().encode("<|endoftext|>", Specials::as_text).size(), 7U);
-  EXPECT_TRUE(gpt2().ends_generation(50256));
+TEST_P(GoldenTokenizer, KnowsHowItsModelStartsAndStops) {
+  EXPECT_EQ(tokenizer_->adds_bos(), GetParam().adds_bos);
+  EXPECT_EQ(tokenizer_->adds_space(), GetParam().adds_space);
+  std::vector<std::string> ends;
+  for (Token token = 0; token < tokenizer_->size(); ++token)
+    if (tokenizer_->ends_generation(token)) ends.emplace_back(tokenizer_->special_text(token));
+  EXPECT_THAT(ends, testing::UnorderedElementsAreArray(GetParam().ends));
 }
+
+TEST_P(GoldenTokenizer, ParsesItsSpecialTokensOnRequestOnly) {
+  for (const std::string& end : GetParam().ends) {
+    const std::vector<Token> parsed = tokenizer_->encode(end, Specials::parse);
+    ASSERT_EQ(parsed.size(), 1U) << end;
+    EXPECT_TRUE(tokenizer_->ends_generation(parsed[0]));
+    EXPECT_GT(tokenizer_->encode(end, Specials::as_text).size(), 1U) << end;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Of, GoldenTokenizer,
+    testing::Values(Model{"gpt2", false, false, false, {"<|endoftext|>"}},
+                    Model{"llama3_1", false, true, false, {"<|end_of_text|>", "<|eot_id|>"}},
+                    Model{"gptoss", false, false, false, {"<|endoftext|>", "<|return|>", "<|call|>"}},
+                    Model{"deepseek_v3", false, true, false, {"<｜end▁of▁sentence｜>"}},
+                    Model{"qwen3", true, false, false, {"<|endoftext|>", "<|im_end|>"}},
+                    Model{"llama2", false, true, true, {"</s>"}},
+                    Model{"gemma3", false, true, false, {"<end_of_turn>"}}),
+    testing::PrintToStringParamName());
 
 }  // namespace
 }  // namespace yoke::text

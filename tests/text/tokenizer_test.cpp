@@ -26,7 +26,7 @@ TEST(MakeTokenizer, RefusesAnUnknownKindWithTheKnownOnes) {
   gguf::Metadata metadata = small_vocabulary().metadata();
   metadata.set("tokenizer.ggml.model", std::string("klingon"));
   EXPECT_EQ(sentence_of([&] { make_tokenizer(metadata); }),
-            "tokenizer \"klingon\" (tokenizer.ggml.model) is not supported; known: gpt2");
+            "tokenizer \"klingon\" (tokenizer.ggml.model) is not supported; known: gpt2, llama");
 }
 
 TEST(MakeTokenizer, NamesTheKeyThatIsMissing) {
