@@ -5,6 +5,7 @@
 #include <bit>
 #include <functional>
 #include <limits>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -37,6 +38,22 @@ float reached_by(std::span<const float> logits, std::size_t n) {
   return *nth;
 }
 
+/// Appends the tokens whose logits reach the threshold.
+void collect(std::span<const float> logits, Token first, float threshold, std::vector<Candidate>& found) {
+  const auto take = [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      if (logits[i] >= threshold) found.push_back({first + static_cast<Token>(i), logits[i]});
+    }
+  };
+  std::size_t begin = 0;
+  for (; begin + lanes <= logits.size(); begin += lanes) {
+    bool any = false;
+    for (std::size_t lane = 0; lane < lanes; ++lane) any |= logits[begin + lane] >= threshold;
+    if (any) take(begin, begin + lanes);
+  }
+  take(begin, logits.size());
+}
+
 /// A number that is the smaller the earlier a logit comes in the order of candidates.
 std::uint32_t sort_key(float logit) {
   // −0 equals +0, so it must have its key.
@@ -49,10 +66,7 @@ std::uint32_t sort_key(float logit) {
 std::vector<Candidate> best(std::span<const float> logits, Token first, std::size_t n) {
   std::vector<Candidate> found;
   if (n == 0) return found;
-  const float threshold = std::max(reached_by(logits, n), std::numeric_limits<float>::lowest());
-  for (std::size_t i = 0; i < logits.size(); ++i) {
-    if (logits[i] >= threshold) found.push_back({first + static_cast<Token>(i), logits[i]});
-  }
+  collect(logits, first, std::max(reached_by(logits, n), std::numeric_limits<float>::lowest()), found);
   if (found.size() > n) {
     std::nth_element(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(n), found.end(), before);
     found.resize(n);
@@ -64,19 +78,24 @@ std::vector<Candidate> best(std::span<const float> logits, Token first, std::siz
 std::vector<Candidate> ranked(std::span<const float> logits, Token first) {
   // Radix sort from the lowest digit, which keeps the order of equals: that of their tokens.
   constexpr int digit_bits = 11;
+  constexpr std::size_t digits = 3;
   constexpr std::uint32_t digit_mask = (1U << digit_bits) - 1;
+  const auto digit_of = [](float logit, std::size_t digit) {
+    return sort_key(logit) >> digit * digit_bits & digit_mask;
+  };
   std::vector<Candidate> from;
   from.reserve(logits.size());
+  std::array<std::array<std::uint32_t, digit_mask + 2>, digits> begins{};
   for (std::size_t i = 0; i < logits.size(); ++i) {
-    if (logits[i] != forbidden) from.push_back({first + static_cast<Token>(i), logits[i]});
+    if (logits[i] == forbidden) continue;
+    from.push_back({first + static_cast<Token>(i), logits[i]});
+    for (std::size_t digit = 0; digit < digits; ++digit) ++begins[digit][digit_of(logits[i], digit) + 1];
   }
   std::vector<Candidate> to(from.size());
-  for (int shift = 0; shift < 32; shift += digit_bits) {
-    const auto digit = [shift](const Candidate& c) { return sort_key(c.logit) >> shift & digit_mask; };
-    std::array<std::size_t, digit_mask + 2> begins{};
-    for (const Candidate& candidate : from) ++begins[digit(candidate) + 1];
-    for (std::size_t i = 1; i < begins.size(); ++i) begins[i] += begins[i - 1];
-    for (const Candidate& candidate : from) to[begins[digit(candidate)]++] = candidate;
+  for (std::size_t digit = 0; digit < digits; ++digit) {
+    auto& next = begins[digit];
+    std::partial_sum(next.begin(), next.end(), next.begin());
+    for (const Candidate& candidate : from) to[next[digit_of(candidate.logit, digit)]++] = candidate;
     std::swap(from, to);
   }
   return from;

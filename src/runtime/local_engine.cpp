@@ -230,26 +230,22 @@ class LocalEngine final : public Engine {
   /// False where the ranks' candidates do not tell which token is drawn.
   bool draw(const Strip& strip, std::size_t row) {
     require_finite(strip.finite(row), owner_of(row));
+    const RowOwner& owner = owner_of(row);
     const Sums sums = strip.rows()[row].sums ? strip.sums(row) : Sums{};
-    return draw_from(strip.ranking(row), sums, owner_of(row));
+    const Sampling& sampling = in_flight_.at(owner.request).sampling;
+    const std::optional<Token> token = choose(kernels_, strip.ranking(row), sums, sampling, owner.position);
+    if (token) take_token(owner.request, *token);
+    return token.has_value();
   }
 
   void draw_from_whole(const Strip& strip, const std::vector<std::int32_t>& rows) {
     command(Command::whole, rows);
     const std::vector<std::vector<float>> whole = strip.whole(rows);
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      const bool drawn =
-          draw_from({ranked(whole[i], 0), true}, {}, owner_of(static_cast<std::size_t>(rows[i])));
-      assert(drawn);
-      static_cast<void>(drawn);
+      const RowOwner& owner = owner_of(static_cast<std::size_t>(rows[i]));
+      const Sampling& sampling = in_flight_.at(owner.request).sampling;
+      take_token(owner.request, choose_from_whole(kernels_, whole[i], sampling, owner.position));
     }
-  }
-
-  bool draw_from(const Ranking& ranking, const Sums& sums, const RowOwner& owner) {
-    const Sampling& sampling = in_flight_.at(owner.request).sampling;
-    const std::optional<Token> token = choose(kernels::best(), ranking, sums, sampling, owner.position);
-    if (token) take_token(owner.request, *token);
-    return token.has_value();
   }
 
   static void require_finite(bool finite, const RowOwner& owner) {
@@ -283,6 +279,7 @@ class LocalEngine final : public Engine {
   }
 
   comm::Comm& comm_;
+  const kernels::Kernels& kernels_ = kernels::best();
   Worker worker_;
   Scheduler scheduler_;
   std::map<std::uint64_t, InFlight> in_flight_;

@@ -138,6 +138,20 @@ std::optional<Token> choose(const kernels::Kernels& kernels, const Ranking& rank
   return choice.draw(random_number(sampling.seed, static_cast<std::uint64_t>(position)));
 }
 
+Token choose_from_whole(const kernels::Kernels& kernels, std::span<const float> logits,
+                        const Sampling& sampling, std::int32_t position) {
+  // To rank all of a large vocabulary takes milliseconds, and seldom does more matter than its beginning.
+  constexpr std::size_t beginning = 8192;
+  if (logits.size() > beginning) {
+    const Ranking part{best(logits, 0, beginning), false};
+    Sums sums;
+    if (needs_sums(sampling))
+      sums = add_weights(kernels, logits, part.candidates.front().logit, sampling.temperature);
+    if (const auto token = choose(kernels, part, sums, sampling, position)) return *token;
+  }
+  return choose(kernels, {ranked(logits, 0), true}, {}, sampling, position).value();
+}
+
 std::uint64_t random_number(std::uint64_t seed, std::uint64_t counter) {
   // SplitMix64 (Steele, Lea & Flood 2014), of the seed's hash xor the counter, so that neighbouring seeds
   // share no stretch.

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "kernels/kernels.h"
 #include "runtime/candidates.h"
@@ -28,6 +29,11 @@ bool needs_sums(const Sampling& sampling);
 /// all weights. Typical sampling keeps every token that is as typical as the last one it needs.
 std::optional<Token> choose(const kernels::Kernels& kernels, const Ranking& ranking, const Sums& sums,
                             const Sampling& sampling, std::int32_t position);
+
+/// The token that the complete ranking of these logits gives; ids count from 0. One at least is not
+/// forbidden.
+Token choose_from_whole(const kernels::Kernels& kernels, std::span<const float> logits,
+                        const Sampling& sampling, std::int32_t position);
 
 /// A number in [0, 2⁵³), all equally likely, the same on every machine for the same arguments.
 std::uint64_t random_number(std::uint64_t seed, std::uint64_t counter);

@@ -90,6 +90,16 @@ TEST(Choose, AnswersFromAPartOfTheRankingAsFromTheWholeOrNotAtAll) {
   EXPECT_GT(undecided, 1000);
 }
 
+TEST(ChooseFromWhole, GivesTheTokenOfTheCompleteRanking) {
+  std::mt19937 random(29);
+  for (int trial = 0; trial < 150; ++trial) {
+    const std::size_t vocabulary = trial % 3 == 0 ? 8192 : 20'000;
+    const Sampling sampling = random_sampling(random, 8192);
+    const std::vector<float> logits = random_row(vocabulary, trial % 2 == 0 ? 0.1f : 2, random);
+    EXPECT_EQ(choose_from_whole(kernels(), logits, sampling, trial), drawn(logits, sampling, trial));
+  }
+}
+
 TEST(Choose, AsksForMoreWhereTheListedCannotTell) {
   const std::vector<float> flat(1000, 1.0f);
   const auto from_part = [&](const Sampling& sampling, std::size_t listed) {

@@ -95,8 +95,7 @@ Drawn draw(const Rows& rows, const std::vector<std::int64_t>& borders, std::int3
     const std::vector<std::vector<float>> whole = strip.whole(undecided);
     for (std::size_t i = 0; i < whole.size(); ++i) {
       const auto row = static_cast<std::size_t>(undecided[i]);
-      tokens[row] =
-          choose(kernels::best(), {ranked(whole[i], 0), true}, {}, rows.samplings[row], position).value();
+      tokens[row] = choose_from_whole(kernels::best(), whole[i], rows.samplings[row], position);
     }
     if (comm.rank() == 0) drawn = {tokens, static_cast<int>(undecided.size())};
   });
