@@ -18,6 +18,7 @@ void add_run(CLI::App& app, Action& action);
 void add_info(CLI::App& app, Action& action);
 void add_logits(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
+void add_perplexity(CLI::App& app, Action& action);
 void add_quantize(CLI::App& app, Action& action);
 void add_synth(CLI::App& app, Action& action);
 /// Not for people: what each rank of the engine runs.

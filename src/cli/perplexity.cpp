@@ -1,0 +1,148 @@
+// yoke perplexity: how well a model foresees a text.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/engine_flags.h"
+#include "cli/read_tokenizer.h"
+#include "cli/status_line.h"
+#include "cli/text_file.h"
+#include "runtime/model_summary.h"
+#include "session/perplexity.h"
+
+namespace yoke::cli {
+namespace {
+
+constexpr std::int32_t usual_window = 512;
+
+struct PerplexityOptions {
+  EngineFlags engine;  // its context is the length of a window; 0: the usual one
+  std::string text;
+  bool json = false;
+};
+
+std::int32_t window_length(const PerplexityOptions& options, std::int32_t trained) {
+  const std::int32_t asked = options.engine.engine.context;
+  require(asked <= trained,
+          "windows of {} tokens were asked for with --ctx, but the model was trained for {}", asked, trained);
+  return asked > 0 ? asked : std::min(usual_window, trained);
+}
+
+/// With a context that holds as many windows as fill a step.
+EngineFlags engine_for(const PerplexityOptions& options, std::int32_t trained) {
+  EngineFlags flags = options.engine;
+  flags.engine.context =
+      std::min(trained, std::max(window_length(options, trained), flags.engine.prefill_chunk));
+  return flags;
+}
+
+int follow(const PerplexityOptions& options) {
+  EngineFlags flags = options.engine;
+  try {
+    flags = engine_for(options, runtime::summarise(flags.engine.model).context);
+  } catch (const Error&) {
+    // The start of the engine finds the same, and lets one rank say it.
+  }
+  start_engine(flags);
+  return 0;
+}
+
+session::Windows cut(const PerplexityOptions& options, std::int32_t length) {
+  const std::unique_ptr<text::Tokenizer> tokenizer = read_tokenizer(options.engine.engine.model);
+  const std::string text = read_text_file(options.text);
+  return {tokenizer->encode_prompt(text, text::Specials::as_text), length,
+          tokenizer->adds_bos() ? tokenizer->bos() : std::nullopt};
+}
+
+struct Measured {
+  session::Perplexity perplexity;
+  double seconds = 0;
+};
+
+Measured measure(runtime::Engine& engine, const session::Windows& windows) {
+  StatusLine line;
+  const auto start = std::chrono::steady_clock::now();
+  const auto progress = [&](std::int32_t computed, const session::Perplexity& so_far) {
+    line.show(
+        fmt::format("perplexity {:.2f} after {} of {} windows", so_far.value(), computed, windows.count()));
+  };
+  const session::Perplexity perplexity = session::measure_perplexity(engine, windows, progress);
+  return {perplexity, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
+}
+
+void print_text(const session::Windows& windows, const Measured& measured) {
+  const std::int64_t tokens = std::int64_t{windows.count()} * windows.length();
+  fmt::print("perplexity  {:.4f} ± {:.4f}\n", measured.perplexity.value(),
+             measured.perplexity.standard_error());
+  fmt::print("scored      {} tokens: the last {} of {} windows of {}\n", measured.perplexity.tokens(),
+             windows.scored(), windows.count(), windows.length());
+  fmt::print("time        {:.2f} s, {:.1f} tokens/s\n", measured.seconds,
+             static_cast<double>(tokens) / measured.seconds);
+}
+
+void print_json(const PerplexityOptions& options, const runtime::ModelSummary& model,
+                const std::vector<runtime::RankReport>& ranks, const session::Windows& windows,
+                const Measured& measured) {
+  using Json = nlohmann::ordered_json;
+  const std::int64_t tokens = std::int64_t{windows.count()} * windows.length();
+  const Json result{{"model_filename", options.engine.engine.model},
+                    {"model_type", model.description},
+                    {"text_filename", options.text},
+                    {"n_ctx", windows.length()},
+                    {"n_windows", windows.count()},
+                    {"n_scored", measured.perplexity.tokens()},
+                    {"perplexity", measured.perplexity.value()},
+                    {"standard_error", measured.perplexity.standard_error()},
+                    {"n_ranks", ranks.size()},
+                    {"n_threads", ranks.front().threads},
+                    {"isa", ranks.front().isa},
+                    {"seconds", measured.seconds},
+                    {"tokens_per_second", static_cast<double>(tokens) / measured.seconds}};
+  fmt::print("{}\n",
+             result.dump(2, ' ', false, Json::error_handler_t::replace));  // a path may hold any bytes
+}
+
+int perplexity(const PerplexityOptions& options) {
+  if (is_follower()) return follow(options);
+  const runtime::ModelSummary model = runtime::summarise(options.engine.engine.model);
+  const session::Windows windows = cut(options, window_length(options, model.context));
+  const std::unique_ptr<runtime::Engine> engine = start_engine(engine_for(options, model.context));
+  const Measured measured = measure(*engine, windows);
+  if (options.json) {
+    print_json(options, model, engine->reports(), windows, measured);
+  } else {
+    print_text(windows, measured);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_perplexity(CLI::App& app, Action& action) {
+  auto options = std::make_shared<PerplexityOptions>();
+  CLI::App* command = app.add_subcommand("perplexity", "Measure how well a model foresees a text");
+  add_engine_flags(*command, options->engine);
+  command->get_option("--ctx")->description(
+      "Tokens of a window (default: 512, or what the model was trained for where that is less)");
+  command->add_option("--text", options->text, "File with the text, UTF-8")->required();
+  command->add_flag("--json", options->json, "Write the figures as JSON");
+  command->footer(
+      "The perplexity is e^(mean of -ln p) over the tokens that count, p being what the model gave each.\n"
+      "The text is tokenized once, with BOS in front where the model adds one, and cut into windows of "
+      "--ctx\n"
+      "tokens; what is left at the end is not used. Each window is computed by itself: its first token "
+      "becomes\n"
+      "BOS where the model adds one, and the tokens behind its middle count (of 512: those at 257 to 511, "
+      "from\n"
+      "0). llama.cpp's tool counts the same tokens.\n\n"
+      "Example:\n  yoke perplexity models/demo.gguf --text models/heldout.txt --ctx 256");
+  command->callback([options, &action] { action = [options] { return perplexity(*options); }; });
+}
+
+}  // namespace yoke::cli
