@@ -77,9 +77,24 @@ struct InFlight {
 
 /// A step whose layers have been computed, and of whose wanted rows some are still to be.
 struct StepUnderWay {
-  std::vector<RowOwner> owners;
-  std::vector<std::uint64_t> completed;
-  std::int32_t next = 0;  // the first row of the next strip
+  std::vector<std::optional<RowOwner>> owners;  // of its rows; nothing where the request was cancelled
+  std::vector<std::uint64_t> completed;         // requests that end with the step
+  std::int32_t next = 0;                        // the first row of the next strip
+
+  std::int32_t rows() const { return static_cast<std::int32_t>(owners.size()); }
+  /// True if the request would have ended with the step, and now does not.
+  bool cancel(std::uint64_t request) {
+    for (std::optional<RowOwner>& owner : owners) {
+      if (owner && owner->request == request) owner.reset();
+    }
+    return std::erase(completed, request) > 0;
+  }
+  /// Goes on to the next strip of which somebody still wants a row. False where there is none.
+  bool advance() {
+    next = std::min(next + strip_rows, rows());
+    while (next < rows() && !owners[static_cast<std::size_t>(next)]) ++next;
+    return next < rows();
+  }
 };
 
 class LocalEngine final : public Engine {
@@ -111,8 +126,8 @@ class LocalEngine final : public Engine {
   }
 
   void cancel(std::uint64_t request) override {
-    if (scheduler_.cancel(request) || (step_ && std::erase(step_->completed, request) > 0))
-      finish(request, FinishReason::cancelled);
+    const bool was_ending = step_ && step_->cancel(request);
+    if (scheduler_.cancel(request) || was_ending) finish(request, FinishReason::cancelled);
   }
 
   std::optional<Event> next(std::chrono::milliseconds patience) override {
@@ -155,12 +170,8 @@ class LocalEngine final : public Engine {
       command(Command::strip, step_->next);
       worker_.compute_strip(step_->next);
     }
-    const auto rows = static_cast<std::int32_t>(step_->owners.size());
-    if (step_->next < rows) take_strip(worker_.strip());
-    do {
-      step_->next += strip_rows;
-    } while (step_->next < rows && !matters(step_->next));
-    if (step_->next >= rows) end_step();
+    if (step_->next < step_->rows()) take_strip(worker_.strip());
+    if (!step_->advance()) end_step();
   }
 
   void begin_step() {
@@ -169,21 +180,12 @@ class LocalEngine final : public Engine {
     for (const std::uint64_t request : planned.requests) start_clock(request, now);
     command(Command::step, planned.batch);
     compute_step(worker_, std::move(planned.batch));
-    step_ = {std::move(planned.owners), std::move(planned.completed), 0};
+    step_ = {{planned.owners.begin(), planned.owners.end()}, std::move(planned.completed), 0};
   }
 
   void end_step() {
     for (const std::uint64_t request : step_->completed) finish(request, FinishReason::length);
     step_.reset();
-  }
-
-  /// Whether someone still waits for a row of the strip that begins with row `first`.
-  bool matters(std::int32_t first) const {
-    const std::size_t end =
-        std::min(step_->owners.size(), static_cast<std::size_t>(first) + std::size_t{strip_rows});
-    return std::any_of(step_->owners.begin() + first,
-                       step_->owners.begin() + static_cast<std::ptrdiff_t>(end),
-                       [this](const RowOwner& owner) { return in_flight_.contains(owner.request); });
   }
 
   void start_clock(std::uint64_t request, Clock::time_point now) {
@@ -197,23 +199,23 @@ class LocalEngine final : public Engine {
   void take_strip(const Strip& strip) {
     std::vector<std::int32_t> undecided;
     for (std::size_t row = 0; row < strip.rows().size(); ++row) {
-      const RowOwner& owner = owner_of(row);
-      if (!in_flight_.contains(owner.request)) continue;  // cancelled meanwhile
+      const std::optional<RowOwner>& owner = owner_of(row);
+      if (!owner) continue;
       switch (strip.rows()[row].want) {
         case model::Want::logits:
-          events_.push_back(LogitsEvent{owner.request, owner.position, strip.logits(row)});
+          events_.push_back(LogitsEvent{owner->request, owner->position, strip.logits(row)});
           break;
         case model::Want::log_probability:
-          take_log_probability(owner, strip.log_probability(row));
+          take_log_probability(*owner, strip.log_probability(row));
           break;
         case model::Want::candidates:
-          if (!draw(strip, row)) undecided.push_back(static_cast<std::int32_t>(row));
+          if (!draw(strip, row, *owner)) undecided.push_back(static_cast<std::int32_t>(row));
       }
     }
     if (!undecided.empty()) draw_from_whole(strip, undecided);
   }
 
-  const RowOwner& owner_of(std::size_t row) const {
+  const std::optional<RowOwner>& owner_of(std::size_t row) const {
     return step_->owners[static_cast<std::size_t>(step_->next) + row];
   }
 
@@ -228,9 +230,8 @@ class LocalEngine final : public Engine {
   }
 
   /// False where the ranks' candidates do not tell which token is drawn.
-  bool draw(const Strip& strip, std::size_t row) {
-    require_finite(strip.finite(row), owner_of(row));
-    const RowOwner& owner = owner_of(row);
+  bool draw(const Strip& strip, std::size_t row, const RowOwner& owner) {
+    require_finite(strip.finite(row), owner);
     const Sums sums = strip.rows()[row].sums ? strip.sums(row) : Sums{};
     const Sampling& sampling = in_flight_.at(owner.request).sampling;
     const std::optional<Token> token = choose(kernels_, strip.ranking(row), sums, sampling, owner.position);
@@ -242,7 +243,7 @@ class LocalEngine final : public Engine {
     command(Command::whole, rows);
     const std::vector<std::vector<float>> whole = strip.whole(rows);
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      const RowOwner& owner = owner_of(static_cast<std::size_t>(rows[i]));
+      const RowOwner& owner = *owner_of(static_cast<std::size_t>(rows[i]));
       const Sampling& sampling = in_flight_.at(owner.request).sampling;
       take_token(owner.request, choose_from_whole(kernels_, whole[i], sampling, owner.position));
     }

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "model/edited_model.h"
 #include "runtime/reference_sampler.h"
 #include "runtime/run_engine.h"
 
@@ -362,6 +363,53 @@ TEST(LocalEngine, HandsOutALongPromptsLogitsAStripAtATimeAndCanBeStoppedBetween)
     EXPECT_EQ(answers[1].logits.size(), 24 * 2048) << "what is left of the second strip of 32";
     EXPECT_EQ(answers[2].tokens.size(), 4);
   });
+}
+
+TEST(LocalEngine, ARequestMayTakeTheNumberOfOneThatWasCancelledBetweenStrips) {
+  with_engine(2, demo_options(), [&](Engine& engine) {
+    engine.submit(report(1, long_prompt(100), PromptReport::logits));
+    ASSERT_TRUE(std::holds_alternative<LogitsEvent>(engine.next(forever).value()));
+    engine.cancel(1);
+    engine.cancel(1);
+    engine.submit(report(2, long_prompt(40), PromptReport::log_probabilities));
+    std::map<std::uint64_t, Answer> first = drain(engine);
+    EXPECT_EQ(first[1].done->reason, FinishReason::cancelled);
+    EXPECT_EQ(first[1].logits.size(), 31 * 2048);
+    EXPECT_EQ(first[2].log_probabilities.size(), 39);
+
+    engine.submit(report(1, long_prompt(100), PromptReport::logits));
+    ASSERT_TRUE(std::holds_alternative<LogitsEvent>(engine.next(forever).value()));
+    engine.cancel(1);
+    engine.submit(request(1, prompt, 5));
+    const Answer second = drain(engine)[1];
+    EXPECT_EQ(second.logits.size(), 31 * 2048) << "nothing of the first after it was cancelled";
+    EXPECT_EQ(second.tokens, greedy(2, prompt, 5));
+  });
+}
+
+TEST(LocalEngine, SaysSoWhenTheWeightsAreDamagedWhateverIsAskedAndReleasesItsFollowers) {
+  const model::EditedModel damaged([](model::Draft& draft) {
+    draft.tensor("output_norm.weight").type = quant::Type::f32;
+    draft.data["output_norm.weight"].assign(128, std::numeric_limits<float>::quiet_NaN());
+  });
+  EngineOptions options;
+  options.model = damaged.path();
+  Request sampled = request(1, {5, 6, 7}, 3);
+  sampled.sampling = {.temperature = 1, .top_p = 0.5f};
+  for (const Request& asked :
+       {request(1, {5, 6, 7}, 3), sampled, report(1, {5, 6, 7}, PromptReport::log_probabilities)}) {
+    for (const int ranks : {1, 3}) {
+      const std::string sentence = model::error_of([&] {
+        with_engine(ranks, options, [&](Engine& engine) {
+          engine.submit(asked);
+          engine.next(forever);
+        });
+      });
+      EXPECT_THAT(sentence,
+                  testing::MatchesRegex("the model's logits at position [02] are not all finite; its "
+                                        "weights are damaged"));
+    }
+  }
 }
 
 TEST(LocalEngine, RefusesAModelThatIsNotThere) {
