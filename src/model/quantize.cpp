@@ -63,15 +63,18 @@ gguf::Metadata metadata_of_copy(const gguf::Model& model, quant::Type type) {
 class Recoder {
  public:
   Recoder(const gguf::Model& model, const gguf::TensorInfo& tensor, const quant::Format& to)
-      : file_(model.path().string()), tensor_(tensor), data_(model.data(tensor)), to_(to) {}
+      : model_(model), tensor_(tensor), to_(to) {}
 
   /// Encodes the values [first, last) into `out`, a chunk at a time.
   void encode(std::int64_t first, std::int64_t last, std::span<std::byte> out) const {
+    std::vector<std::byte> blocks;
     std::vector<float> values;
     for (; first < last; first += static_cast<std::int64_t>(values.size())) {
       values.resize(static_cast<std::size_t>(std::min(chunk_values, last - first)));
       const auto n = static_cast<std::int64_t>(values.size());
-      from_.dequantize(data_.subspan(from_.bytes(first), from_.bytes(n)), values);
+      blocks.resize(from_.bytes(n));
+      model_.read(tensor_, from_.bytes(first), blocks);
+      from_.dequantize(blocks, values);
       refuse_unless_finite(values, values, first, "expected finite values");
       const std::span<std::byte> encoded = out.first(to_.bytes(n));
       to_.quantize(values, encoded);
@@ -96,13 +99,12 @@ class Recoder {
     if (bad == checked.end()) return;
     const std::int64_t index = bad - checked.begin();
     const std::int64_t cols = tensor_.shape.back();
-    fail("{}: tensor '{}' holds {} in row {}, column {}, {}", file_, tensor_.name,
+    fail("{}: tensor '{}' holds {} in row {}, column {}, {}", model_.path().string(), tensor_.name,
          values[static_cast<std::size_t>(index)], (first + index) / cols, (first + index) % cols, reason);
   }
 
-  std::string file_;
+  const gguf::Model& model_;
   const gguf::TensorInfo& tensor_;
-  std::span<const std::byte> data_;
   const quant::Format& from_ = quant::format(tensor_.type);
   const quant::Format& to_;
 };
@@ -123,11 +125,11 @@ class Copy {
 
  private:
   void unchanged(const gguf::TensorInfo& tensor) {
-    constexpr std::size_t piece = std::size_t{1} << 24;
-    for (std::span<const std::byte> rest = model_.data(tensor); !rest.empty();) {
-      const std::span<const std::byte> next = rest.first(std::min(piece, rest.size()));
-      write(tensor, next);
-      rest = rest.subspan(next.size());
+    constexpr std::uint64_t piece = std::uint64_t{1} << 24;
+    for (std::uint64_t offset = 0; offset < tensor.bytes; offset += bytes_.size()) {
+      bytes_.resize(std::min(piece, tensor.bytes - offset));
+      model_.read(tensor, offset, bytes_);
+      write(tensor, bytes_);
     }
   }
 
@@ -136,12 +138,12 @@ class Copy {
     const std::int64_t n = tensor.values();
     for (std::int64_t first = 0; first < n; first += piece_values) {
       const std::int64_t values = std::min(piece_values, n - first);
-      encoded_.resize(to.bytes(values));
+      bytes_.resize(to.bytes(values));
       pool_.split(values, chunk_values, [&](std::int64_t begin, std::int64_t end) {
         recoder.encode(first + begin, first + end,
-                       std::span(encoded_).subspan(to.bytes(begin), to.bytes(end - begin)));
+                       std::span(bytes_).subspan(to.bytes(begin), to.bytes(end - begin)));
       });
-      write(tensor, encoded_);
+      write(tensor, bytes_);
     }
   }
 
@@ -155,7 +157,7 @@ class Copy {
   gguf::Writer& writer_;
   ThreadPool& pool_;
   const QuantizeProgress& progress_;
-  std::vector<std::byte> encoded_;
+  std::vector<std::byte> bytes_;  // of the piece that is written next
   std::uint64_t done_ = 0;
 };
 
@@ -205,6 +207,7 @@ void quantize(const gguf::Model& model, const QuantizePlan& plan, const std::fil
   gguf::Writer writer(out, plan.metadata, plan.tensors);
   Copy copy(model, writer, pool, progress);
   for (std::size_t i = 0; i < plan.tensors.size(); ++i) copy.tensor(model.tensors()[i], plan.tensors[i]);
+  model.check_unchanged();
   writer.finish();
 }
 
