@@ -37,17 +37,18 @@ Strip::Strip(const StripTools& tools, std::span<const WantedRow> rows, MatrixVie
       sums_(tools.comm, rows.size(),
             [this](std::size_t row, int) { return rows_[row].sums ? packed_floats<Sums> : 0; }) {
   assert(logits.rows == std::ssize(rows) && logits.cols == columns_.size());
-  on_all_threads([this](std::size_t row) { answer(row); });
+  on_all_threads(rows.size(), [this](std::size_t row) { answer(row); });
   answers_.exchange();
   if (std::none_of(rows.begin(), rows.end(), [](const WantedRow& row) { return row.sums; })) return;
-  on_all_threads([this](std::size_t row) { answer_sums(row); });
+  answer_sums();
   sums_.exchange();
 }
 
+/// Calls body(i) for i in [0, n), on all threads.
 template <class Body>
-void Strip::on_all_threads(Body body) {
-  tools_.pool.split(std::ssize(rows_), 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) body(static_cast<std::size_t>(row));
+void Strip::on_all_threads(std::size_t n, Body body) {
+  tools_.pool.split(static_cast<std::int64_t>(n), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) body(static_cast<std::size_t>(i));
   });
 }
 
@@ -113,17 +114,30 @@ void Strip::answer_log_probability(std::size_t row) {
        answers_.mine(row));
 }
 
-void Strip::answer_sums(std::size_t row) {
-  const WantedRow& wanted = rows_[row];
-  if (!wanted.sums) return;
-  Sums sums;
-  if (finite(row)) {
-    const float top = top_logit(row);  // the same on every rank, which has the best of each
-    const auto n = static_cast<std::size_t>(candidate_columns(wanted, tools_.comm.rank()));
-    sums = add_weights(tools_.kernels, logits_.row(static_cast<std::int64_t>(row)).first(n), top,
-                       wanted.temperature);
+void Strip::answer_sums() {
+  std::vector<std::size_t> rows;
+  for (std::size_t row = 0; row < rows_.size(); ++row) {
+    if (rows_[row].sums) rows.push_back(row);
   }
-  pack(sums, sums_.mine(row));
+  // A row alone is cut, so that every thread has some of it.
+  const std::size_t cuts =
+      std::max<std::size_t>(1, static_cast<std::size_t>(tools_.pool.size()) / rows.size());
+  std::vector<Sums> parts(rows.size() * cuts);
+  on_all_threads(parts.size(), [&](std::size_t i) {
+    const std::size_t row = rows[i / cuts];
+    if (!finite(row)) return;
+    const auto n = static_cast<std::size_t>(candidate_columns(rows_[row], tools_.comm.rank()));
+    const std::size_t begin = n * (i % cuts) / cuts;
+    const std::size_t end = n * (i % cuts + 1) / cuts;
+    const std::span<const float> logits = logits_.row(static_cast<std::int64_t>(row));
+    parts[i] = add_weights(tools_.kernels, logits.subspan(begin, end - begin), top_logit(row),
+                           rows_[row].temperature);
+  });
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    Sums sums;
+    for (std::size_t cut = 0; cut < cuts; ++cut) sums += parts[i * cuts + cut];
+    pack(sums, sums_.mine(rows[i]));
+  }
 }
 
 bool Strip::finite(std::size_t row) const {
@@ -133,6 +147,7 @@ bool Strip::finite(std::size_t row) const {
   return true;
 }
 
+/// The same on every rank, which has the best of each.
 float Strip::top_logit(std::size_t row) const {
   float top = -std::numeric_limits<float>::infinity();
   for (int rank = 0; rank < tools_.comm.size(); ++rank) {

@@ -57,11 +57,11 @@ class Strip {
   void answer(std::size_t row);
   void answer_candidates(std::size_t row);
   void answer_log_probability(std::size_t row);
-  void answer_sums(std::size_t row);
+  void answer_sums();
   float top_logit(std::size_t row) const;
   Share share(std::size_t row, int rank) const;
   template <class Body>
-  void on_all_threads(Body body);
+  void on_all_threads(std::size_t n, Body body);
 
   const StripTools& tools_;
   std::span<const model::WantedRow> rows_;
