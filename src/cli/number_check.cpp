@@ -35,14 +35,19 @@ CLI::Validator check(const std::string& expected, const std::function<bool(Numbe
 
 }  // namespace
 
-CLI::Validator number_check(double low, double high) {
-  return check<double>(fmt::format("a number from {} to {}", low, high),
-                       [=](double number) { return number >= low && number <= high; });
+CLI::Validator number_check(float low, float high) {
+  return check<float>(fmt::format("a number from {} to {}", low, high),
+                      [=](float number) { return number >= low && number <= high; });
 }
 
-CLI::Validator number_above_check(double low, double high) {
-  return check<double>(fmt::format("a number above {} and up to {}", low, high),
-                       [=](double number) { return number > low && number <= high; });
+CLI::Validator number_above_check(float low, float high) {
+  return check<float>(fmt::format("a number above {} and up to {}", low, high),
+                      [=](float number) { return number > low && number <= high; });
+}
+
+CLI::Validator number_below_check(float low, float high) {
+  return check<float>(fmt::format("a number from {} and below {}", low, high),
+                      [=](float number) { return number >= low && number < high; });
 }
 
 CLI::Validator whole_number_check(std::int64_t low, std::int64_t high) {

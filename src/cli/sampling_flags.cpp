@@ -16,8 +16,8 @@ namespace {
 
 constexpr std::int32_t default_tokens = 128;
 constexpr std::int32_t most_tokens = std::numeric_limits<std::int32_t>::max();
-constexpr double largest_temperature = 100;
-constexpr double largest_penalty = 100;
+constexpr float largest_temperature = 100;
+constexpr float largest_penalty = 100;
 
 /// A flag that may be given several times, once for each value. What `take` throws is the flag's fault.
 template <class Take>
@@ -63,7 +63,7 @@ void add_sampling_flags(CLI::App& command, runtime::Sampling& sampling) {
   add("--top-p", sampling.top_p, "Sample among the likeliest that together have this probability")
       ->check(number_above_check(0, 1));
   add("--min-p", sampling.min_p, "Sample among those at least this many times as likely as the likeliest")
-      ->check(number_check(0, 1));
+      ->check(number_below_check(0, 1));
   add("--typical", sampling.typical_p, "Locally typical sampling among those that have this probability")
       ->check(number_above_check(0, 1));
   add_penalty_flags(command, sampling);

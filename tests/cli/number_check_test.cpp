@@ -13,6 +13,7 @@ TEST(NumberCheck, AcceptsTheRangeWithItsEnds) {
   for (const char* text : {"0", "1", "0.5", "1e-3", "100", "-0"})
     EXPECT_EQ(judge(number_check(0, 100), text), "") << text;
   for (const char* text : {"1e-9", "0.5", "1"}) EXPECT_EQ(judge(number_above_check(0, 1), text), "") << text;
+  for (const char* text : {"0", "0.5", "0.999"}) EXPECT_EQ(judge(number_below_check(0, 1), text), "") << text;
   for (const char* text : {"-1", "0", "2147483647"})
     EXPECT_EQ(judge(whole_number_check(-1, 2147483647), text), "") << text;
   for (const char* text : {"0", "18446744073709551615"}) EXPECT_EQ(judge(seed_check(), text), "") << text;
@@ -23,7 +24,11 @@ TEST(NumberCheck, RefusesWhatIsOutsideOrNoNumberInOneSentence) {
        {"nan", "-nan", "inf", "-inf", "100.0001", "-1e-9", "1e999", "", " 1", "1 ", "1x", "0x1", "one"}) {
     EXPECT_EQ(judge(number_check(0, 100), text), fmt::format("'{}' is not a number from 0 to 100", text));
   }
-  for (const char* text : {"0", "-0", "1.001", "nan"}) {
+  for (const char* text : {"1", "0.99999999999", "-0.1", "nan"}) {
+    EXPECT_EQ(judge(number_below_check(0, 1), text),
+              fmt::format("'{}' is not a number from 0 and below 1", text));
+  }
+  for (const char* text : {"0", "-0", "1e-50", "1.001", "nan"}) {
     EXPECT_EQ(judge(number_above_check(0, 1), text),
               fmt::format("'{}' is not a number above 0 and up to 1", text));
   }
