@@ -83,7 +83,7 @@ class Bench(YokeTest):
         self.assertEqual([row["n_ranks"] for row in json.loads(out)], [2, 2])
 
 
-class Refusals(YokeTest):
+class BenchRefusals(YokeTest):
     def assert_sentences(self, arguments, sentence, code=1):
         self.assertEqual(self.yoke("bench", *arguments, timeout=20), (code, "", sentence))
 

@@ -67,7 +67,7 @@ class Perplexity(YokeTest):
         self.assertAlmostEqual(json.loads(out)["perplexity"] / expected, 1, delta=1e-5)
 
 
-class Refusals(YokeTest):
+class PerplexityRefusals(YokeTest):
     def assert_sentence_for(self, text, sentence, *arguments, model=DEMO):
         for ranks in (1, 2):
             result = self.yoke("perplexity", model, "--text", text, "--ranks", ranks, *arguments, timeout=20)
