@@ -17,7 +17,7 @@ struct Constant {
 
 /// body(Constant<0>), body(Constant<1>) … below `end`.
 template <int end, int i = 0, class Body>
-[[gnu::always_inline]] inline void unrolled(const Body& body) {
+inline void unrolled(const Body& body) {
   if constexpr (i < end) {
     body(Constant<i>());
     unrolled<end, i + 1>(body);
@@ -42,10 +42,27 @@ inline void prefetch(const std::byte* block) {
   for (std::int64_t line = 0; line < Weights::block_bytes; line += 64) __builtin_prefetch(block + line);
 }
 
+/// The blocks at one place of neighbouring rows.
+template <class Weights, int rows>
+struct TileBlocks : TileBlocks<Weights, rows - 1> {
+  Weights last;
+
+  TileBlocks(const std::byte* first, std::size_t stride)
+      : TileBlocks<Weights, rows - 1>(first, stride), last(first + (rows - 1) * stride) {}
+  template <int row>
+  const Weights& of() const {
+    return TileBlocks<Weights, row + 1>::last;
+  }
+};
+template <class Weights>
+struct TileBlocks<Weights, 0> {
+  TileBlocks(const std::byte*, std::size_t) {}
+};
+
 /// A tile of `rows` × `tokens` results from (row, token) on. Each has one accumulator, so its bits do not
-/// depend on the tile.
+/// depend on the tile. Flattened, since sums live in registers only where no call is left.
 template <class Weights, int rows, int tokens>
-inline void multiply_tile(const MatMulArguments& a, std::int64_t row, std::int64_t token) {
+[[gnu::flatten]] inline void multiply_tile(const MatMulArguments& a, std::int64_t row, std::int64_t token) {
   constexpr int block_vectors = Weights::groups * Weights::vectors;
   const std::byte* w = a.w + static_cast<std::size_t>(row) * a.w_stride;
   const float* x = a.x + token * a.x_stride;
@@ -53,24 +70,36 @@ inline void multiply_tile(const MatMulArguments& a, std::int64_t row, std::int64
   for (int r = 0; r < rows; ++r) {
     for (int t = 0; t < tokens; ++t) sum[r][t] = F32x16::broadcast(0.0f);
   }
-  const std::int64_t blocks = a.cols / (16 * block_vectors);
-  for (std::int64_t block = 0; block < blocks; ++block) {
-    const float* values = x + block * block_vectors * 16;
-    unrolled<rows>([&](auto r) __attribute__((always_inline)) {
-      const std::byte* from = w + static_cast<std::size_t>(r) * a.w_stride + block * Weights::block_bytes;
-      if (block_vectors > 1 && tokens == 1) prefetch<Weights>(from + rows * a.w_stride);
-      const Weights weights(from);
-      for (int g = 0; g < Weights::groups; ++g) {
-        const auto group = weights.group(g);
-        const float* group_values = values + g * Weights::vectors * 16;
-        unrolled<Weights::vectors>([&](auto part) __attribute__((always_inline)) {
-          const F32x16 decoded = group.template decode<part>();
-          for (int t = 0; t < tokens; ++t) {
-            sum[r][t] = fma(decoded, F32x16::load(group_values + t * a.x_stride + part * 16), sum[r][t]);
-          }
-        });
+  const auto add_group = [&](auto r, const auto& group, const float* values) {
+    unrolled<Weights::vectors>([&](auto part) {
+      const F32x16 weights = group.template decode<part>();
+      for (int t = 0; t < tokens; ++t) {
+        sum[r][t] = fma(weights, F32x16::load(values + t * a.x_stride + part * 16), sum[r][t]);
       }
     });
+  };
+  const std::int64_t blocks = a.cols / (16 * block_vectors);
+  for (std::int64_t block = 0; block < blocks; ++block) {
+    const std::byte* from = w + block * Weights::block_bytes;
+    const float* values = x + block * block_vectors * 16;
+    if (block_vectors > 1 && tokens == 1) {
+      for (int r = 0; r < rows; ++r)
+        prefetch<Weights>(from + static_cast<std::size_t>(rows + r) * a.w_stride);
+    }
+    if constexpr (Weights::groups == 1) {
+      unrolled<rows>([&](auto r) {
+        const Weights weights(from + static_cast<std::size_t>(r) * a.w_stride);
+        add_group(r, weights.group(0), values);
+      });
+    } else {
+      // Rows take turns, group by group: a row by itself would wait for each of its sums.
+      const TileBlocks<Weights, rows> weights(from, a.w_stride);
+      for (int g = 0; g < Weights::groups; ++g) {
+        unrolled<rows>([&](auto r) {
+          add_group(r, weights.template of<r>().group(g), values + g * Weights::vectors * 16);
+        });
+      }
+    }
   }
   if constexpr (block_vectors == 1) {
     const int rest = static_cast<int>(a.cols % 16);
