@@ -18,8 +18,9 @@ namespace {
 
 constexpr int max_threads = 4096;
 
-std::unique_ptr<runtime::Engine> join_job(const EngineFlags& flags, const cluster::MpiStart& job,
-                                          const std::function<void(const cluster::LoadProgress&)>& progress) {
+std::unique_ptr<runtime::Engine> join_job(
+    const EngineFlags& flags, const cluster::MpiStart& job,
+    const std::function<void(const cluster::GroupProgress&)>& progress) {
   require(flags.ranks == 0 || job.ranks == 0 || flags.ranks == job.ranks,
           "--ranks {} was given, but this job has {} ranks; under mpirun or srun leave --ranks out",
           flags.ranks, job.ranks);
@@ -60,12 +61,19 @@ cluster::EngineProcessOptions rank_options(const runtime::EngineOptions& engine,
   return options;
 }
 
+std::string load_note(const cluster::GroupProgress& progress) {
+  if (progress.ranks == 1 || progress.all.done == progress.all.total) return {};
+  const auto [done, total] = progress.slowest_rank;
+  const double share = total == 0 ? 0 : static_cast<double>(done) / static_cast<double>(total);
+  return fmt::format("rank {} at {}%", progress.slowest, static_cast<int>(100 * share));
+}
+
 bool is_follower() { return cluster::detect_mpi(cluster::current_environment()).rank > 0; }
 
 std::unique_ptr<runtime::Engine> start_engine(const EngineFlags& flags) {
   ProgressBar bar("loading");
-  const auto progress = [&bar](const cluster::LoadProgress& loaded) {
-    bar.update(loaded.done, loaded.total);
+  const auto progress = [&bar](const cluster::GroupProgress& loaded) {
+    bar.update(loaded.all.done, loaded.all.total, load_note(loaded));
   };
   const cluster::MpiStart job = cluster::detect_mpi(cluster::current_environment());
   if (job.under_mpi) return join_job(flags, job, progress);

@@ -20,6 +20,10 @@ struct EngineFlags {
 /// Adds MODEL (or -m), --ranks, -t, --ctx and --prefill-chunk.
 void add_engine_flags(CLI::App& command, EngineFlags& flags);
 
+/// What a progress bar says besides its bytes: "rank 2 at 31%", the slowest of several ranks; nothing once
+/// all have loaded.
+std::string load_note(const cluster::GroupProgress& progress);
+
 /// Whether this process is a rank other than 0 of a job that mpirun or srun has started: it has no person to
 /// talk to, and start_engine() is all it does.
 bool is_follower();

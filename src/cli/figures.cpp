@@ -27,7 +27,10 @@ void print_statistics(const runtime::Statistics& s, const std::vector<runtime::R
   double load_seconds = 0;
   for (const runtime::RankReport& rank : ranks) load_seconds = std::max(load_seconds, rank.load_seconds);
   const double seconds = s.prompt_seconds + s.decode_seconds;
-  fmt::print(stderr, "\nload        {:.3f} s\n", load_seconds);
+  std::uint64_t loaded = 0;
+  for (const runtime::RankReport& rank : ranks) loaded += rank.weight_bytes;
+  fmt::print(stderr, "\nload        {} in {:.3f} s, {}/s\n", format_bytes(loaded), load_seconds,
+             format_bytes(static_cast<std::uint64_t>(static_cast<double>(loaded) / load_seconds)));
   fmt::print(stderr, "prompt      {} tokens in {:.3f} s, {:.1f} tokens/s\n", s.prompt_tokens,
              s.prompt_seconds, per_second(s.prompt_tokens, s.prompt_seconds));
   fmt::print(stderr, "decode      {} tokens in {:.3f} s, {:.1f} tokens/s\n", decoded(s), s.decode_seconds,
@@ -42,13 +45,15 @@ void print_statistics(const runtime::Statistics& s, const std::vector<runtime::R
 }
 
 void print_ranks(const std::vector<runtime::RankReport>& ranks) {
-  fmt::print(stderr,
-             "\nrank  host              threads  isa     weights   KV cache  computing  exchanging  holds of "
-             "every layer\n");
+  fmt::print(
+      stderr,
+      "\nrank  host              threads  isa     weights   KV cache  peak memory  computing  exchanging  "
+      "holds of every layer\n");
   for (const runtime::RankReport& rank : ranks) {
-    fmt::print(stderr, "{:<4}  {:<16}  {:<7}  {:<6}  {:<8}  {:<8}  {:>7.3f} s  {:>8.3f} s  {}\n", rank.rank,
-               rank.host, rank.threads, rank.isa, format_bytes(rank.weight_bytes),
-               format_bytes(rank.kv_bytes), rank.compute_seconds, rank.exchange_seconds, rank.share);
+    fmt::print(stderr, "{:<4}  {:<16}  {:<7}  {:<6}  {:<8}  {:<8}  {:<11}  {:>7.3f} s  {:>8.3f} s  {}\n",
+               rank.rank, rank.host, rank.threads, rank.isa, format_bytes(rank.weight_bytes),
+               format_bytes(rank.kv_bytes), format_bytes(rank.peak_bytes), rank.compute_seconds,
+               rank.exchange_seconds, rank.share);
   }
 }
 

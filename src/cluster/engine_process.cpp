@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <mutex>
 #include <utility>
 
 #include "base/error.h"
@@ -77,21 +78,45 @@ void say_last_words(const EngineProcessOptions& options, const std::string& sent
   if (options.last_words) options.last_words(sentence);
 }
 
-/// While a rank loads: tells rank 0 (on rank 0: `show`) how far it is, now and then; and ends the loading by
-/// an Error when a peer is lost.
-runtime::Progress progress_of(Group& group, std::function<void(const LoadProgress&)> show) {
-  return [&group, show = std::move(show), next = Clock::time_point()](std::uint64_t done,
-                                                                      std::uint64_t total) mutable {
+/// Rank 0's: shows how far all ranks have loaded, whichever tells of it. Any thread.
+class ProgressDisplay {
+ public:
+  explicit ProgressDisplay(std::function<void(const GroupProgress&)> show) : show_(std::move(show)) {}
+
+  void update(const GroupProgress& progress) {
+    const std::lock_guard lock(mutex_);
+    const auto now = Clock::now();
+    const bool complete = progress.all.done == progress.all.total;
+    if (!show_ || progress.all.done < shown_ || (now < next_ && !complete)) return;
+    next_ = now + progress_period;
+    shown_ = progress.all.done;
+    show_(progress);
+  }
+  /// Nothing is shown from now on: a follower's last word may come after rank 0 has the engine.
+  void close() {
+    const std::lock_guard lock(mutex_);
+    show_ = {};
+  }
+
+ private:
+  std::mutex mutex_;
+  std::function<void(const GroupProgress&)> show_;
+  Clock::time_point next_;
+  std::uint64_t shown_ = 0;
+};
+
+/// While a rank loads: tells rank 0 (on rank 0: the display) how far it is, now and then; and ends the
+/// loading by an Error when a peer is lost.
+runtime::Progress progress_of(Group& group, std::shared_ptr<ProgressDisplay> display = {}) {
+  return [&group, display = std::move(display), next = Clock::time_point()](std::uint64_t done,
+                                                                            std::uint64_t total) mutable {
     if (group.link) group.link->check();
     const auto now = Clock::now();
     if (now < next && done != total) return;
     next = now + progress_period;
-    LoadProgress progress{done, total};
-    if (group.link) {
-      group.link->report_progress(progress);
-      progress = group.link->progress();
-    }
-    if (show) show(progress);
+    const LoadProgress mine{done, total};
+    if (group.link) group.link->report_progress(mine);
+    if (display) display->update(group.link ? group.link->progress() : summarise({&mine, 1}));
   };
 }
 
@@ -117,7 +142,7 @@ void follow(Group& group, const EngineProcessOptions& options) {
   try {
     connect(group, follower_observer(options, rank));
     check_memory(group, options);
-    options.roles.follow(options.engine, group.comm(), progress_of(group, {}));
+    options.roles.follow(options.engine, group.comm(), progress_of(group));
     group.part();
   } catch (const std::exception& error) {
     // Rank 0 tells the starter or the person, as long as it can.
@@ -139,15 +164,17 @@ void serve_starter(Group& group, EngineServer& server, const EngineProcessOption
   // First, so that the starter can say where a rank ran that is lost from here on: the others begin to work
   // only once they are connected, and mpirun ends rank 0 as soon as one of them has ended.
   server.announce(group.places);
+  const auto display = std::make_shared<ProgressDisplay>(
+      [&server](const GroupProgress& progress) { server.report_progress(progress); });
   connect(group, {[&server](const LinkLoss& loss) {
                     server.fail(loss.sentence);
                     server.interrupt(loss.sentence);
                   },
-                  [](const LinkLoss&) { end_process(); }});
+                  [](const LinkLoss&) { end_process(); },
+                  [display](const GroupProgress& progress) { display->update(progress); }});
   check_memory(group, options);
-  const auto progress =
-      progress_of(group, [&server](const LoadProgress& sum) { server.report_progress(sum); });
-  engine = options.roles.lead(options.engine, group.comm(), progress);
+  engine = options.roles.lead(options.engine, group.comm(), progress_of(group, display));
+  display->close();
   server.serve(*engine);
   engine.reset();
   group.part();
@@ -225,17 +252,22 @@ class JoinedEngine final : public runtime::Engine {
 
 std::unique_ptr<runtime::Engine> join_as_leader(std::unique_ptr<Group> group,
                                                 const EngineProcessOptions& options,
-                                                const std::function<void(const LoadProgress&)>& progress) {
+                                                const std::function<void(const GroupProgress&)>& progress) {
   const auto told = std::make_shared<std::atomic<bool>>(false);
+  const auto display = std::make_shared<ProgressDisplay>(progress);
   try {
-    connect(*group, {{}, [told, last_words = options.last_words](const LinkLoss& loss) {
+    connect(*group, {{},
+                     [told, last_words = options.last_words](const LinkLoss& loss) {
                        if (!told->exchange(true) && last_words) last_words(loss.sentence);
                        end_process();
-                     }});
+                     },
+                     [display](const GroupProgress& all) { display->update(all); }});
     check_memory(*group, options);
-    auto engine = options.roles.lead(options.engine, group->comm(), progress_of(*group, progress));
+    auto engine = options.roles.lead(options.engine, group->comm(), progress_of(*group, display));
+    display->close();
     return std::make_unique<JoinedEngine>(std::move(group), std::move(engine), told);
   } catch (const std::exception& error) {
+    display->close();
     *told = true;
     if (group->link) group->link->report_failure(error.what());
     static_cast<void>(group.release());  // as ~JoinedEngine does
@@ -260,7 +292,7 @@ int engine_main(const EngineProcessOptions& given) {
 }
 
 std::unique_ptr<runtime::Engine> join(const EngineProcessOptions& options,
-                                      const std::function<void(const LoadProgress&)>& progress) {
+                                      const std::function<void(const GroupProgress&)>& progress) {
   auto group = std::make_unique<Group>(meet(options.ranks));
   if (group->leads()) return join_as_leader(std::move(group), options, progress);
   follow(*group, options);

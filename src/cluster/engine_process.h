@@ -40,9 +40,10 @@ int engine_main(const EngineProcessOptions& options);
 
 /// The same in a process that somebody else's mpirun or srun has started: on rank 0 returns the engine (the
 /// Comm and the links live and end with it). On the other ranks takes part until that engine is destroyed,
-/// then returns nullptr; a follower that fails tells rank 0 and ends the process. Throws Error on rank 0 (and
-/// on every rank before they have met); the process has to end then, with a code other than 0.
+/// then returns nullptr; a follower that fails tells rank 0 and ends the process. `progress` is called until
+/// this returns, from one thread at a time but not always the same. Throws Error on rank 0 (and on every rank
+/// before they have met); the process has to end then, with a code other than 0.
 std::unique_ptr<runtime::Engine> join(const EngineProcessOptions& options,
-                                      const std::function<void(const LoadProgress&)>& progress);
+                                      const std::function<void(const GroupProgress&)>& progress);
 
 }  // namespace yoke::cluster

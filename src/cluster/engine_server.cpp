@@ -42,7 +42,13 @@ EngineServer::~EngineServer() {
 
 void EngineServer::announce(const std::vector<RankPlace>& places) { channel_.send(RanksMet{places}); }
 
-void EngineServer::report_progress(const LoadProgress& progress) { channel_.send(progress); }
+void EngineServer::report_progress(const GroupProgress& progress) noexcept {
+  try {
+    channel_.send(progress, milliseconds{0});
+  } catch (const std::exception&) {
+    return;
+  }
+}
 
 void EngineServer::fail(const std::string& sentence) noexcept {
   try {

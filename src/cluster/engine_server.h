@@ -22,7 +22,8 @@ class EngineServer {
   EngineServer& operator=(const EngineServer&) = delete;
 
   void announce(const std::vector<RankPlace>& places);
-  void report_progress(const LoadProgress& progress);
+  /// Never waits: a starter that does not read sees the next one, and one that has gone is for serve().
+  void report_progress(const GroupProgress& progress) noexcept;
   /// Tells the starter, if it still listens, that the engine cannot go on.
   void fail(const std::string& sentence) noexcept;
   /// Makes serve() throw Error with the sentence as soon as it looks.

@@ -89,7 +89,7 @@ std::vector<std::string> engine_arguments(const runtime::EngineOptions& engine, 
 }
 
 std::unique_ptr<runtime::Engine> launch(const LaunchOptions& options,
-                                        const std::function<void(const LoadProgress&)>& progress) {
+                                        const std::function<void(const GroupProgress&)>& progress) {
   require(options.ranks >= 1, "{} ranks were asked for, but an engine has at least one", options.ranks);
   const int cores = read_topology().cores;
   runtime::EngineOptions engine = options.engine;

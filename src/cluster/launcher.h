@@ -31,6 +31,6 @@ std::vector<std::string> engine_arguments(const runtime::EngineOptions& engine, 
 /// this thread. Call it from a thread that lives as long as the engine: the engine dies with it. Throws Error
 /// with the one sentence to show.
 std::unique_ptr<runtime::Engine> launch(const LaunchOptions& options,
-                                        const std::function<void(const LoadProgress&)>& progress);
+                                        const std::function<void(const GroupProgress&)>& progress);
 
 }  // namespace yoke::cluster

@@ -1,9 +1,12 @@
 #include "cluster/protocol.h"
 
+#include <algorithm>
+#include <cassert>
 #include <cstring>
 #include <utility>
 
 #include "base/error.h"
+#include "base/saturating.h"
 #include "runtime/wire.h"
 
 namespace yoke::cluster {
@@ -12,6 +15,7 @@ void fields(auto& archive, Is<Hello> auto& m) { archive(m.version, m.rank, m.coo
 void fields(auto& archive, Is<RankPlace> auto& m) { archive(m.rank, m.host, m.pid, m.machine, m.network); }
 void fields(auto& archive, Is<RanksMet> auto& m) { archive(m.places); }
 void fields(auto& archive, Is<LoadProgress> auto& m) { archive(m.done, m.total); }
+void fields(auto& archive, Is<GroupProgress> auto& m) { archive(m.all, m.ranks, m.slowest, m.slowest_rank); }
 void fields(auto& archive, Is<Ready> auto& m) { archive(m.info); }
 void fields(auto& archive, Is<Submit> auto& m) { archive(m.request); }
 void fields(auto& archive, Is<Cancel> auto& m) { archive(m.request); }
@@ -46,6 +50,26 @@ Message decode_kind(std::size_t kind, ByteReader& reader, std::index_sequence<In
 
 std::string describe(const RankPlace& place) {
   return fmt::format("rank {} (host {}, pid {})", place.rank, place.host, place.pid);
+}
+
+GroupProgress summarise(std::span<const LoadProgress> ranks) {
+  assert(!ranks.empty());
+  // One that has not opened its file yet is behind all others.
+  const auto share = [](const LoadProgress& one) {
+    return one.total == 0 ? -1.0 : static_cast<double>(one.done) / static_cast<double>(one.total);
+  };
+  const auto slowest =
+      std::min_element(ranks.begin(), ranks.end(),
+                       [&](const LoadProgress& a, const LoadProgress& b) { return share(a) < share(b); });
+  GroupProgress group{{},
+                      static_cast<std::int32_t>(ranks.size()),
+                      static_cast<std::int32_t>(slowest - ranks.begin()),
+                      *slowest};
+  for (const LoadProgress& one : ranks) {
+    group.all.done = saturating_sum(group.all.done, one.done);
+    group.all.total = saturating_sum(group.all.total, one.total);
+  }
+  return group;
 }
 
 std::vector<std::byte> encode(const Message& message) {

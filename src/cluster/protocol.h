@@ -21,7 +21,7 @@
 
 namespace yoke::cluster {
 
-inline constexpr std::uint32_t protocol_version = 1;
+inline constexpr std::uint32_t protocol_version = 2;
 using Cookie = std::array<std::uint8_t, 16>;
 
 /// First on every connection. `rank` and `cookie` are those of a link between ranks; zero on the starter's
@@ -48,10 +48,21 @@ struct RanksMet {
   std::vector<RankPlace> places;
 };
 
+/// Bytes of a rank's share that it has loaded, and all of them. Others → rank 0.
 struct LoadProgress {
   std::uint64_t done = 0;
-  std::uint64_t total = 0;
+  std::uint64_t total = 0;  // 0 until its file is open
 };
+/// How far the ranks are together, and the one that is furthest behind. Engine → starter.
+struct GroupProgress {
+  LoadProgress all;
+  std::int32_t ranks = 1;
+  std::int32_t slowest = 0;  // of several, the first
+  LoadProgress slowest_rank;
+};
+/// Of one rank's progress each, in rank order; at least one.
+GroupProgress summarise(std::span<const LoadProgress> ranks);
+
 /// The model is loaded. Engine → starter.
 struct Ready {
   runtime::EngineInfo info;
@@ -97,7 +108,7 @@ struct Goodbye {};
 using Message =
     std::variant<Hello, RanksMet, LoadProgress, Ready, Submit, Cancel, AskReports, Reports, Invitation,
                  MemoryClaim, Heartbeat, Wake, Failure, Goodbye, runtime::TokenEvent, runtime::LogitsEvent,
-                 runtime::LogProbabilitiesEvent, runtime::DoneEvent, runtime::RefusedEvent>;
+                 runtime::LogProbabilitiesEvent, runtime::DoneEvent, runtime::RefusedEvent, GroupProgress>;
 
 /// The whole frame. Throws Error if it would exceed max_frame_bytes.
 std::vector<std::byte> encode(const Message& message);

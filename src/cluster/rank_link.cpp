@@ -84,20 +84,15 @@ class Link final : public RankLink {
   void report_progress(LoadProgress mine) override {
     if (rank_ == 0) {
       const std::lock_guard lock(mutex_);
-      progress_.back() = mine;
+      progress_.front() = mine;
     } else {
       tell_peers(mine);
     }
   }
 
-  LoadProgress progress() const override {
+  GroupProgress progress() const override {
     const std::lock_guard lock(mutex_);
-    LoadProgress sum;
-    for (const LoadProgress& one : progress_) {
-      sum.done += one.done;
-      sum.total += one.total;
-    }
-    return sum;
+    return summarise(progress_);
   }
 
   void report_failure(const std::string& sentence) noexcept override {
@@ -215,15 +210,25 @@ class Link final : public RankLink {
       lose(peer, origin + failure->sentence, true, rank_ == 0 ? timing_.deference : milliseconds{});
       return;
     }
+    if (const auto* progress = std::get_if<LoadProgress>(&message)) {
+      if (rank_ == 0) note_progress(peer.place.rank, *progress);
+      return;
+    }
     const std::lock_guard lock(mutex_);
     if (std::holds_alternative<Wake>(message)) {
       ++wakes_;
     } else if (std::holds_alternative<Goodbye>(message)) {
       peer.ended = true;
-    } else if (const auto* progress = std::get_if<LoadProgress>(&message)) {
-      progress_[static_cast<std::size_t>(&peer - peers_.data())] = *progress;
     }
     changed_.notify_all();
+  }
+
+  void note_progress(std::int32_t rank, const LoadProgress& progress) {
+    std::unique_lock lock(mutex_);
+    progress_.at(static_cast<std::size_t>(rank)) = progress;
+    const GroupProgress all = summarise(progress_);
+    lock.unlock();
+    if (observer_.progress) observer_.progress(all);
   }
 
   void tell_observer(Clock::time_point now) {
@@ -262,7 +267,7 @@ class Link final : public RankLink {
   bool leaving_ = false;
   std::uint64_t sleeps_ = 0;
   std::uint64_t wakes_ = 0;
-  std::vector<LoadProgress> progress_;  // one per peer, then this rank's own
+  std::vector<LoadProgress> progress_;  // rank 0: of every rank
 
   std::thread monitor_;  // last: it uses all of the above
 };

@@ -26,6 +26,8 @@ struct LinkObserver {
   std::function<void(const LinkLoss& loss)> lost;
   /// LinkTiming::grace after `lost`, if the link still exists: the rank's main thread is caught in something.
   std::function<void(const LinkLoss& loss)> stuck;
+  /// Rank 0: a follower has told how far it has loaded; so far are all.
+  std::function<void(const GroupProgress& all)> progress{};
 };
 
 struct LinkTiming {
@@ -60,8 +62,8 @@ class RankLink {
 
   /// How far this rank has loaded. Any thread.
   virtual void report_progress(LoadProgress mine) = 0;
-  /// Rank 0: the sum over all ranks.
-  virtual LoadProgress progress() const = 0;
+  /// Rank 0: of all ranks.
+  virtual GroupProgress progress() const = 0;
 
   /// This rank cannot go on: tells the peers, and on a follower waits until rank 0 has closed, so that the
   /// sentence arrives; the process has to end then.

@@ -65,18 +65,19 @@ class RemoteEngine::State {
     if (job_) job_->end(ready ? goodbye_patience : milliseconds{0});
   }
 
-  void wait_until_ready(const std::function<void(const LoadProgress&)>& progress) {
+  void wait_until_ready(const std::function<void(const GroupProgress&)>& progress) {
     const auto deadline = Clock::now() + timing_.meeting;
     std::unique_lock lock(mutex_);
-    LoadProgress shown;
+    std::optional<std::uint64_t> shown;
     while (!info_) {
       throw_if_dead();
       require(!places_.empty() || Clock::now() < deadline, "the ranks have not met within {} seconds",
               std::chrono::duration_cast<std::chrono::seconds>(timing_.meeting).count());
-      if (progress && progress_.done != shown.done) {
-        shown = progress_;
+      if (progress && progress_ && progress_->all.done != shown) {
+        const GroupProgress now = *progress_;
+        shown = now.all.done;
         lock.unlock();
-        progress(shown);
+        progress(now);
         lock.lock();
         continue;
       }
@@ -171,7 +172,7 @@ class RemoteEngine::State {
     } else {
       const std::lock_guard lock(mutex_);
       if constexpr (std::is_same_v<M, RanksMet>) places_ = std::move(message.places);
-      if constexpr (std::is_same_v<M, LoadProgress>) progress_ = message;
+      if constexpr (std::is_same_v<M, GroupProgress>) progress_ = message;
       if constexpr (std::is_same_v<M, Ready>) info_ = message.info;
       if constexpr (std::is_same_v<M, Reports>) reports_ = std::move(message.ranks);
       if constexpr (IsAlternative<M, runtime::Event>::value) events_.emplace_back(std::move(message));
@@ -220,7 +221,7 @@ class RemoteEngine::State {
   bool leaving_ = false;
   std::optional<std::string> death_;
   std::vector<RankPlace> places_;
-  LoadProgress progress_;
+  std::optional<GroupProgress> progress_;
   std::optional<runtime::EngineInfo> info_;
   std::optional<std::vector<runtime::RankReport>> reports_;
   std::deque<runtime::Event> events_;
@@ -234,7 +235,7 @@ RemoteEngine::RemoteEngine(std::unique_ptr<Channel> channel, std::unique_ptr<Eng
 
 RemoteEngine::~RemoteEngine() = default;
 
-void RemoteEngine::wait_until_ready(const std::function<void(const LoadProgress&)>& progress) {
+void RemoteEngine::wait_until_ready(const std::function<void(const GroupProgress&)>& progress) {
   state_->wait_until_ready(progress);
 }
 

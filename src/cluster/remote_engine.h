@@ -29,7 +29,7 @@ class RemoteEngine final : public runtime::Engine {
 
   /// Returns once the model is loaded; `progress` is called in this thread now and then. Throws Error with
   /// the sentence to show if the engine fails.
-  void wait_until_ready(const std::function<void(const LoadProgress&)>& progress);
+  void wait_until_ready(const std::function<void(const GroupProgress&)>& progress);
 
   runtime::EngineInfo info() const override;
   void submit(runtime::Request request) override;

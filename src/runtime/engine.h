@@ -107,6 +107,7 @@ struct RankReport {
   std::uint64_t kv_bytes = 0;
   std::string share;  // "heads 0-1 of 8, FFN 0-191 of 768, vocabulary 0-511 of 2048"
   double load_seconds = 0;
+  std::uint64_t peak_bytes = 0;  // the most memory the process has had; 0 where unknown
   // Over the engine's life so far:
   double compute_seconds = 0;
   double exchange_seconds = 0;

@@ -30,7 +30,7 @@ void fields(auto& archive, Is<DoneEvent> auto& m) { archive(m.request, m.reason,
 void fields(auto& archive, Is<RefusedEvent> auto& m) { archive(m.request, m.sentence); }
 void fields(auto& archive, Is<RankReport> auto& m) {
   archive(m.rank, m.host, m.pid, m.threads, m.isa, m.weight_bytes, m.kv_bytes, m.share, m.load_seconds,
-          m.compute_seconds, m.exchange_seconds, m.reduced_bytes);
+          m.peak_bytes, m.compute_seconds, m.exchange_seconds, m.reduced_bytes);
 }
 void fields(auto& archive, Is<EngineInfo> auto& m) { archive(m.vocabulary, m.context); }
 

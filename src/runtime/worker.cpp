@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/resident.h"
 #include "comm/solo.h"
 #include "kernels/kernels.h"
 #include "model/forward.h"
@@ -156,6 +157,7 @@ void Worker::wait_for_all() {
 
 RankReport Worker::report() const {
   RankReport report = report_;
+  report.peak_bytes = peak_resident_bytes();
   report.exchange_seconds = comm_.traffic().seconds - loading_.seconds;
   report.reduced_bytes = comm_.traffic().bytes - loading_.bytes;
   return report;

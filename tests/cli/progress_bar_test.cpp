@@ -26,5 +26,22 @@ TEST(ProgressLine, StandsSizesOfAnyKind) {
   EXPECT_EQ(progress_line("x", most / 2, most), "x [###############...............]  50% of 18.4 EB");
 }
 
+TEST(ProgressLine, HasANoteBehindItsFigures) {
+  EXPECT_EQ(progress_line("loading", 5'450'000'000, 12'100'000'000, "rank 2 at 31%"),
+            "loading [#############.................]  45% of 12.1 GB, rank 2 at 31%");
+}
+
+TEST(ProgressLine, IsNoWiderThanTheTerminal) {
+  const auto line = [](std::size_t width) {
+    return progress_line("loading", 5'450'000'000, 12'100'000'000, "rank 127 at 31%", width);
+  };
+  EXPECT_EQ(line(50), "loading [###....]  45% of 12.1 GB, rank 127 at 31%");
+  EXPECT_EQ(line(48), "loading [##...]  45% of 12.1 GB, rank 127 at 31%");
+  EXPECT_EQ(line(47), "loading [#########............]  45% of 12.1 GB");
+  EXPECT_EQ(line(31), "loading [##...]  45% of 12.1 GB");
+  EXPECT_EQ(line(20), "loading [##...]  45%");
+  for (std::size_t width = 0; width < 100; ++width) EXPECT_LE(line(width).size(), width);
+}
+
 }  // namespace
 }  // namespace yoke::cli

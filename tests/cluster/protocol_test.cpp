@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <limits>
 #include <random>
 
 #include "base/error.h"
@@ -35,8 +36,8 @@ Request request() {
 std::vector<Message> messages() {
   Cookie cookie;
   cookie.fill(0xA5);
-  RankReport report{3,   "node3", 4242, 8, "avx512", 1000, 2000, "heads 0-1 of 8, FFN 0-191 of 768",
-                    0.5, 1.5,     0.25, 77};
+  RankReport report{3,   "node3", 4242, 8,    "avx512", 1000, 2000, "heads 0-1 of 8, FFN 0-191 of 768",
+                    0.5, 99,      1.5,  0.25, 77};
   return {Hello{7, 3, cookie},
           RanksMet{{{0, "a", 1, "m", "n"}, {1, "b", 2, "m2", "n2"}}},
           LoadProgress{5, 10},
@@ -55,7 +56,8 @@ std::vector<Message> messages() {
           LogitsEvent{9, 3, {1.5F, -2.5F}},
           runtime::LogProbabilitiesEvent{9, 1, {-0.5F, -2.5F}},
           DoneEvent{9, FinishReason::cancelled, {4, 5, 0.1, 0.2, 6, 0.3}},
-          RefusedEvent{9, "no"}};
+          RefusedEvent{9, "no"},
+          GroupProgress{{25, 30}, 3, 2, {4, 11}}};
 }
 
 std::span<const std::byte> payload(const std::vector<std::byte>& frame) {
@@ -69,6 +71,25 @@ std::string error_of(std::span<const std::byte> frame) {
     return error.what();
   }
   return "no error";
+}
+
+TEST(Summarise, AddsUpTheRanksAndNamesTheOneFurthestBehind) {
+  const std::vector<LoadProgress> ranks{{50, 100}, {9, 30}, {90, 100}, {3, 10}};
+  const GroupProgress group = summarise(ranks);
+  EXPECT_EQ(group.all.done, 152U);
+  EXPECT_EQ(group.all.total, 240U);
+  EXPECT_EQ(group.ranks, 4);
+  EXPECT_EQ(group.slowest, 1);
+  EXPECT_EQ(group.slowest_rank.done, 9U);
+  EXPECT_EQ(group.slowest_rank.total, 30U);
+}
+
+TEST(Summarise, ARankThatHasNotBegunIsFurthestBehind) {
+  const std::vector<LoadProgress> ranks{{0, 100}, {}, {0, 100}};
+  EXPECT_EQ(summarise(ranks).slowest, 1);
+  constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+  const std::vector<LoadProgress> liars{{most, most}, {most, most}};
+  EXPECT_EQ(summarise(liars).all.done, most);
 }
 
 TEST(Protocol, EveryKindOfMessageSurvivesTheWireByteForByte) {

@@ -43,7 +43,7 @@ struct Pair {
 void serve_fake_engine(FileDescriptor socket) {
   EngineServer server(std::move(socket));
   server.announce({{0, "host", 100, "", ""}});
-  server.report_progress({1, 2});
+  server.report_progress({{1, 2}, 1, 0, {1, 2}});
   comm::SoloComm comm;
   const auto engine = fake_roles().lead({"well"}, comm, [](auto, auto) {});
   try {
@@ -141,16 +141,20 @@ TEST(RemoteEngine, ShowsHowFarLoadingIs) {
   Pair pair([](FileDescriptor socket) {
     EngineServer server(std::move(socket));
     server.announce({{0, "host", 100, "", ""}});
-    server.report_progress({3, 10});
+    server.report_progress({{13, 20}, 2, 1, {3, 10}});
     server.fail("enough");
   });
   std::vector<std::uint64_t> seen;
-  EXPECT_EQ(
-      error_of([&] {
-        pair.engine->wait_until_ready([&](const LoadProgress& progress) { seen.push_back(progress.done); });
-      }),
-      "enough");
-  EXPECT_THAT(seen, testing::Each(3U));
+  EXPECT_EQ(error_of([&] {
+              pair.engine->wait_until_ready([&](const GroupProgress& progress) {
+                seen.push_back(progress.all.done);
+                EXPECT_EQ(progress.ranks, 2);
+                EXPECT_EQ(progress.slowest, 1);
+                EXPECT_EQ(progress.slowest_rank.total, 10U);
+              });
+            }),
+            "enough");
+  EXPECT_THAT(seen, testing::Each(13U));
 }
 
 TEST(RemoteEngine, TellsTheEnginesOwnSentenceFromEveryMember) {
