@@ -21,7 +21,7 @@ struct QuantizeTypes {
   std::optional<quant::Type> embedding;  // of `token_embd.weight`
 };
 
-/// The copy, before a byte of it is written. Refers to the model it was made for.
+/// The copy of one model, before a byte of it is written.
 struct QuantizePlan {
   gguf::Metadata metadata;
   std::vector<gguf::TensorSpec> tensors;    // one for each of the model, in the same order
