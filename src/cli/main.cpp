@@ -33,6 +33,7 @@ int run(int argc, char** argv) {
   yoke::cli::add_run(app, action);
   yoke::cli::add_info(app, action);
   yoke::cli::add_logits(app, action);
+  yoke::cli::add_tokenize(app, action);
   yoke::cli::add_bench(app, action);
   yoke::cli::add_perplexity(app, action);
   yoke::cli::add_quantize(app, action);

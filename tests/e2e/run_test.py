@@ -124,7 +124,7 @@ class Info(YokeTest):
             self.assertIn(fact, out.replace(",", ""))
 
     def test_help_of_every_command_shows_an_example(self):
-        for command in ([], ["run"], ["info"], ["logits"], ["bench"], ["perplexity"], ["quantize"], ["synth"]):
+        for command in ([], ["run"], ["info"], ["logits"], ["tokenize"], ["bench"], ["perplexity"], ["quantize"], ["synth"]):
             with self.subTest(command=command):
                 code, out, err = self.yoke(*command, "--help")
                 self.assertEqual((code, err), (0, ""))
