@@ -1,12 +1,17 @@
-// Any bytes survive a byte-level tokenizer, and a stream of its tokens is well-formed text that hides none of
-// them.
+// Any bytes survive every kind of tokenizer, and a stream of their tokens is well-formed text that hides none
+// of them.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "../text/byte_vocabulary.h"
+#include "../text/score_vocabulary.h"
+#include "text/normal_form.h"
+#include "text/pre_tokenizer_kind.h"
 #include "text/tokenizer.h"
 #include "text/utf8.h"
 
@@ -14,12 +19,29 @@ namespace {
 
 using namespace yoke::text;
 
+struct Subject {
+  std::unique_ptr<Tokenizer> tokenizer;
+  NormalForm normal_form = NormalForm::none;
+};
+
 void check(bool holds) {
   if (!holds) std::abort();
 }
 
+std::vector<Subject> all_kinds() {
+  std::vector<Subject> subjects;
+  for (const PreTokenizerKind& kind : known_pre_tokenizers()) {
+    auto metadata = small_vocabulary().metadata();
+    metadata.set("tokenizer.ggml.pre", std::string(kind.name));
+    subjects.push_back({make_tokenizer(metadata), kind.normal_form});
+  }
+  for (const bool adds_space : {false, true})
+    subjects.push_back({make_tokenizer(small_score_vocabulary(adds_space).metadata())});
+  return subjects;
+}
+
 std::string streamed(const Tokenizer& tokenizer, const std::vector<Token>& tokens) {
-  TextStream stream(tokenizer);
+  TextStream stream(tokenizer, Begin::text);
   std::string text;
   for (const Token token : tokens) {
     const std::string part = stream.push(token);
@@ -29,23 +51,45 @@ std::string streamed(const Tokenizer& tokenizer, const std::vector<Token>& token
   return text + stream.finish();
 }
 
+/// The text of which `tokens` were made: their bytes, or the names of those that stand for none.
+std::string written(const Tokenizer& tokenizer, const std::vector<Token>& tokens) {
+  ByteStream stream(tokenizer, Begin::text);
+  std::string text;
+  for (const Token token : tokens) {
+    const std::string_view bytes = stream.push(token);
+    text += tokenizer.bytes(token).empty() ? tokenizer.special_text(token) : bytes;
+  }
+  return text;
+}
+
+void check_round_trips(const Subject& subject, std::string_view text) {
+  const Tokenizer& tokenizer = *subject.tokenizer;
+  const std::vector<Token> plain = tokenizer.encode(text, Specials::as_text);
+  for (const Token token : plain) check(token >= 0 && token < tokenizer.size());
+  const std::string decoded = tokenizer.decode(plain);
+  const std::string stream = streamed(tokenizer, plain);
+  check(is_utf8(stream));
+  check(!is_utf8(decoded) || stream == decoded);
+  const std::string parsed = written(tokenizer, tokenizer.encode(text, Specials::parse));
+
+  if (subject.normal_form == NormalForm::none) {
+    check(decoded == text);
+    check(parsed == text);
+  } else {
+    // What stands on the two sides of a special token is normalised apart, so the forms of the whole are
+    // compared.
+    std::string of_text, of_decoded, of_parsed;
+    const std::string_view expected = to_nfc(text, of_text);
+    check(to_nfc(decoded, of_decoded) == expected);
+    check(to_nfc(parsed, of_parsed) == expected);
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const auto tokenizer = make_tokenizer(small_vocabulary().metadata());
+  static const std::vector<Subject> subjects = all_kinds();
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-
-  const std::vector<Token> plain = tokenizer->encode(text, Specials::as_text);
-  check(tokenizer->decode(plain) == text);
-  const std::string stream = streamed(*tokenizer, plain);
-  check(is_utf8(stream));
-  check(!is_utf8(text) || stream == text);
-
-  std::string written;
-  for (const Token token : tokenizer->encode(text, Specials::parse)) {
-    const std::string_view bytes = tokenizer->bytes(token);
-    written += bytes.empty() ? tokenizer->special_text(token) : bytes;
-  }
-  check(written == text);
+  for (const Subject& subject : subjects) check_round_trips(subject, text);
   return 0;
 }
