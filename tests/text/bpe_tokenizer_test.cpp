@@ -220,6 +220,40 @@ TEST(BpeTokenizer, RefusesByteTokens) {
             "not have");
 }
 
+TEST(BpeTokenizer, GuessesNoPreTokenizer) {
+  const gguf::Metadata all = small_vocabulary().metadata();
+  gguf::Metadata metadata;
+  for (const auto& [key, value] : all.all())
+    if (key != "tokenizer.ggml.pre") metadata.set(key, value);
+  EXPECT_EQ(sentence_of([&] { make_bpe_tokenizer(metadata); }),
+            "tokenizer.ggml.pre is missing, which says how text is cut into pieces; known: " +
+                names_of_pre_tokenizers());
+}
+
+std::vector<Token> with_pre(const ByteVocabulary& vocabulary, const char* pre, std::string_view text) {
+  gguf::Metadata metadata = vocabulary.metadata();
+  metadata.set("tokenizer.ggml.pre", std::string(pre));
+  return make_bpe_tokenizer(metadata)->encode(text, Specials::as_text);
+}
+
+TEST(BpeTokenizer, LeavesAPieceThatIsATokenWholeWhereTheModelDoes) {
+  ByteVocabulary vocabulary = small_vocabulary();
+  const Token whole = vocabulary.add("xyz", 1);  // which no merge makes
+  EXPECT_THAT(with_pre(vocabulary, "llama-bpe", "xyz"), ElementsAre(whole));
+  EXPECT_THAT(with_pre(vocabulary, "qwen2", "xyz"), ElementsAre('x', 'y', 'z'));
+  EXPECT_THAT(with_pre(vocabulary, "llama-bpe", "xyzz"), ElementsAre('x', 'y', 'z', 'z'));
+}
+
+TEST(BpeTokenizer, NormalisesWhereTheModelDoes) {
+  const ByteVocabulary vocabulary = small_vocabulary();
+  EXPECT_THAT(with_pre(vocabulary, "qwen2", "e\u0301"), ElementsAre(named("Ã©")));
+  EXPECT_THAT(with_pre(vocabulary, "llama-bpe", "e\u0301"), ElementsAre('e', 0xCC, 0x81));
+  EXPECT_THAT(with_pre(vocabulary, "qwen2",
+                       "\xFF"
+                       "e\u0301"),
+              ElementsAre(0xFF, named("Ã©")));
+}
+
 TEST(BpeTokenizer, NamesAPreTokenizerThatItDoesNotKnow) {
   gguf::Metadata metadata = small_vocabulary().metadata();
   metadata.set("tokenizer.ggml.pre", std::string("kling\x1bon"));

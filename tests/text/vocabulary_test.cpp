@@ -92,6 +92,45 @@ TEST(Vocabulary, RefusesAnIdOutsideTheVocabulary) {
     }
 }
 
+Vocabulary with_tokens(std::vector<std::string> tokens, std::vector<std::int64_t> types) {
+  gguf::Metadata metadata;
+  metadata.set(tokens_key, std::move(tokens));
+  metadata.set(types_key, std::move(types));
+  return read_vocabulary(metadata, true);
+}
+
+TEST(Vocabulary, KnowsTheEndsOfAnswersByTheirTexts) {
+  EXPECT_THAT(with_tokens({"a", "<|endoftext|>", "<|im_end|>", "<end_of_turn>", "<|eot_id|>", "<|eom_id|>"},
+                          {1, 3, 3, 3, 3, 3})
+                  .ends,
+              ElementsAre(1, 2, 3, 4, 5));
+  EXPECT_THAT(with_tokens({"<|im_end|>", "<|end|>"}, {1, 4}).ends, ElementsAre())
+      << "only control tokens, which no text holds";
+}
+
+TEST(Vocabulary, LetsAMessageEndWithoutTheAnswerWhereThereIsAReturn) {
+  EXPECT_THAT(with_tokens({"a", "<|end|>"}, {1, 3}).ends, ElementsAre(1));
+  EXPECT_THAT(with_tokens({"<|end|>", "<|return|>", "<|call|>"}, {3, 3, 3}).ends, ElementsAre(1, 2));
+}
+
+TEST(Vocabulary, NamesEachEndOnce) {
+  gguf::Metadata metadata = three_tokens();
+  metadata.set(tokens_key, std::vector<std::string>{"a", "b", "<|eot_id|>"});
+  metadata.set("tokenizer.ggml.eos_token_id", std::uint64_t{2});
+  metadata.set("tokenizer.ggml.eot_token_id", std::uint64_t{2});
+  EXPECT_THAT(read_vocabulary(metadata, false).ends, ElementsAre(2));
+}
+
+TEST(Vocabulary, AddsBosByDefaultOnlyWhereOneIsNamed) {
+  gguf::Metadata metadata = three_tokens();
+  EXPECT_FALSE(read_vocabulary(metadata, true).adds_bos);
+  metadata.set("tokenizer.ggml.bos_token_id", std::uint64_t{2});
+  EXPECT_TRUE(read_vocabulary(metadata, true).adds_bos);
+  EXPECT_FALSE(read_vocabulary(metadata, false).adds_bos);
+  metadata.set("tokenizer.ggml.add_bos_token", false);
+  EXPECT_FALSE(read_vocabulary(metadata, true).adds_bos);
+}
+
 TEST(Vocabulary, RefusesToAddABosThatIsNotNamed) {
   gguf::Metadata metadata = three_tokens();
   metadata.set("tokenizer.ggml.add_bos_token", true);
