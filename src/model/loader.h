@@ -32,7 +32,7 @@ struct MemoryNeed {
 struct StepLimits {
   std::int64_t pages = 0;   // of the KV cache
   std::int64_t tokens = 0;  // of a step
-  std::int64_t rows = 0;    // of logits that a step may want
+  std::int64_t rows = 0;    // of logits that are computed at once
 };
 
 /// Bytes that `rank` takes of the file.

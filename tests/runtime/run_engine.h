@@ -1,9 +1,17 @@
 // Engines of N ranks as threads, for the tests of this folder.
 #pragma once
 
+#include <gtest/gtest.h>
+
+#include <chrono>
 #include <filesystem>
 #include <functional>
+#include <map>
+#include <optional>
 #include <string>
+#include <utility>
+#include <variant>
+#include <vector>
 
 #include "comm/threads.h"
 #include "runtime/local_engine.h"
@@ -24,5 +32,57 @@ inline void with_engine(int ranks, const EngineOptions& options, const std::func
     talk(*lead(options, comm, ignore));
   });
 }
+
+inline constexpr std::chrono::hours forever{
+    1};  // so that next() returns nothing only when nothing is in flight
+
+struct Answer {
+  std::vector<Token> tokens;
+  std::vector<float> logits;
+  std::vector<float> log_probabilities;
+  std::optional<DoneEvent> done;
+  std::string refused;
+};
+
+/// All events until nothing is in flight, by request.
+inline std::map<std::uint64_t, Answer> drain(Engine& engine) {
+  std::map<std::uint64_t, Answer> answers;
+  while (const std::optional<Event> event = engine.next(forever)) {
+    if (const auto* token = std::get_if<TokenEvent>(&*event)) {
+      answers[token->request].tokens.push_back(token->token);
+    } else if (const auto* rows = std::get_if<LogitsEvent>(&*event)) {
+      std::vector<float>& all = answers[rows->request].logits;
+      all.insert(all.end(), rows->logits.begin(), rows->logits.end());
+    } else if (const auto* piece = std::get_if<LogProbabilitiesEvent>(&*event)) {
+      std::vector<float>& all = answers[piece->request].log_probabilities;
+      EXPECT_EQ(piece->first_position, static_cast<std::int32_t>(all.size()) + 1);
+      all.insert(all.end(), piece->values.begin(), piece->values.end());
+    } else if (const auto* done = std::get_if<DoneEvent>(&*event)) {
+      answers[done->request].done = *done;
+    } else if (const auto* refused = std::get_if<RefusedEvent>(&*event)) {
+      answers[refused->request].refused = refused->sentence;
+    }
+  }
+  return answers;
+}
+
+inline Request request(std::uint64_t id, std::vector<Token> prompt, std::int32_t max_tokens) {
+  Request request;
+  request.id = id;
+  request.prompt = std::move(prompt);
+  request.max_tokens = max_tokens;
+  return request;
+}
+
+inline std::vector<Token> greedy(int ranks, const std::vector<Token>& prompt, std::int32_t n) {
+  std::vector<Token> tokens;
+  with_engine(ranks, demo_options(), [&](Engine& engine) {
+    engine.submit(request(1, prompt, n));
+    tokens = drain(engine)[1].tokens;
+  });
+  return tokens;
+}
+
+inline const std::vector<Token> prompt = {2044, 318, 262, 900, 17, 41, 1000};
 
 }  // namespace yoke::runtime
