@@ -8,11 +8,8 @@
 namespace yoke::text {
 namespace {
 
-using Expressions = std::string_view;
-
-// The patterns are those of the models' own tokenizer.json, in which a digit is "individual" where it is a
-// piece by itself, with \p{WSpace} for \s: PCRE2's \s also takes U+180E, which is no white space in Unicode
-// since 6.3.
+// The patterns are those of the models' own tokenizer.json, with \p{N} where it has a step that takes digits
+// one by one, and with \p{WSpace} for \s: PCRE2's \s also takes U+180E, no white space since Unicode 6.3.
 
 constexpr std::array<std::string_view, 1> gpt2 = {
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{WSpace}\p{L}\p{N}]+|\p{WSpace}+(?!\P{WSpace})|\p{WSpace}+)"};
@@ -35,8 +32,7 @@ constexpr std::array<std::string_view, 3> deepseek_v3 = {
     R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+|)"
     R"( ?[\p{P}\p{S}]+[\r\n]*|\p{WSpace}*[\r\n]+|\p{WSpace}+(?!\P{WSpace})|\p{WSpace}+)"};
 
-// Written out, as the model has it: the letters that have two cases, in the Unicode of its day and not all of
-// them.
+// Written out, as the model has it: most of the letters that had two cases in the Unicode of its day.
 constexpr std::string_view deepseek_llm_letters =
     R"(\p{WSpace}?[)"
     R"(A-Za-z\x{B5}\x{C0}-\x{D6}\x{D8}-\x{F6}\x{F8}-\x{1BA}\x{1BC}-\x{1BF}\x{1C4}-\x{293}\x{295}-\x{2AF})"

@@ -12,8 +12,7 @@
 
 namespace yoke::text {
 
-/// What tokens are merged from: characters. One that is no token by itself has a symbol beyond the
-/// vocabulary.
+/// The characters that tokens are merged from. One that is no token has a symbol beyond the vocabulary.
 using Symbols = std::unordered_map<std::string_view, Token>;
 
 /// A symbol for each character that occurs in the normal tokens of `vocabulary`, which must outlive this.

@@ -55,8 +55,7 @@ class Tokenizer {
 /// Throws Error where the vocabulary is damaged or of a kind that is not supported; the sentence names it.
 std::unique_ptr<Tokenizer> make_tokenizer(const gguf::Metadata& metadata);
 
-/// Where a row of tokens begins: at the start of a text, where `encode` may have added a space, or within
-/// one.
+/// Where a row of tokens begins: at a text's start, where `encode` may have added a space, or within one.
 enum class Begin { text, within_text };
 
 /// The bytes of tokens, one after the other, without the spaces that `encode` added.

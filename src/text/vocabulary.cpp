@@ -63,9 +63,7 @@ constexpr std::array<std::string_view, 10> well_known_ends = {
     "<｜end▁of▁sentence｜>",  // DeepSeek
 };
 
-/// gpt-oss ends each message with <|end|> and goes on with the next one of the same answer; the answer ends
-/// with
-/// <|return|>.
+/// gpt-oss ends each message of an answer with <|end|>, and the answer with <|return|>.
 bool ends_only_a_message(std::string_view text, bool has_return) { return text == "<|end|>" && has_return; }
 
 std::vector<Token> find_ends(const Vocabulary& vocabulary, const std::vector<std::optional<Token>>& named) {

@@ -76,8 +76,7 @@ void check_round_trips(const Subject& subject, std::string_view text) {
     check(decoded == text);
     check(parsed == text);
   } else {
-    // What stands on the two sides of a special token is normalised apart, so the forms of the whole are
-    // compared.
+    // The two sides of a special token are normalised apart, so the normal forms of the whole are compared.
     std::string of_text, of_decoded, of_parsed;
     const std::string_view expected = to_nfc(text, of_text);
     check(to_nfc(decoded, of_decoded) == expected);

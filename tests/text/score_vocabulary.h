@@ -40,8 +40,7 @@ struct ScoreVocabulary {
   }
 };
 
-/// The bytes, characters and a few words with scores that fall, ties among them; a token with a space inside;
-/// special tokens.
+/// Bytes, characters, a few words with falling scores and some ties, a space inside a token, special tokens.
 inline ScoreVocabulary small_score_vocabulary(bool adds_space = true) {
   ScoreVocabulary vocabulary;
   vocabulary.adds_space = adds_space;
