@@ -30,7 +30,7 @@ std::string error_of_quantize(const gguf::Model& model, const QuantizeTypes& typ
 
 std::vector<float> decoded(const gguf::Model& model, const gguf::TensorInfo& tensor) {
   std::vector<float> values(static_cast<std::size_t>(tensor.values()));
-  quant::format(tensor.type).dequantize(model.data(tensor), values);
+  quant::format(tensor.type).dequantize(model.read(tensor), values);
   return values;
 }
 
@@ -39,10 +39,6 @@ std::vector<std::byte> naive(const gguf::Model& model, const gguf::TensorInfo& t
   std::vector<std::byte> bytes(quant::format(type).bytes(tensor.values()));
   quant::format(type).quantize(decoded(model, tensor), bytes);
   return bytes;
-}
-
-bool same_bytes(std::span<const std::byte> a, std::span<const std::byte> b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end());
 }
 
 TEST(Quantize, ReEncodesMatricesAndCopiesAllElse) {
@@ -59,7 +55,7 @@ TEST(Quantize, ReEncodesMatricesAndCopiesAllElse) {
       const bool is_matrix = before.shape.size() == 2;
       ASSERT_EQ(after.type, is_matrix ? type : before.type) << before.name;
       const std::vector<std::byte> encoded = naive(demo, before, after.type);
-      EXPECT_TRUE(same_bytes(copy.data(after), encoded)) << before.name;
+      EXPECT_TRUE(copy.read(after) == encoded) << before.name;
     }
   }
 }
@@ -84,7 +80,7 @@ TEST(Quantize, ATensorOfManyPiecesIsTheSameOnAnyNumberOfThreads) {
     for (const gguf::TensorInfo& tensor : copy.tensors()) {
       EXPECT_EQ(tensor.type, Type::q8_0);
       const std::vector<std::byte> encoded = naive(file, *file.find(tensor.name), Type::q8_0);
-      EXPECT_TRUE(same_bytes(copy.data(tensor), encoded)) << tensor.name << ", " << threads << " threads";
+      EXPECT_TRUE(copy.read(tensor) == encoded) << tensor.name << ", " << threads << " threads";
     }
   }
 }
@@ -185,7 +181,7 @@ TEST(Quantize, ASplitModelBecomesOneFile) {
       specs.push_back({tensor.name, tensor.type, tensor.shape});
     }
     gguf::Writer writer(folder / fmt::format("m-{:05}-of-00002.gguf", part + 1), metadata, specs);
-    for (const gguf::TensorSpec& spec : specs) writer.write(spec.name, tiny.data(*tiny.find(spec.name)));
+    for (const gguf::TensorSpec& spec : specs) writer.write(spec.name, tiny.read(*tiny.find(spec.name)));
     writer.finish();
   }
   const gguf::Model split = gguf::Model::open(folder / "m-00002-of-00002.gguf");
@@ -195,7 +191,7 @@ TEST(Quantize, ASplitModelBecomesOneFile) {
   EXPECT_EQ(copy.files(), 1);
   EXPECT_EQ(copy.metadata().all(), direct.metadata().all());
   for (const gguf::TensorInfo& tensor : direct.tensors())
-    EXPECT_TRUE(same_bytes(copy.data(*copy.find(tensor.name)), direct.data(tensor))) << tensor.name;
+    EXPECT_TRUE(copy.read(*copy.find(tensor.name)) == direct.read(tensor)) << tensor.name;
 
   for (const char* part : {"m-00001-of-00002.gguf", "m-00002-of-00002.gguf"}) {
     EXPECT_EQ(error_of_quantize(split, {Type::q8_0, {}, {}}, folder / part),
