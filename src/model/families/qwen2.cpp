@@ -1,73 +1,23 @@
 #include "model/families/qwen2.h"
 
-#include "model/layers/attention.h"
-#include "model/layers/feed_forward.h"
-#include "model/layers/output_head.h"
+#include "model/decoder.h"
+#include "model/layers/pre_norm_layer.h"
 
 namespace yoke::model {
 namespace {
 
-using ops::Activations;
-using ops::Ops;
-
-struct Layer {
-  ops::Vector attn_norm;  // (dim)
-  QkvProjection qkv;
-  Attention attention;
-  ops::Vector ffn_norm;  // (dim)
-  SwiGlu feed_forward;
-};
-
-class Qwen2 final : public Family {
- public:
-  explicit Qwen2(const Config& config) : Family(config), layers_(config.layers.size()) {}
-
-  std::vector<TensorEntry> tensors() override {
-    const Config& c = config_;
-    TableBuilder table;
-    table.embedding(embedding_, "token_embd.weight", {c.vocabulary, c.dim});
-    for (int i = 0; i < static_cast<int>(layers_.size()); ++i) {
-      Layer& l = layers_[i];
-      table.layer(i);
-      table.whole(l.attn_norm, "attn_norm.weight", c.dim);
-      l.qkv.add_tensors(table, c, i);
-      for (const char* bias : {"attn_q.bias", "attn_k.bias", "attn_v.bias"}) table.must_have(bias);
-      l.attention.add_tensors(table, c, i);
-      table.whole(l.ffn_norm, "ffn_norm.weight", c.dim);
-      l.feed_forward.add_tensors(table, c, i);
-    }
-    table.outside_layers();
-    head_.add_tensors(table, c);
-    return table.take();
+/// Llama's, with biases for queries, keys and values in every file.
+struct Layer : PreNormLayer {
+  void add_tensors(TableBuilder& table, const Config& config, int index) {
+    PreNormLayer::add_tensors(table, config, index);
+    for (const char* bias : {"attn_q.bias", "attn_k.bias", "attn_v.bias"}) table.must_have(bias);
   }
-
-  void prepare(Ops& ops, const Partition& partition, int rank, std::int64_t pages) override {
-    rope_ = ops.make_rope(rope_spec(config_.rope, ops::RopeStyle::neox, {}));
-    for (int i = 0; i < static_cast<int>(layers_.size()); ++i) {
-      layers_[i].attention.prepare(ops, config_, partition, i, rank, pages);
-    }
-  }
-
-  Activations embed(Ops& ops) override { return ops.embed(embedding_); }
-
-  Activations layer(Ops& ops, int index, Activations x) override {
-    Layer& l = layers_[index];
-    const Qkv qkv = l.qkv(ops, ops.rms_norm(x, l.attn_norm, config_.rms_epsilon));
-    x = ops.add(x, l.attention(ops, rotated(ops, rope_, qkv, config_.k_dim)));
-    return ops.add(x, l.feed_forward(ops, ops.rms_norm(x, l.ffn_norm, config_.rms_epsilon)));
-  }
-
-  Activations head(Ops& ops, Activations x) override { return head_(ops, x, config_.rms_epsilon); }
-
- private:
-  ops::Embedding embedding_;  // (vocabulary, dim)
-  ops::Rope rope_;
-  std::vector<Layer> layers_;
-  OutputHead head_;
 };
 
 }  // namespace
 
-std::unique_ptr<Family> make_qwen2(const Config& config) { return std::make_unique<Qwen2>(config); }
+std::unique_ptr<Family> make_qwen2(const Config& config) {
+  return std::make_unique<Decoder<Layer>>(config, ops::RopeStyle::neox);
+}
 
 }  // namespace yoke::model

@@ -1,15 +1,13 @@
 #include "model/families/qwen3.h"
 
+#include "model/decoder.h"
 #include "model/layers/attention.h"
 #include "model/layers/feed_forward.h"
-#include "model/layers/output_head.h"
 
 namespace yoke::model {
 namespace {
 
-using ops::Activations;
-using ops::Ops;
-
+/// Llama's, with a norm of every head of queries and keys.
 struct Layer {
   ops::Vector attn_norm;  // (dim)
   QkvProjection qkv;
@@ -17,59 +15,34 @@ struct Layer {
   Attention attention;
   ops::Vector ffn_norm;  // (dim)
   SwiGlu feed_forward;
-};
 
-class Qwen3 final : public Family {
- public:
-  explicit Qwen3(const Config& config) : Family(config), layers_(config.layers.size()) {}
-
-  std::vector<TensorEntry> tensors() override {
-    const Config& c = config_;
-    TableBuilder table;
-    table.embedding(embedding_, "token_embd.weight", {c.vocabulary, c.dim});
-    for (int i = 0; i < static_cast<int>(layers_.size()); ++i) {
-      Layer& l = layers_[i];
-      table.layer(i);
-      table.whole(l.attn_norm, "attn_norm.weight", c.dim);
-      l.qkv.add_tensors(table, c, i);
-      l.head_norms.add_tensors(table, c);
-      l.attention.add_tensors(table, c, i);
-      table.whole(l.ffn_norm, "ffn_norm.weight", c.dim);
-      l.feed_forward.add_tensors(table, c, i);
-    }
-    table.outside_layers();
-    head_.add_tensors(table, c);
-    return table.take();
+  void add_tensors(TableBuilder& table, const Config& config, int index) {
+    table.whole(attn_norm, "attn_norm.weight", config.dim);
+    qkv.add_tensors(table, config, index);
+    head_norms.add_tensors(table, config);
+    attention.add_tensors(table, config, index);
+    table.whole(ffn_norm, "ffn_norm.weight", config.dim);
+    feed_forward.add_tensors(table, config, index);
   }
 
-  void prepare(Ops& ops, const Partition& partition, int rank, std::int64_t pages) override {
-    rope_ = ops.make_rope(rope_spec(config_.rope, ops::RopeStyle::neox, {}));
-    for (int i = 0; i < static_cast<int>(layers_.size()); ++i) {
-      layers_[i].attention.prepare(ops, config_, partition, i, rank, pages);
-    }
+  void prepare(ops::Ops& ops, const Config& config, const Partition& partition, int index, int rank,
+               std::int64_t pages) {
+    attention.prepare(ops, config, partition, index, rank, pages);
   }
 
-  Activations embed(Ops& ops) override { return ops.embed(embedding_); }
-
-  Activations layer(Ops& ops, int index, Activations x) override {
-    Layer& l = layers_[index];
-    const Qkv qkv = l.qkv(ops, ops.rms_norm(x, l.attn_norm, config_.rms_epsilon));
-    const Qkv normed = l.head_norms(ops, qkv, config_.rms_epsilon);
-    x = ops.add(x, l.attention(ops, rotated(ops, rope_, normed, config_.k_dim)));
-    return ops.add(x, l.feed_forward(ops, ops.rms_norm(x, l.ffn_norm, config_.rms_epsilon)));
+  ops::Activations operator()(ops::Ops& ops, const Config& config, const ops::Rope& rope,
+                              ops::Activations x) {
+    const Qkv projected = qkv(ops, ops.rms_norm(x, attn_norm, config.rms_epsilon));
+    const Qkv normed = head_norms(ops, projected, config.rms_epsilon);
+    x = ops.add(x, attention(ops, rotated(ops, rope, normed, config.k_dim)));
+    return ops.add(x, feed_forward(ops, ops.rms_norm(x, ffn_norm, config.rms_epsilon)));
   }
-
-  Activations head(Ops& ops, Activations x) override { return head_(ops, x, config_.rms_epsilon); }
-
- private:
-  ops::Embedding embedding_;  // (vocabulary, dim)
-  ops::Rope rope_;
-  std::vector<Layer> layers_;
-  OutputHead head_;
 };
 
 }  // namespace
 
-std::unique_ptr<Family> make_qwen3(const Config& config) { return std::make_unique<Qwen3>(config); }
+std::unique_ptr<Family> make_qwen3(const Config& config) {
+  return std::make_unique<Decoder<Layer>>(config, ops::RopeStyle::neox);
+}
 
 }  // namespace yoke::model

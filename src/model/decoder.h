@@ -1,0 +1,65 @@
+// What most families are: an embedding, layers of one kind that share one rotation, and an output head. Such
+// a family states its kind of layer, and how its rotation pairs dimensions; others write out class Family.
+#pragma once
+
+#include <vector>
+
+#include "model/family.h"
+#include "model/layers/output_head.h"
+
+namespace yoke::model {
+
+/// `Layer` holds the tensors of one layer, and has
+///   void add_tensors(TableBuilder& table, const Config& config, int index)
+///   void prepare(ops::Ops& ops, const Config& config, const Partition& partition, int index, int rank,
+///                std::int64_t pages)
+///   ops::Activations operator()(ops::Ops& ops, const Config& config, const ops::Rope& rope, ops::Activations
+///   x)
+/// The table is set to layer `index` when it gets the layer's tensors; the last takes and returns the
+/// residual, (tokens, dim).
+template <class Layer>
+class Decoder final : public Family {
+ public:
+  Decoder(const Config& config, ops::RopeStyle rope_style)
+      : Family(config), rope_style_(rope_style), layers_(config.layers.size()) {}
+
+  std::vector<TensorEntry> tensors() override {
+    TableBuilder table;
+    table.embedding(embedding_, "token_embd.weight", {config_.vocabulary, config_.dim});
+    table.values(rope_factors_, "rope_freqs.weight", config_.rope.dims / 2);
+    for (int i = 0; i < n_layers(); ++i) {
+      table.layer(i);
+      layers_[i].add_tensors(table, config_, i);
+    }
+    table.outside_layers();
+    head_.add_tensors(table, config_);
+    return table.take();
+  }
+
+  void prepare(ops::Ops& ops, const Partition& partition, int rank, std::int64_t pages) override {
+    rope_ = ops.make_rope(rope_spec(config_.rope, rope_style_, rope_factors_));
+    for (int i = 0; i < n_layers(); ++i) layers_[i].prepare(ops, config_, partition, i, rank, pages);
+  }
+
+  ops::Activations embed(ops::Ops& ops) override { return ops.embed(embedding_); }
+
+  ops::Activations layer(ops::Ops& ops, int index, ops::Activations x) override {
+    return layers_[index](ops, config_, rope_, x);
+  }
+
+  ops::Activations head(ops::Ops& ops, ops::Activations x) override {
+    return head_(ops, x, config_.rms_epsilon);
+  }
+
+ private:
+  int n_layers() const { return static_cast<int>(layers_.size()); }
+
+  ops::RopeStyle rope_style_;
+  ops::Embedding embedding_;         // (vocabulary, dim)
+  std::vector<float> rope_factors_;  // (rope.dims / 2), or empty
+  ops::Rope rope_;
+  std::vector<Layer> layers_;
+  OutputHead head_;
+};
+
+}  // namespace yoke::model

@@ -1,0 +1,26 @@
+// The layer of Llama and of many that came after it.
+#pragma once
+
+#include <cstdint>
+
+#include "model/layers/attention.h"
+#include "model/layers/feed_forward.h"
+
+namespace yoke::model {
+
+/// x + attention(norm(x)), then x + feed_forward(norm(x)). What its functions mean is told in
+/// model/decoder.h. Touvron et al., https://arxiv.org/abs/2302.13971.
+struct PreNormLayer {
+  ops::Vector attn_norm;  // (dim)
+  QkvProjection qkv;
+  Attention attention;
+  ops::Vector ffn_norm;  // (dim)
+  SwiGlu feed_forward;
+
+  void add_tensors(TableBuilder& table, const Config& config, int index);
+  void prepare(ops::Ops& ops, const Config& config, const Partition& partition, int index, int rank,
+               std::int64_t pages);
+  ops::Activations operator()(ops::Ops& ops, const Config& config, const ops::Rope& rope, ops::Activations x);
+};
+
+}  // namespace yoke::model
