@@ -55,7 +55,9 @@ int follow(const PerplexityOptions& options) {
 
 session::Windows cut(const PerplexityOptions& options, std::int32_t length) {
   const std::unique_ptr<text::Tokenizer> tokenizer = read_tokenizer(options.engine.engine.model);
-  const std::string text = read_text_file(options.text);
+  const std::string text = read_text(options.text);
+  require(!text.empty(), "{}: is empty, expected some text", source_name(options.text));
+  require_utf8(text, source_name(options.text));
   return {tokenizer->encode_prompt(text, text::Specials::as_text), length,
           tokenizer->adds_bos() ? tokenizer->bos() : std::nullopt};
 }

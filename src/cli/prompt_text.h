@@ -6,10 +6,8 @@
 namespace yoke::cli {
 
 /// The text of a file, or of standard input up to its end where `path` is "-", without the line break at its
-/// end: text goes on where it stopped. Throws Error where it cannot be read, exceeds 64 MiB or is not UTF-8.
+/// end: text goes on where it stopped. Throws Error where it cannot be read, exceeds 64 MiB (far more than
+/// any context holds) or is not UTF-8.
 std::string read_prompt(const std::string& path);
-
-/// Throws Error that calls the text `name`, unless it is UTF-8.
-void require_utf8(const std::string& text, const std::string& name);
 
 }  // namespace yoke::cli

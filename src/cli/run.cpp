@@ -16,6 +16,7 @@
 #include "cli/prompt_text.h"
 #include "cli/read_tokenizer.h"
 #include "cli/sampling_flags.h"
+#include "cli/text_file.h"
 #include "cli/text_printer.h"
 #include "session/completion.h"
 #include "text/tokenizer.h"
@@ -37,13 +38,13 @@ struct RunOptions {
 std::optional<std::string> find_prompt(const RunOptions& options) {
   if (options.prompt) {
     require(!options.prompt->empty(), "the prompt is empty; expected some text to continue, given with -p");
-    require_utf8(*options.prompt, "the prompt given with -p");
+    require_utf8(*options.prompt, "-p");
     return options.prompt;
   }
   if (options.prompt_file) {
     const std::string text = read_prompt(*options.prompt_file);
     require(!text.empty(), "the prompt in {} is empty; expected some text to continue",
-            *options.prompt_file == "-" ? "standard input" : *options.prompt_file);
+            source_name(*options.prompt_file));
     return text;
   }
   if (isatty(STDIN_FILENO) == 1) {

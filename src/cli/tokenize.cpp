@@ -11,8 +11,8 @@
 
 #include "cli/commands.h"
 #include "cli/piece_format.h"
-#include "cli/read_text.h"
 #include "cli/read_tokenizer.h"
+#include "cli/text_file.h"
 #include "cli/text_printer.h"
 #include "text/tokenizer.h"
 #include "text/utf8.h"

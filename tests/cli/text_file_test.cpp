@@ -1,8 +1,8 @@
 #include "cli/text_file.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "base/error.h"
@@ -10,17 +10,18 @@
 namespace yoke::cli {
 namespace {
 
-class ReadTextFile : public testing::Test {
+class TextFile : public testing::Test {
  protected:
   std::filesystem::path path =
       std::filesystem::path(testing::TempDir()) /
-      (std::string("read_text_file.") + testing::UnitTest::GetInstance()->current_test_info()->name());
-  ~ReadTextFile() override { std::filesystem::remove_all(path); }
+      (std::string("text_file.") + testing::UnitTest::GetInstance()->current_test_info()->name());
+  ~TextFile() override { std::filesystem::remove_all(path); }
 
   void write(const std::string& text) const { std::ofstream(path, std::ios::binary) << text; }
-  static std::string error_of(const std::filesystem::path& file) {
+  template <class Action>
+  static std::string error_of(const Action& action) {
     try {
-      read_text_file(file);
+      action();
     } catch (const Error& error) {
       return error.what();
     }
@@ -28,30 +29,33 @@ class ReadTextFile : public testing::Test {
   }
 };
 
-TEST_F(ReadTextFile, GivesEveryByte) {
-  std::string text = "Call me Ishmael.\r\n\n\xE2\x80\x94 ";
-  text.push_back('\0');
-  for (int i = 0; i < 100'000; ++i) text += "whale ";
+TEST_F(TextFile, IsReadToItsLastByte) {
+  std::string text;
+  for (int i = 0; i < 200'000; ++i) text.push_back(static_cast<char>(i * 7));
   write(text);
-  EXPECT_EQ(read_text_file(path), text);
-}
-
-TEST_F(ReadTextFile, NamesAFileThatIsNotThereOrIsAFolder) {
-  EXPECT_EQ(error_of("/nonexistent/text"), "/nonexistent/text: cannot be opened: No such file or directory");
-  std::filesystem::create_directory(path);
-  EXPECT_EQ(error_of(path), path.string() + ": cannot be read: Is a directory");
-}
-
-TEST_F(ReadTextFile, RefusesAnEmptyFile) {
+  EXPECT_TRUE(read_text(path) == text);
   write("");
-  EXPECT_EQ(error_of(path), path.string() + ": is empty, expected some text");
+  EXPECT_EQ(read_text(path), "");
 }
 
-TEST_F(ReadTextFile, SaysWhereATextIsNotUtf8) {
-  write("abc\xFFgh");
-  EXPECT_EQ(error_of(path), path.string() + ": is not UTF-8: byte 3 begins no character");
-  write("ab\xE2\x80");
-  EXPECT_EQ(error_of(path), path.string() + ": is not UTF-8: byte 2 begins no character");
+TEST_F(TextFile, ThatCannotBeReadIsNamedWithTheReason) {
+  EXPECT_EQ(error_of([] { read_text("/nonexistent/text"); }),
+            "/nonexistent/text: cannot be opened: No such file or directory");
+  std::filesystem::create_directory(path);
+  EXPECT_EQ(error_of([&] { read_text(path); }), path.string() + ": cannot be read: Is a directory");
+}
+
+TEST_F(TextFile, WithoutEndIsNotReadForEver) {
+  EXPECT_EQ(error_of([] { read_text("/dev/zero", 1); }),
+            "/dev/zero: is larger than 1 MiB, which is the most that is taken at once");
+}
+
+TEST_F(TextFile, ThatIsNotUtf8IsRefusedWithThePlace) {
+  require_utf8("\xE6\x97\xA5 \xF0\x9F\x90\x82", "here");
+  EXPECT_EQ(error_of([] { require_utf8("ab\xFFgh", "here"); }),
+            "here: is not UTF-8: byte 3 of 5 begins no character");
+  EXPECT_EQ(error_of([] { require_utf8("ab\xE2\x80", "here"); }),
+            "here: is not UTF-8: byte 3 of 4 begins no character");
 }
 
 }  // namespace

@@ -90,7 +90,7 @@ class PerplexityRefusals(YokeTest):
 
     def test_a_text_that_is_not_utf_8(self):
         path = self.file(b"Call me \xff")
-        self.assert_sentence_for(path, f"{path}: is not UTF-8: byte 8 begins no character")
+        self.assert_sentence_for(path, f"{path}: is not UTF-8: byte 9 of 9 begins no character")
 
     def test_a_text_shorter_than_a_window(self):
         path = self.file(b"a")

@@ -51,14 +51,14 @@ class Prompt(YokeTest):
                 ("there is no prompt: standard input is empty; give one with -p or -f",),
                 ("the prompt in standard input is empty; expected some text to continue", "-f", "-"),
                 ("the prompt is empty; expected some text to continue, given with -p", "-p", ""),
-                ("/nonexistent cannot be opened: No such file or directory", "-f", "/nonexistent"),
-                ("/etc cannot be read: Is a directory", "-f", "/etc"),
-                ("/dev/zero is larger than 64 MiB, more than any prompt may be", "-f", "/dev/zero"),
-                (f"{bad} is not UTF-8: byte 3 of 3 begins no character", "-f", bad),
-                ("the prompt given with -p is not UTF-8: byte 2 of 2 begins no character", "-p", "a\udcff")):
+                ("/nonexistent: cannot be opened: No such file or directory", "-f", "/nonexistent"),
+                ("/etc: cannot be read: Is a directory", "-f", "/etc"),
+                ("/dev/zero: is larger than 64 MiB, which is the most that is taken at once", "-f", "/dev/zero"),
+                (f"{bad}: is not UTF-8: byte 3 of 3 begins no character", "-f", bad),
+                ("-p: is not UTF-8: byte 2 of 2 begins no character", "-p", "a\udcff")):
             with self.subTest(sentence=sentence):
                 self.assert_says(sentence, *arguments)
-        self.assert_says("standard input is not UTF-8: byte 1 of 2 begins no character", stdin=b"\x80\n")
+        self.assert_says("standard input: is not UTF-8: byte 1 of 2 begins no character", stdin=b"\x80\n")
         empty = self.file(b"\n")
         self.assert_says(f"the prompt in {empty} is empty; expected some text to continue", "-f", empty)
 
@@ -74,7 +74,7 @@ class Prompt(YokeTest):
         done = subprocess.run([program, "run", DEMO, "-f", path], cwd="/", capture_output=True, text=True, timeout=20,
                               **self.nobody())
         self.assertEqual((done.returncode, done.stdout, done.stderr),
-                         (1, "", f"yoke: {path} cannot be opened: Permission denied\n"))
+                         (1, "", f"yoke: {path}: cannot be opened: Permission denied\n"))
 
     def test_a_prompt_longer_than_the_context_says_how_long_it_may_be(self):
         for ctx, advice in ((32, "a larger one can be asked for with --ctx, up to the 512 that the model was trained for"),

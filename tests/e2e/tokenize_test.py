@@ -82,8 +82,8 @@ class Tokenize(YokeTest):
     def test_what_cannot_be_read_is_refused_by_name(self):
         self.assert_refused(self.yoke("tokenize", "/nonexistent/model.gguf", "--text", "a"), "/nonexistent/model.gguf")
         self.assert_refused(self.yoke("tokenize", DEMO, "--file", "/nonexistent/text"),
-                            "/nonexistent/text: No such file or directory")
-        self.assert_refused(self.yoke("tokenize", DEMO, "--file", "/proc"), "/proc: Is a directory")
+                            "/nonexistent/text: cannot be opened: No such file or directory")
+        self.assert_refused(self.yoke("tokenize", DEMO, "--file", "/proc"), "/proc: cannot be read: Is a directory")
         bare = write_vocabulary(self.scratch() / "bare.gguf", gguf.string_pair("general.architecture", "llama"))
         self.assert_refused(self.yoke("tokenize", bare, "--text", "a"), "bare.gguf", "has no tokenizer")
 
