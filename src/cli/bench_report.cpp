@@ -103,11 +103,12 @@ std::string table_of_ranks(const BenchReport& report) {
                {"threads", Align::right},
                {"load", Align::right},
                {"weights", Align::right},
-               {"KV cache", Align::right}});
+               {"KV cache", Align::right},
+               {"peak memory", Align::right}});
   for (const runtime::RankReport& rank : report.ranks) {
     table.add_row({fmt::format("{}", rank.rank), rank.host, fmt::format("{}", rank.threads),
                    fmt::format("{:.3f} s", rank.load_seconds), format_bytes(rank.weight_bytes),
-                   format_bytes(rank.kv_bytes)});
+                   format_bytes(rank.kv_bytes), format_bytes(rank.peak_bytes)});
   }
   return table.markdown();
 }
@@ -122,6 +123,7 @@ Json json_of_ranks(const std::vector<runtime::RankReport>& ranks) {
                     {"load_seconds", rank.load_seconds},
                     {"weight_bytes", rank.weight_bytes},
                     {"kv_bytes", rank.kv_bytes},
+                    {"peak_bytes", rank.peak_bytes},
                     {"share", rank.share}});
   }
   return list;

@@ -19,6 +19,7 @@ runtime::RankReport rank_report(std::int32_t rank, const std::string& host) {
   report.isa = "avx2";
   report.weight_bytes = 500'000'000;
   report.kv_bytes = 1'000'000;
+  report.peak_bytes = 520'000'000;
   report.share = "heads 0-3 of 8";
   report.load_seconds = 0.5 + rank;
   return report;
@@ -67,10 +68,10 @@ TEST(BenchMarkdown, HasARowPerTestAndARowPerRank) {
       "Stream read bandwidth: 20.0 GB/s with 4 threads. A token reads 1.00 GB of weights, and 10.0 MB "
       "for each position it attends to.\n"
       "\n"
-      "| rank | host | threads |    load | weights | KV cache |\n"
-      "|-----:|------|--------:|--------:|--------:|---------:|\n"
-      "|    0 | a    |       2 | 0.500 s |  500 MB |  1.00 MB |\n"
-      "|    1 | a    |       2 | 1.500 s |  500 MB |  1.00 MB |\n");
+      "| rank | host | threads |    load | weights | KV cache | peak memory |\n"
+      "|-----:|------|--------:|--------:|--------:|---------:|------------:|\n"
+      "|    0 | a    |       2 | 0.500 s |  500 MB |  1.00 MB |      520 MB |\n"
+      "|    1 | a    |       2 | 1.500 s |  500 MB |  1.00 MB |      520 MB |\n");
 }
 
 TEST(BenchMarkdown, SaysWhyThereIsNoBandwidthAndHidesTheExchangeOfOneRank) {
