@@ -14,6 +14,8 @@ constexpr std::int64_t max_layers = 10'000;
 // Of any dimension: tokens, positions and widths are 32-bit numbers in a batch, and the product of two fits
 // in 64 bits.
 constexpr std::int64_t max_count = std::int64_t{1} << 30;
+// Whose weights can be added up in 64 bits when a token is drawn; a hundred times what any vocabulary has.
+constexpr std::int64_t max_vocabulary = std::int64_t{1} << 24;
 
 /// Reads "ARCH.key" pairs of one model.
 class Reader {
@@ -113,8 +115,8 @@ Config read_config(const gguf::Model& file) {
           "to run",
           name, config.dim);
   config.vocabulary = embedding->shape[0];
-  require(config.vocabulary <= max_count, "{}: tensor 'token_embd.weight' has {} rows; expected at most {}",
-          name, config.vocabulary, max_count);
+  require(config.vocabulary <= max_vocabulary, "{}: tensor 'token_embd.weight' has {} rows; expected at most {}",
+          name, config.vocabulary, max_vocabulary);
 
   const std::int64_t n_layers = read.count("block_count");
   require(n_layers <= max_layers, "{}: {} is {}; expected at most {}", name, read.key("block_count"),

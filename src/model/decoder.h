@@ -1,11 +1,13 @@
 // What most families are: an embedding, layers of one kind that share one rotation, and an output head. Such
-// a family states its kind of layer, and how its rotation pairs dimensions; others write out class Family.
+// a family states its kind of layer and its rotation; others write out class Family.
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include "model/family.h"
 #include "model/layers/output_head.h"
+#include "model/layers/rotation.h"
 
 namespace yoke::model {
 
@@ -20,13 +22,13 @@ namespace yoke::model {
 template <class Layer>
 class Decoder final : public Family {
  public:
-  Decoder(const Config& config, ops::RopeStyle rope_style)
-      : Family(config), rope_style_(rope_style), layers_(config.layers.size()) {}
+  Decoder(const Config& config, Rotation rotation)
+      : Family(config), rotation_(std::move(rotation)), layers_(config.layers.size()) {}
 
   std::vector<TensorEntry> tensors() override {
     TableBuilder table;
     table.embedding(embedding_, "token_embd.weight", {config_.vocabulary, config_.dim});
-    table.values(rope_factors_, "rope_freqs.weight", config_.rope.dims / 2);
+    rotation_.add_tensors(table, config_);
     for (int i = 0; i < n_layers(); ++i) {
       table.layer(i);
       layers_[i].add_tensors(table, config_, i);
@@ -37,14 +39,14 @@ class Decoder final : public Family {
   }
 
   void prepare(ops::Ops& ops, const Partition& partition, int rank, std::int64_t pages) override {
-    rope_ = ops.make_rope(rope_spec(config_.rope, rope_style_, rope_factors_));
+    rotation_.prepare(ops, config_);
     for (int i = 0; i < n_layers(); ++i) layers_[i].prepare(ops, config_, partition, i, rank, pages);
   }
 
   ops::Activations embed(ops::Ops& ops) override { return ops.embed(embedding_); }
 
   ops::Activations layer(ops::Ops& ops, int index, ops::Activations x) override {
-    return layers_[index](ops, config_, rope_, x);
+    return layers_[index](ops, config_, rotation_.rope, x);
   }
 
   ops::Activations head(ops::Ops& ops, ops::Activations x) override {
@@ -54,10 +56,8 @@ class Decoder final : public Family {
  private:
   int n_layers() const { return static_cast<int>(layers_.size()); }
 
-  ops::RopeStyle rope_style_;
-  ops::Embedding embedding_;         // (vocabulary, dim)
-  std::vector<float> rope_factors_;  // (rope.dims / 2), or empty
-  ops::Rope rope_;
+  ops::Embedding embedding_;  // (vocabulary, dim)
+  Rotation rotation_;
   std::vector<Layer> layers_;
   OutputHead head_;
 };

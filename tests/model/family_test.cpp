@@ -24,6 +24,12 @@ TEST(Family, OfQwen2NeedsTheBiasesThatOthersMayHave) {
   }
   EXPECT_THAT(names("qwen2", /*optional=*/true), testing::Contains("blk.0.attn_output.bias"));
 }
+TEST(Family, OfLlamaAloneReadsFactorsOfTheRotation) {
+  EXPECT_THAT(names("llama", /*optional=*/true), testing::Contains("rope_freqs.weight"));
+  for (const char* family : {"qwen2", "qwen3"}) {
+    EXPECT_THAT(names(family, /*optional=*/true), testing::Not(testing::Contains("rope_freqs.weight")));
+  }
+}
 
 }  // namespace
 }  // namespace yoke::model

@@ -6,7 +6,7 @@
 namespace yoke::model {
 
 std::unique_ptr<Family> make_llama(const Config& config) {
-  return std::make_unique<Decoder<PreNormLayer>>(config, ops::RopeStyle::interleaved);
+  return std::make_unique<Decoder<PreNormLayer>>(config, Rotation{ops::RopeStyle::interleaved, true, {}, {}});
 }
 
 }  // namespace yoke::model

@@ -17,7 +17,7 @@ struct Layer : PreNormLayer {
 }  // namespace
 
 std::unique_ptr<Family> make_qwen2(const Config& config) {
-  return std::make_unique<Decoder<Layer>>(config, ops::RopeStyle::neox);
+  return std::make_unique<Decoder<Layer>>(config, Rotation{ops::RopeStyle::neox, false, {}, {}});
 }
 
 }  // namespace yoke::model

@@ -42,7 +42,7 @@ struct Layer {
 }  // namespace
 
 std::unique_ptr<Family> make_qwen3(const Config& config) {
-  return std::make_unique<Decoder<Layer>>(config, ops::RopeStyle::neox);
+  return std::make_unique<Decoder<Layer>>(config, Rotation{ops::RopeStyle::neox, false, {}, {}});
 }
 
 }  // namespace yoke::model
