@@ -11,6 +11,7 @@
 #include "cli/progress_bar.h"
 #include "cluster/environment.h"
 #include "cluster/launcher.h"
+#include "gguf/fingerprint.h"
 #include "runtime/worker.h"
 
 namespace yoke::cli {
@@ -55,6 +56,7 @@ cluster::EngineProcessOptions rank_options(const runtime::EngineOptions& engine,
   options.engine = engine;
   options.ranks = ranks;
   options.roles = {runtime::lead, runtime::follow};
+  options.model_fingerprint = [engine] { return gguf::fingerprint(gguf::Model::open(engine.model)); };
   options.memory_needed = [engine](int rank, int of) { return runtime::memory_needed(engine, rank, of); };
   // The process ends in mid-text, most likely: the sentence gets a line of its own.
   options.last_words = [](const std::string& sentence) { fmt::print(stderr, "\nyoke: {}\n", sentence); };

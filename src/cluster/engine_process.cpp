@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "cluster/agreement.h"
 #include "cluster/engine_server.h"
 #include "cluster/mpi_comm.h"
 #include "cluster/mpirun.h"
@@ -59,11 +60,18 @@ void connect(Group& group, LinkObserver observer) {
   group.mpi->attach(*group.link);
 }
 
-void check_memory(Group& group, const EngineProcessOptions& options) {
-  if (!options.memory_needed) return;
-  const model::MemoryNeed mine = options.memory_needed(group.comm().rank(), group.comm().size());
-  // Where it does not fit, rank 0 throws; the others wait for the end of the job that follows.
-  if (!check_memory(group.comm(), group.places, mine, read_memory())) group.link->sleep();
+/// What can be told to be wrong before anything is loaded. Rank 0 throws then; the others wait for the end of
+/// the job that follows.
+void check_before_loading(Group& group, const EngineProcessOptions& options) {
+  comm::Comm& comm = group.comm();
+  if (options.model_fingerprint) {
+    const Terms mine{options.model_fingerprint(), options.engine.context, options.engine.prefill_chunk};
+    if (!check_terms(comm, group.places, mine)) group.link->sleep();
+  }
+  if (options.memory_needed) {
+    const model::MemoryNeed mine = options.memory_needed(comm.rank(), comm.size());
+    if (!check_memory(comm, group.places, mine, read_memory())) group.link->sleep();
+  }
 }
 
 [[noreturn]] void end_process() { ::_exit(1); }
@@ -141,7 +149,7 @@ void follow(Group& group, const EngineProcessOptions& options) {
   const int rank = group.comm().rank();
   try {
     connect(group, follower_observer(options, rank));
-    check_memory(group, options);
+    check_before_loading(group, options);
     options.roles.follow(options.engine, group.comm(), progress_of(group));
     group.part();
   } catch (const std::exception& error) {
@@ -172,7 +180,7 @@ void serve_starter(Group& group, EngineServer& server, const EngineProcessOption
                   },
                   [](const LinkLoss&) { end_process(); },
                   [display](const GroupProgress& progress) { display->update(progress); }});
-  check_memory(group, options);
+  check_before_loading(group, options);
   engine = options.roles.lead(options.engine, group.comm(), progress_of(group, display));
   display->close();
   server.serve(*engine);
@@ -262,7 +270,7 @@ std::unique_ptr<runtime::Engine> join_as_leader(std::unique_ptr<Group> group,
                        end_process();
                      },
                      [display](const GroupProgress& all) { display->update(all); }});
-    check_memory(*group, options);
+    check_before_loading(*group, options);
     auto engine = options.roles.lead(options.engine, group->comm(), progress_of(*group, display));
     display->close();
     return std::make_unique<JoinedEngine>(std::move(group), std::move(engine), told);

@@ -26,6 +26,8 @@ struct EngineProcessOptions {
   int ranks = 1;                 // of the job; 0 under a foreign mpirun that does not say
   std::filesystem::path socket;  // the starter's, for engine_main
   RankRoles roles;
+  /// Tells the model from others; may be empty: the ranks' models are not compared.
+  std::function<std::uint64_t()> model_fingerprint;
   /// What a rank will take; may be empty: nothing is checked.
   std::function<model::MemoryNeed(int rank, int ranks)> memory_needed;
   /// For join(): writes a sentence where a person may read it, before the process ends at once; only where

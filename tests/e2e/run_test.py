@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 import unittest
 
 import gguf
@@ -114,6 +115,19 @@ class OwnMpirun(YokeTest):
         self.assertNotEqual(code, 0)
         self.assertEqual(out, "")
         self.assertEqual(err.count("yoke: "), 1, err)
+
+    def test_ranks_with_different_models_are_refused(self):
+        with tempfile.TemporaryDirectory() as folder:
+            other = os.path.join(folder, "other.gguf")
+            code, _, err = self.yoke("quantize", DEMO, other, "--type", "Q4_0")
+            self.assertEqual(code, 0, err)
+            ranks = [["-n", 1, YOKE, "run", model, "-p", PROMPT] for model in (DEMO, other)]
+            run = self.start("mpirun", "--oversubscribe", "--bind-to", "none", *ranks[0], ":", *ranks[1])
+            code, out, err, _ = run.finish(60)
+        self.assertNotEqual(code, 0)
+        self.assertEqual(out, "")
+        self.assertRegex(err, r"yoke: rank 1 \(host .*, pid \d+\) has another model file than rank 0 \(host .*, "
+                              r"pid \d+\); expected copies of one file on every machine\n")
 
 
 class Info(YokeTest):

@@ -1,0 +1,55 @@
+#include "cluster/agreement.h"
+
+#include <cassert>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/error.h"
+
+namespace yoke::cluster {
+namespace {
+
+/// "--ctx 4096"; 0 is a flag that was not given.
+std::string flag_text(std::string_view flag, std::int64_t value) {
+  return value == 0 ? fmt::format("no {}", flag) : fmt::format("{} {}", flag, value);
+}
+
+}  // namespace
+
+std::string judge_terms(std::span<const RankPlace> places, std::span<const Terms> terms) {
+  assert(places.size() == terms.size());
+  const Terms& expected = terms.front();
+  for (std::size_t r = 1; r < terms.size(); ++r) {
+    const auto differ = [&](std::string_view flag, std::int64_t found, std::int64_t leader) {
+      return fmt::format("{} was given {}, but {} {}; expected the same on every rank", describe(places[r]),
+                         flag_text(flag, found), describe(places.front()), flag_text(flag, leader));
+    };
+    if (terms[r].model != expected.model) {
+      return fmt::format("{} has another model file than {}; expected copies of one file on every machine",
+                         describe(places[r]), describe(places.front()));
+    }
+    if (terms[r].context != expected.context) return differ("--ctx", terms[r].context, expected.context);
+    if (terms[r].prefill_chunk != expected.prefill_chunk) {
+      return differ("--prefill-chunk", terms[r].prefill_chunk, expected.prefill_chunk);
+    }
+  }
+  return {};
+}
+
+bool check_terms(comm::Comm& comm, std::span<const RankPlace> places, const Terms& mine) {
+  std::vector<Terms> all;
+  for (int root = 0; root < comm.size(); ++root) {
+    ByteWriter writer;
+    if (root == comm.rank()) writer(mine.model, mine.context, mine.prefill_chunk);
+    std::vector<std::byte> message = writer.take();
+    comm.broadcast(message, root);
+    Terms& terms = all.emplace_back();
+    ByteReader(message, "a rank's terms")(terms.model, terms.context, terms.prefill_chunk);
+  }
+  const std::string sentence = judge_terms(places, all);
+  if (comm.rank() == 0) require(sentence.empty(), "{}", sentence);
+  return sentence.empty();
+}
+
+}  // namespace yoke::cluster
