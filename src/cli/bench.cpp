@@ -158,7 +158,6 @@ int bench(const BenchOptions& options) {
 
   const std::unique_ptr<runtime::Engine> engine = start_engine(flags);
   report.ranks = engine->reports();
-  engine->next(std::chrono::milliseconds(0));  // it has nothing to do, and rests
   StreamMeter stream(report.ranks);
   stream.measure();
   Runner runner(options, *engine,

@@ -100,7 +100,9 @@ struct StepUnderWay {
 class LocalEngine final : public Engine {
  public:
   LocalEngine(const EngineOptions& options, comm::Comm& comm, const Progress& progress)
-      : comm_(comm), worker_(options, comm, progress), scheduler_(limits_of(options, worker_)) {}
+      : comm_(comm), worker_(options, comm, progress), scheduler_(limits_of(options, worker_)) {
+    rest_if_idle();
+  }
 
   ~LocalEngine() override {
     try {
@@ -133,10 +135,7 @@ class LocalEngine final : public Engine {
   std::optional<Event> next(std::chrono::milliseconds patience) override {
     const Clock::time_point deadline = Clock::now() + patience;
     while (events_.empty()) {
-      if (!step_ && scheduler_.idle()) {
-        if (!asleep_) command(Command::sleep);
-        return std::nullopt;
-      }
+      if (rest_if_idle()) return std::nullopt;
       advance();
       if (events_.empty() && Clock::now() >= deadline) return std::nullopt;
     }
@@ -147,10 +146,19 @@ class LocalEngine final : public Engine {
 
   std::vector<RankReport> reports() override {
     command(Command::report);
-    return exchange_reports(comm_, worker_);
+    std::vector<RankReport> reports = exchange_reports(comm_, worker_);
+    rest_if_idle();
+    return reports;
   }
 
  private:
+  /// Sends the followers to sleep where there is nothing to do, and tells whether that is so.
+  bool rest_if_idle() {
+    if (step_ || !scheduler_.idle()) return false;
+    if (!asleep_) command(Command::sleep);
+    return true;
+  }
+
   /// Sends a command, with its argument where it has one, to every follower; wakes them first.
   template <class... Argument>
   void command(Command command, const Argument&... argument) {

@@ -106,7 +106,9 @@ void Strip::answer_candidates(std::size_t row) {
 
 void Strip::answer_log_probability(std::size_t row) {
   const std::span<const float> logits = logits_.row(static_cast<std::int64_t>(row));
-  const LogSumExp part = log_sum_exp(tools_.kernels, logits);
+  LogSumExp part = log_sum_exp(tools_.kernels, logits);
+  // An infinitely unlikely token would leave the sum as it is.
+  if (!all_finite(logits)) part.sum = std::numeric_limits<double>::quiet_NaN();
   const std::int64_t target = rows_[row].target;
   const bool mine = target >= columns_.begin && target < columns_.end;
   pack(LogProbabilityPart{part.sum, part.max,

@@ -13,7 +13,7 @@
 namespace yoke::runtime {
 
 /// The weight of the likeliest token. Others have e^−distance of it, rounded down: what is less than 10⁻¹²
-/// times as likely weighs nothing. 2²⁴ tokens can be added up.
+/// times as likely weighs nothing. 2²⁴ tokens can be added up; no model has more.
 inline constexpr std::uint64_t full_weight = std::uint64_t{1} << 40;
 
 /// How far a token lies from the likeliest: ln(p_likeliest / p) = (top − logit) / temperature ≥ 0, in
