@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -54,6 +55,10 @@ inline double normalised_error(const std::vector<float>& a, const std::vector<fl
     norm += static_cast<double>(b[i]) * static_cast<double>(b[i]);
   }
   return error / norm;
+}
+
+inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
 /// All wanted rows of logits of a batch, (wanted, vocabulary), on every rank: computed in strips, whose

@@ -1,0 +1,76 @@
+// The forward against an independent one (model/reference_forward.h) in every block format that the golden
+// models do not have.
+#include <gtest/gtest.h>
+
+#include "model/random_model.h"
+#include "model/reference_forward.h"
+#include "model/run_model.h"
+
+namespace yoke::model {
+namespace {
+
+// Rounding, as in golden_odd_test.cpp, where a sum has up to 768 products: (768/16 + 5) · 2^-24 = 3e-6 of
+// its magnitude in some sixty operations that err independently, squared. Blocks read with a wrong scale or
+// from a wrong place move the logits by much of themselves.
+constexpr double tolerance = 1e-9;
+
+constexpr std::size_t n_tokens = 20;
+
+// As many layers as formats, so that each of a layer's seven matrices takes every format once. Four heads
+// fill a block of 256 values, so that most of 24 ranks get none, and up to three blocks the FFN's width.
+const Shape blocks_of_256{"llama",
+                          256,
+                          {4, 8, 4, 4, 8, 12},
+                          {1, 2, 4, 2, 8, 3},
+                          {256, 512, 768, 256, 512, 256},
+                          64,
+                          64,
+                          64,
+                          false,
+                          {quant::Type::q2_k, quant::Type::q3_k, quant::Type::q4_k, quant::Type::q5_k,
+                           quant::Type::q6_k, quant::Type::iq4_xs},
+                          {quant::Type::f32}};
+
+const Shape blocks_of_32{
+    "llama",
+    256,
+    {8, 4, 6, 2, 16},
+    {2, 4, 3, 1, 8},
+    {256, 96, 320, 192, 512},
+    32,
+    32,
+    32,
+    false,
+    {quant::Type::q4_1, quant::Type::q5_0, quant::Type::q5_1, quant::Type::iq4_nl, quant::Type::mxfp4},
+    {quant::Type::f32}};
+
+std::vector<float> run(const std::filesystem::path& path, int ranks, const std::string& isa = "") {
+  const std::vector<Batch> batches = in_chunks(random_tokens(n_tokens), 13);
+  return run_batches(path, ranks, batches, 1, equal_shares(ranks), 1, ranks - 1, isa);
+}
+
+class Formats : public testing::TestWithParam<const Shape*> {
+ protected:
+  const RandomModel model_{*GetParam()};
+};
+
+TEST_P(Formats, HaveTheReferencesLogitsOnAnyNumberOfRanks) {
+  const std::vector<float> expected =
+      ReferenceForward(gguf::Model::open(model_.path())).logits(random_tokens(n_tokens));
+  for (const int ranks : {1, 2, 3, 4, 5, 8, 24})
+    EXPECT_LT(normalised_error(run(model_.path(), ranks), expected), tolerance) << ranks << " ranks";
+}
+
+TEST_P(Formats, AreTheSameBitsOnEveryInstructionSet) {
+  const std::vector<float> scalar = run(model_.path(), 3, "scalar");
+  for (const kernels::Kernels* kernels : kernels::available())
+    EXPECT_TRUE(same_bits(run(model_.path(), 3, std::string(kernels->isa)), scalar)) << kernels->isa;
+}
+
+INSTANTIATE_TEST_SUITE_P(OfBlocks, Formats, testing::Values(&blocks_of_256, &blocks_of_32),
+                         [](const auto& test) {
+                           return test.param == &blocks_of_256 ? std::string("of_256") : std::string("of_32");
+                         });
+
+}  // namespace
+}  // namespace yoke::model
