@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the kernels for aarch64 and runs their tests under qemu, in build/neon.
+# Builds the formats of weights and the kernels for aarch64 and runs their tests under qemu, in build/neon.
 #
 #   tools/test_neon.sh [GOOGLETEST OPTION...]
 #
@@ -17,4 +17,4 @@ build=${YOKE_NEON_BUILD:-build/neon}
 cmake -S tests/kernels/neon -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_SYSTEM_NAME=Linux \
   -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ >/dev/null
 cmake --build "$build" --parallel "$(nproc)"
-qemu-aarch64 "$build/kernels_test" "$@"
+qemu-aarch64 "$build/neon_test" "$@"
