@@ -83,40 +83,5 @@ class Bench(YokeTest):
         self.assertEqual([row["n_ranks"] for row in json.loads(out)], [2, 2])
 
 
-class BenchRefusals(YokeTest):
-    def assert_sentences(self, arguments, sentence, code=1):
-        self.assertEqual(self.yoke("bench", *arguments, timeout=20), (code, "", sentence))
-
-    def test_lengths_past_what_the_model_was_trained_for(self):
-        for ranks in (1, 2):
-            self.assert_sentences(
-                (DEMO, "-p", 513, "--ranks", ranks),
-                "yoke: -p 513 needs a context of 513 positions, but the model was trained for 512\n")
-        self.assert_sentences(
-            (DEMO, "-n", "128,600"), "yoke: -n 600 needs a context of 600 positions, but the model was trained for 512\n")
-
-    def test_lengths_past_the_context_asked_for(self):
-        self.assert_sentences((DEMO, "-p", 256, "-n", 64, "--ctx", 128),
-                              "yoke: -p 256 needs a context of 256 positions, but --ctx 128 was given\n")
-
-    def test_nothing_to_measure(self):
-        self.assert_sentences(
-            (DEMO, "-p", 0, "-n", 0),
-            "yoke: there is nothing to measure: expected tokens to compute (-p) or generate (-n)\n")
-
-    def test_a_model_that_does_not_exist(self):
-        self.assert_sentences(("-m", "/nonexistent.gguf"),
-                              "yoke: /nonexistent.gguf: cannot be opened: No such file or directory\n")
-
-    def test_command_lines(self):
-        for arguments, mention in ((("-p", 8), "model"), ((DEMO, "-m", DEMO), "model"), ((DEMO, "-r", 0), "-r"),
-                                   ((DEMO, "-r", "many"), "-r"), ((DEMO, "-o", "xml"), "xml"), ((DEMO, "-p", "8,x"), "-p"),
-                                   ((DEMO, "-p=-1"), "-p"), ((DEMO, "-n", "1e9"), "-n"),
-                                   ((DEMO, "-p", "99999999999"), "-p"), ((DEMO, "-t", 0), "-t"), ((DEMO, "--ctx", 0), "--ctx"),
-                                   ((DEMO, "--json", "-o", "md"), "--json")):
-            with self.subTest(arguments=arguments):
-                self.assert_refused(self.yoke("bench", *arguments, timeout=20), mention, codes=(2,))
-
-
 if __name__ == "__main__":
     main()

@@ -75,29 +75,6 @@ class Tokenize(YokeTest):
         self.assertEqual((code, err), (0, ""))
         self.assertEqual(out, "    id  piece\n    97  \"a\"\n    10  \"\\n\"\n    27  \"\\x1B\"\n    34  \"\\\"\"\n4 tokens\n")
 
-    def test_a_text_must_be_given_once(self):
-        self.assert_refused(self.yoke("tokenize", DEMO), "--text", codes=(2,))
-        self.assert_refused(self.yoke("tokenize", DEMO, "--text", "a", "--file", "b"), "--file", codes=(2,))
-
-    def test_what_cannot_be_read_is_refused_by_name(self):
-        self.assert_refused(self.yoke("tokenize", "/nonexistent/model.gguf", "--text", "a"), "/nonexistent/model.gguf")
-        self.assert_refused(self.yoke("tokenize", DEMO, "--file", "/nonexistent/text"),
-                            "/nonexistent/text: cannot be opened: No such file or directory")
-        self.assert_refused(self.yoke("tokenize", DEMO, "--file", "/proc"), "/proc: cannot be read: Is a directory")
-        bare = write_vocabulary(self.scratch() / "bare.gguf", gguf.string_pair("general.architecture", "llama"))
-        self.assert_refused(self.yoke("tokenize", bare, "--text", "a"), "bare.gguf", "has no tokenizer")
-
-    def test_a_vocabulary_that_is_not_understood_is_refused_by_name(self):
-        self.assert_refused(self.yoke("tokenize", self.byte_model(model="klingon"), "--text", "a"), "bytes.gguf",
-                            "klingon", "known: gpt2, llama")
-        pairs = [pair for pair in gguf.tokenizer_pairs() if gguf.text("tokenizer.ggml.pre") not in pair]
-        architecture = gguf.string_pair("general.architecture", "llama")
-        self.assert_refused(self.yoke("tokenize", write_vocabulary(self.scratch() / "silent.gguf", architecture, *pairs),
-                                      "--text", "a"), "silent.gguf", "tokenizer.ggml.pre is missing")
-        odd = gguf.string_pair("tokenizer.ggml.pre", "kling\x1bon")
-        self.assert_refused(self.yoke("tokenize", write_vocabulary(self.scratch() / "odd.gguf", architecture, *pairs, odd),
-                                      "--text", "a"), "odd.gguf", "kling\\x1bon", "llama-bpe")
-
     def test_a_full_disk_is_told(self):
         with open("/dev/full", "wb") as full:
             done = subprocess.run([YOKE, "tokenize", DEMO, "--text", "a"], stdout=full, stderr=subprocess.PIPE, text=True,
