@@ -1,44 +1,15 @@
 #!/usr/bin/env python3
 """`yoke run` on a terminal without a prompt: a conversation."""
 import os
+import random
 import re
 import signal
 import stat
 
 import gguf
-from harness import DEMO, PROMPT, YOKE, YokeTest, main
+from conversation import FIGURES, ConversationTest
+from harness import DEMO, PROMPT, YOKE, main
 from terminal import BACKSPACE, CTRL_C, CTRL_D, CTRL_Z, LEFT, UP, TerminalRun
-
-FIGURES = r"\d+ tokens, [\d.]+ tokens/s(, [^;]*)?; \d+ of \d+ positions"
-
-
-class ConversationTest(YokeTest):
-    def setUp(self):
-        self.state = self.scratch()
-
-    def converse(self, *arguments, model=DEMO, state=None):
-        """A conversation that has shown its first prompt."""
-        run = TerminalRun([YOKE, "run", model, *arguments], {"XDG_STATE_HOME": str(state or self.state), "HOME": "/"})
-        self.addCleanup(run.close)
-        run.greeting = run.expect_prompt()
-        return run
-
-    def endless(self):
-        """A model that writes x for ever."""
-        return gguf.write_llama(self.scratch() / "endless.gguf", context=1_000_000,
-                                tokenizer=gguf.tokenizer_pairs(first="x"))
-
-    def leave(self, run, how=CTRL_D):
-        run.type(how)
-        code, shown = run.end()
-        self.assertEqual(code, 0, shown)
-        self.assertTrue(run.modes_are_restored())
-        self.assert_nothing_left(run)
-
-    def answer(self, shown):
-        """The text of an answer without the line of figures, which must be there."""
-        self.assertRegex(shown, rf"\n{FIGURES}\n$")
-        return shown.rstrip("\n").rpartition("\n")[0]
 
 
 class Conversation(ConversationTest):
@@ -239,7 +210,7 @@ class Editing(ConversationTest):
         blocked.touch()
         garbage = self.scratch()
         (garbage / "yoke").mkdir()
-        (garbage / "yoke" / "history").write_bytes(os.urandom(5000))
+        (garbage / "yoke" / "history").write_bytes(random.Random(20261122).randbytes(5000))
         for state in (blocked, garbage):
             with self.subTest(state=state):
                 run = self.converse("-n", 20, state=state)
@@ -273,37 +244,6 @@ class Context(ConversationTest):
         self.assertIn("The context of 512 positions is full: /clear forgets the conversation; the model was trained for no "
                       "more.\n", run.ask(PROMPT))
         self.leave(run)
-
-
-class Failure(ConversationTest):
-    def assert_ends(self, run):
-        code, shown = run.end()
-        self.assertEqual(code, 1, shown)
-        self.assert_sentence(shown.rstrip("\n").split("\n")[-1])
-        self.assertTrue(run.modes_are_restored())
-        self.assert_nothing_left(run)
-
-    def test_a_rank_lost_in_mid_answer_ends_the_program_with_a_sentence(self):
-        run = self.converse("-n", -1, "--ranks", 3, model=self.endless())
-        run.enter("Go on")
-        run.expect("x{100}")
-        os.kill(run.ranks()[1].pid, signal.SIGKILL)
-        self.assert_ends(run)
-
-    def test_a_rank_lost_at_the_prompt_ends_the_program_with_the_next_message(self):
-        run = self.converse("--ranks", 3)
-        os.kill(run.ranks()[1].pid, signal.SIGKILL)
-        run.wait_for(lambda: not run.ranks(), 5, "the end of the ranks")
-        run.enter("Go on")
-        self.assert_ends(run)
-
-    def test_a_terminal_that_is_gone_leaves_no_process(self):
-        for ranks in (1, 3):
-            with self.subTest(ranks=ranks):
-                run = self.converse("--ranks", ranks)
-                run.hang_up()
-                run.process.wait(5)
-                self.assert_nothing_left(run)
 
 
 if __name__ == "__main__":

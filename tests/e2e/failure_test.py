@@ -27,7 +27,7 @@ class Failure(FaultTest):
         # Half a second for what this test itself needs on a busy machine.
         code, _, err, _ = run.finish(LIMIT + 0.5)
         self.assert_died_with_a_sentence(code, err, *mentions)
-        self.assert_nothing_left(run)
+        self.assert_nothing_left(run, LIMIT)
 
     def test_a_rank_killed_while_it_loads(self):
         for rank in (0, 1, 2):
@@ -71,7 +71,7 @@ class Failure(FaultTest):
         # Start-up has a deadline of its own, so a slow disk is no fault.
         code, _, err, _ = run.finish(60)
         self.assert_died_with_a_sentence(code, err)
-        self.assert_nothing_left(run)
+        self.assert_nothing_left(run, LIMIT)
 
     def test_mpirun_killed(self):
         run = self.start_writing()
@@ -102,13 +102,13 @@ class Starter(FaultTest):
                 code, _, err, _ = run.finish(LIMIT)
                 self.assertNotEqual(code, 0)
                 self.assertNotIn("mpirun", err)
-                self.assert_nothing_left(run)
+                self.assert_nothing_left(run, LIMIT)
 
     def test_a_reader_that_goes_away_ends_the_run(self):
         run = self.start_writing()
         run.process.stdout.close()
         self.assertNotEqual(run.process.wait(LIMIT), 0)
-        self.assert_nothing_left(run)
+        self.assert_nothing_left(run, LIMIT)
 
 
 if __name__ == "__main__":

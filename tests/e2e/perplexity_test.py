@@ -28,9 +28,6 @@ class Perplexity(YokeTest):
         # Of each window of 256 tokens, those behind the middle one.
         self.assertEqual((figures["n_ctx"], figures["n_scored"]), (256, figures["n_windows"] * 127))
 
-    def test_is_the_references_on_3_ranks(self):
-        self.assertAlmostEqual(self.measure(HELDOUT, "--ctx", 256, "--ranks", 3)["perplexity"], REFERENCE, delta=0.01)
-
     def test_depends_neither_on_ranks_nor_on_threads_nor_on_steps(self):
         text = self.excerpt(6000)
         alone = self.measure(text, "--ctx", 100)
@@ -104,22 +101,6 @@ class PerplexityRefusals(YokeTest):
     def test_windows_of_which_nothing_counts(self):
         self.assert_sentence_for(
             HELDOUT, "a window of 2 tokens was asked for; expected at least 3, of which one counts", "--ctx", 2)
-
-    def test_a_model_that_is_not_there(self):
-        self.assert_sentence_for(HELDOUT, "/nonexistent.gguf: cannot be opened: No such file or directory",
-                                 model="/nonexistent.gguf")
-
-    def test_a_model_without_a_tokenizer(self):
-        mute = gguf.write_llama(self.scratch() / "mute.gguf", tokenizer=[])
-        code, out, err = self.yoke("perplexity", mute, "--text", HELDOUT, timeout=20)
-        self.assert_refused((code, out, err), "mute.gguf", "no tokenizer")
-
-    def test_command_lines(self):
-        for arguments, mention in (((DEMO,), "--text"), (("--text", HELDOUT), "model"),
-                                   ((DEMO, "--text", HELDOUT, "--ctx", 0), "--ctx"),
-                                   ((DEMO, "--text", HELDOUT, "--ctx=-8"), "--ctx")):
-            with self.subTest(arguments=arguments):
-                self.assert_refused(self.yoke("perplexity", *arguments, timeout=20), mention, codes=(2,))
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ class TerminalRun(Run):
         self.undecoded = whole[2] or b""
         return True
 
-    def expect(self, pattern, seconds=30):
+    def expect(self, pattern, seconds=60):
         """Waits until what is shown matches; returns all of it up to the end of the match, which counts as read."""
         end = time.monotonic() + seconds
         while not (found := re.search(pattern, self.unread)):
@@ -69,7 +69,7 @@ class TerminalRun(Run):
         assert echo.endswith(line), (echo, line)
         return shown
 
-    def end(self, seconds=10):
+    def end(self, seconds=60):
         """Waits for the end; (exit code, what was shown meanwhile)."""
         end = time.monotonic() + seconds
         while self.process.poll() is None:
