@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -25,15 +26,12 @@ std::string repeated(const std::string& unit) {
   return text;
 }
 
-/// The words of the project's licence in random order, with their punctuation.
+/// A novel's last chapters, again and again.
 std::string prose() {
-  std::ifstream file(YOKE_LICENSE);
-  const std::vector<std::string> words{std::istream_iterator<std::string>(file), {}};
-  std::mt19937 random(3);
-  std::uniform_int_distribution<std::size_t> pick(0, words.size() - 1);
-  std::string text;
-  while (text.size() < megabyte) text += words[pick(random)] + (random() % 16 ? " " : "\n");
-  return text;
+  std::ifstream file(YOKE_MODELS "/heldout.txt", std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (text.empty()) throw std::runtime_error("heldout.txt cannot be read");
+  return repeated(text);
 }
 
 /// Of this thread, so far.
