@@ -120,7 +120,7 @@ class Dialogue {
   std::int32_t positions() const { return engine_.info().context; }
 
   std::string advice() const {
-    return fmt::format(": /clear forgets the conversation; {}.", context_advice(positions(), options_.model));
+    return fmt::format(": /clear forgets the conversation; {}.", context_advice(engine_.info()));
   }
 
   runtime::Engine& engine_;

@@ -6,8 +6,6 @@
 #include <cstdio>
 
 #include "base/topology.h"
-#include "gguf/reader.h"
-#include "model/config.h"
 
 namespace yoke::cli {
 namespace {
@@ -57,11 +55,10 @@ void print_ranks(const std::vector<runtime::RankReport>& ranks) {
   }
 }
 
-std::string context_advice(std::int32_t positions, const std::string& model) {
-  const std::int64_t trained = model::read_config(gguf::Model::open(model)).context;
-  if (positions >= trained) return "the model was trained for no more";
+std::string context_advice(const runtime::EngineInfo& engine) {
+  if (engine.context >= engine.trained_context) return "the model was trained for no more";
   return fmt::format("a larger one can be asked for with --ctx, up to the {} that the model was trained for",
-                     trained);
+                     engine.trained_context);
 }
 
 }  // namespace yoke::cli

@@ -15,8 +15,7 @@ double decode_rate(const runtime::Statistics& statistics);
 void print_statistics(const runtime::Statistics& statistics, const std::vector<runtime::RankReport>& ranks);
 void print_ranks(const std::vector<runtime::RankReport>& ranks);
 
-/// What can be done about a context of `positions` being too small for something: half a sentence on --ctx.
-/// `model` is the path of the model file.
-std::string context_advice(std::int32_t positions, const std::string& model);
+/// What can be done about the engine's context being too small for something: half a sentence on --ctx.
+std::string context_advice(const runtime::EngineInfo& engine);
 
 }  // namespace yoke::cli

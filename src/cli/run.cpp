@@ -69,7 +69,7 @@ session::Completion print_continuation(runtime::Engine& engine, const text::Toke
     printer.end();
     return completion;
   } catch (const session::PromptTooLong& error) {
-    fail("{}; {}", error.what(), context_advice(engine.info().context, options.model()));
+    fail("{}; {}", error.what(), context_advice(engine.info()));
   }
 }
 
@@ -77,9 +77,8 @@ void continue_text(runtime::Engine& engine, const text::Tokenizer& tokenizer, co
                    const RunOptions& options) {
   const session::Completion completion = print_continuation(engine, tokenizer, prompt, options);
   if (completion.finish == session::Finish::context_full) {
-    const std::int32_t positions = engine.info().context;
-    fmt::print(stderr, "\nThe context of {} positions is full; {}.\n", positions,
-               context_advice(positions, options.model()));
+    const runtime::EngineInfo info = engine.info();
+    fmt::print(stderr, "\nThe context of {} positions is full; {}.\n", info.context, context_advice(info));
   }
   if (options.quiet) return;
   const std::vector<runtime::RankReport> ranks = engine.reports();

@@ -116,7 +116,8 @@ struct RankReport {
 
 struct EngineInfo {
   std::int32_t vocabulary = 0;
-  std::int32_t context = 0;  // positions a sequence may have
+  std::int32_t context = 0;          // positions a sequence may have
+  std::int64_t trained_context = 0;  // those that the model was trained for
 };
 
 /// An engine's death (a lost rank, a broken peer) makes every member throw yoke::Error with the sentence to

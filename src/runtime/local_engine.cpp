@@ -113,7 +113,8 @@ class LocalEngine final : public Engine {
   }
 
   EngineInfo info() const override {
-    return {static_cast<std::int32_t>(worker_.config().vocabulary), worker_.context()};
+    const model::Config& config = worker_.config();
+    return {static_cast<std::int32_t>(config.vocabulary), worker_.context(), config.context};
   }
 
   void submit(Request request) override {

@@ -72,7 +72,7 @@ class FakeEngine final : public Engine {
     }
   }
 
-  EngineInfo info() const override { return {1000, 64}; }
+  EngineInfo info() const override { return {1000, 64, 128}; }
   void submit(Request request) override { queue_.push_back({std::move(request), 0}); }
   void cancel(std::uint64_t id) override {
     for (Work& work : queue_)

@@ -41,7 +41,7 @@ std::vector<Message> messages() {
   return {Hello{7, 3, cookie},
           RanksMet{{{0, "a", 1, "m", "n"}, {1, "b", 2, "m2", "n2"}}},
           LoadProgress{5, 10},
-          Ready{{32000, 4096}},
+          Ready{{32000, 4096, 131072}},
           Submit{request()},
           Cancel{9},
           AskReports{},

@@ -75,6 +75,8 @@ TEST(RemoteEngine, StreamsTheTokensOfRequestsAndTheirEnds) {
   Pair pair(serve_fake_engine);
   pair.engine->wait_until_ready({});
   EXPECT_EQ(pair.engine->info().vocabulary, 1000);
+  EXPECT_EQ(pair.engine->info().context, 64);
+  EXPECT_EQ(pair.engine->info().trained_context, 128);
   pair.engine->submit(request(7, 3));
   pair.engine->submit(request(8, 1));
   for (int i = 1; i <= 3; ++i) EXPECT_EQ(expect<TokenEvent>(*pair.engine).token, fake_token(1, i));

@@ -239,6 +239,16 @@ class Context(ConversationTest):
         self.assertEqual(PROMPT + self.answer(run.ask(PROMPT)) + "\n", self.generate(tokens=5))
         self.leave(run)
 
+    def test_a_file_that_was_renamed_meanwhile_is_not_missed(self):
+        for ranks in (1, 3):
+            with self.subTest(ranks=ranks):
+                model = gguf.write_llama(self.scratch() / "before.gguf", tokenizer=gguf.tokenizer_pairs(first="x"))
+                run = self.converse("-n", -1, "--ctx", 64, "--ranks", ranks, model=model)
+                model.rename(model.with_name("after.gguf"))
+                self.assertIn(f"The context of 64 positions is full: {self.ADVICE}\n", run.ask("Go on"))
+                self.assertEqual(run.ask("More"), f"The context of 64 positions has no room for this: {self.ADVICE}\n")
+                self.leave(run)
+
     def test_a_context_as_large_as_can_be_offers_no_larger_one(self):
         run = self.converse("-n", -1)
         self.assertIn("The context of 512 positions is full: /clear forgets the conversation; the model was trained for no "

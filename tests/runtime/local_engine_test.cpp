@@ -68,6 +68,7 @@ TEST(LocalEngine, FillsTheContextAndSaysSo) {
   options.context = 16;
   with_engine(2, options, [&](Engine& engine) {
     EXPECT_EQ(engine.info().context, 16);
+    EXPECT_EQ(engine.info().trained_context, 512);
     engine.submit(request(1, prompt, 100));
     const Answer answer = drain(engine)[1];
     EXPECT_EQ(answer.done->reason, FinishReason::context_full);

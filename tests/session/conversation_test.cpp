@@ -101,7 +101,7 @@ TEST_F(ConversationTest, ForgetsEverythingWhenCleared) {
 }
 
 TEST_F(ConversationTest, WhatDoesNotFitIsRefusedAndForgottenSoThatShorterWordsAreHeard) {
-  FakeEngine engine({answer(" of"), answer(".")}, {2048, 12});
+  FakeEngine engine({answer(" of"), answer(".")}, {2048, 12, 512});
   Conversation conversation(engine, *tokenizer, raw_turns(*tokenizer));
   say(conversation, "The state");
   const std::string before = history(conversation);
@@ -112,7 +112,7 @@ TEST_F(ConversationTest, WhatDoesNotFitIsRefusedAndForgottenSoThatShorterWordsAr
 }
 
 TEST_F(ConversationTest, AFullContextRefusesMoreUntilItIsCleared) {
-  FakeEngine engine({Tokens(100, tokens_of(*tokenizer, "x").front()), answer(".")}, {2048, 12});
+  FakeEngine engine({Tokens(100, tokens_of(*tokenizer, "x").front()), answer(".")}, {2048, 12, 512});
   Conversation conversation(engine, *tokenizer, raw_turns(*tokenizer));
   EXPECT_EQ(say(conversation, "The").finish, Finish::context_full);
   EXPECT_THROW(say(conversation, "more"), PromptTooLong);

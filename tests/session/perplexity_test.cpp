@@ -30,7 +30,7 @@ class Foreseer final : public Engine {
  public:
   explicit Foreseer(std::vector<float> probabilities) : probabilities_(std::move(probabilities)) {}
 
-  runtime::EngineInfo info() const override { return {1000, 2 * length}; }
+  runtime::EngineInfo info() const override { return {1000, 2 * length, 2 * length}; }
   void submit(Request request) override {
     EXPECT_EQ(request.report, runtime::PromptReport::log_probabilities);
     EXPECT_EQ(request.max_tokens, 0);
@@ -158,7 +158,7 @@ TEST(MeasurePerplexity, AReportOutsideTheWindowIsAnError) {
 
 TEST(MeasurePerplexity, TheDeathOfTheEngineIsAnError) {
   class Dead final : public Engine {
-    runtime::EngineInfo info() const override { return {1000, length}; }
+    runtime::EngineInfo info() const override { return {1000, length, length}; }
     void submit(Request) override {}
     void cancel(std::uint64_t) override {}
     std::optional<Event> next(std::chrono::milliseconds) override { throw Error("rank 2 was lost"); }
