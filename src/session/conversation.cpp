@@ -9,7 +9,8 @@ namespace yoke::session {
 EncodeTurn raw_turns(const text::Tokenizer& tokenizer) {
   return [&tokenizer](std::span<const text::Token> history, std::string_view words) {
     if (history.empty()) return encode_prompt(tokenizer, words);
-    return tokenizer.encode(std::string("\n").append(words), text::Specials::as_text);
+    return tokenizer.encode(std::string("\n").append(words), text::Specials::as_text,
+                            text::Begin::within_text);
   };
 }
 

@@ -92,7 +92,7 @@ class BpeTokenizer final : public VocabularyTokenizer {
                const std::array<Token, 256>& byte_tokens);
 
  private:
-  void append_text(std::string_view text, std::vector<Token>& tokens) const override;
+  void append_text(std::string_view text, Begin begin, std::vector<Token>& tokens) const override;
   Token byte_token(char byte) const;
 
   NormalForm normal_form_;
@@ -116,7 +116,7 @@ BpeTokenizer::BpeTokenizer(Vocabulary vocabulary_read, std::vector<std::string> 
       whole_pieces_.emplace(bytes(id), id);
 }
 
-void BpeTokenizer::append_text(std::string_view text, std::vector<Token>& tokens) const {
+void BpeTokenizer::append_text(std::string_view text, Begin /*begin*/, std::vector<Token>& tokens) const {
   std::string normal;
   if (normal_form_ == NormalForm::nfc) text = to_nfc(text, normal);
   std::vector<Token> symbols;

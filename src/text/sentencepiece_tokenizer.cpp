@@ -80,7 +80,7 @@ class SentencepieceTokenizer final : public VocabularyTokenizer {
                          const std::vector<double>& scores, bool adds_space);
 
  private:
-  void append_text(std::string_view text, std::vector<Token>& tokens) const override;
+  void append_text(std::string_view text, Begin begin, std::vector<Token>& tokens) const override;
   /// What is merged for the character; nothing where it is spelt in bytes.
   Token symbol_of(std::string_view character) const;
   void append_merged(std::vector<Token>& word, std::vector<Token>& tokens, Bpe::Scratch& scratch) const;
@@ -127,7 +127,8 @@ Token SentencepieceTokenizer::symbol_of(std::string_view character) const {
 
 /// Merging stays within words where it can, which keeps it in the processor's caches: before a space that
 /// continues no token a word ends.
-void SentencepieceTokenizer::append_text(std::string_view text, std::vector<Token>& tokens) const {
+void SentencepieceTokenizer::append_text(std::string_view text, Begin begin,
+                                         std::vector<Token>& tokens) const {
   Bpe::Scratch scratch;
   std::vector<Token> word;
   const auto append = [&](std::string_view character) {
@@ -140,7 +141,7 @@ void SentencepieceTokenizer::append_text(std::string_view text, std::vector<Toke
     else
       word.push_back(symbol);
   };
-  if (adds_space()) append(" ");
+  if (adds_space() && begin == Begin::text) append(" ");
   while (!text.empty()) {
     const std::string_view character = text.substr(0, front_unit(text).bytes);
     append(character);

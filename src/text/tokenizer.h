@@ -18,15 +18,19 @@ using Token = std::int32_t;
 /// Whether special tokens written out in the text ("<|user|>") become those tokens or stay ordinary text.
 enum class Specials { as_text, parse };
 
+/// Where a text or a row of tokens begins: at a text's start, where `encode` may add a space, or within one.
+enum class Begin { text, within_text };
+
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  /// Ids of `text`; neither BOS nor EOS is added. Any bytes are accepted, also invalid UTF-8. `decode` gives
-  /// the same bytes back, in normal form C where the model normalises its text (Qwen does). Throws Error
-  /// where the vocabulary has no token for a byte (some have none for those that never occur in UTF-8) or the
-  /// text exceeds 1 GiB.
-  virtual std::vector<Token> encode(std::string_view text, Specials specials) const = 0;
+  /// Ids of `text`; neither BOS nor EOS is added. Any bytes are accepted, also invalid UTF-8. `decode` (or,
+  /// within a text, a ByteStream that begins there too) gives the same bytes back, in normal form C where the
+  /// model normalises its text (Qwen does). Throws Error where the vocabulary has no token for a byte (some
+  /// have none for those that never occur in UTF-8) or the text exceeds 1 GiB.
+  virtual std::vector<Token> encode(std::string_view text, Specials specials,
+                                    Begin begin = Begin::text) const = 0;
   /// The bytes a token stands for. Control tokens stand for none; `special_text` names them. Both throw Error
   /// where the vocabulary has no such token.
   virtual std::string_view bytes(Token token) const = 0;
@@ -36,8 +40,8 @@ class Tokenizer {
   /// Whether the token is found where it is written out in a text (control, unknown and user-defined tokens)
   /// rather than made of its parts. Throws Error likewise.
   virtual bool is_special(Token token) const = 0;
-  /// Whether `encode` puts a space before the text, and before what follows a special token: Llama 2 knows a
-  /// word by the space before it, also the first one.
+  /// Whether `encode` puts a space before a text's start, and before what follows a special token: Llama 2
+  /// knows a word by the space before it, also the first one.
   virtual bool adds_space() const = 0;
 
   virtual std::int32_t size() const = 0;
@@ -54,9 +58,6 @@ class Tokenizer {
 
 /// Throws Error where the vocabulary is damaged or of a kind that is not supported; the sentence names it.
 std::unique_ptr<Tokenizer> make_tokenizer(const gguf::Metadata& metadata);
-
-/// Where a row of tokens begins: at a text's start, where `encode` may have added a space, or within one.
-enum class Begin { text, within_text };
 
 /// The bytes of tokens, one after the other, without the spaces that `encode` added.
 class ByteStream {

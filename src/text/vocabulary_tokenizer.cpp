@@ -28,17 +28,18 @@ VocabularyTokenizer::VocabularyTokenizer(Vocabulary vocabulary, std::vector<std:
   }
 }
 
-std::vector<Token> VocabularyTokenizer::encode(std::string_view text, Specials specials) const {
+std::vector<Token> VocabularyTokenizer::encode(std::string_view text, Specials specials, Begin begin) const {
   require(text.size() <= max_text, "the text has {} bytes; at most {} can be tokenised at once", text.size(),
           max_text);
   const SpecialTokens& written_out = specials == Specials::parse ? all_specials_ : user_defined_;
   std::vector<Token> tokens;
   while (const auto special = written_out.find(text)) {
-    if (special->begin > 0) append_text(text.substr(0, special->begin), tokens);
+    if (special->begin > 0) append_text(text.substr(0, special->begin), begin, tokens);
     tokens.push_back(special->token);
+    begin = Begin::text;  // what follows a special token is a text of its own
     text.remove_prefix(special->begin + special->length);
   }
-  if (!text.empty()) append_text(text, tokens);
+  if (!text.empty()) append_text(text, begin, tokens);
   return tokens;
 }
 

@@ -19,7 +19,7 @@ inline constexpr Token no_token = -1;
 /// A tokenizer that only needs to be told how text without special tokens becomes tokens.
 class VocabularyTokenizer : public Tokenizer {
  public:
-  std::vector<Token> encode(std::string_view text, Specials specials) const final;
+  std::vector<Token> encode(std::string_view text, Specials specials, Begin begin) const final;
   std::string_view bytes(Token token) const final { return bytes_[checked(token)]; }
   std::string_view special_text(Token token) const final { return vocabulary_.tokens[checked(token)]; }
   bool is_special(Token token) const final;
@@ -37,7 +37,7 @@ class VocabularyTokenizer : public Tokenizer {
 
   const Vocabulary& vocabulary() const { return vocabulary_; }
   /// Appends the tokens of `text`, which is not empty and at most 1 GiB.
-  virtual void append_text(std::string_view text, std::vector<Token>& tokens) const = 0;
+  virtual void append_text(std::string_view text, Begin begin, std::vector<Token>& tokens) const = 0;
 
  private:
   std::size_t checked(Token token) const;

@@ -40,8 +40,8 @@ std::vector<Subject> all_kinds() {
   return subjects;
 }
 
-std::string streamed(const Tokenizer& tokenizer, const std::vector<Token>& tokens) {
-  TextStream stream(tokenizer, Begin::text);
+std::string streamed(const Tokenizer& tokenizer, const std::vector<Token>& tokens, Begin begin) {
+  TextStream stream(tokenizer, begin);
   std::string text;
   for (const Token token : tokens) {
     const std::string part = stream.push(token);
@@ -67,9 +67,11 @@ void check_round_trips(const Subject& subject, std::string_view text) {
   const std::vector<Token> plain = tokenizer.encode(text, Specials::as_text);
   for (const Token token : plain) check(token >= 0 && token < tokenizer.size());
   const std::string decoded = tokenizer.decode(plain);
-  const std::string stream = streamed(tokenizer, plain);
+  const std::string stream = streamed(tokenizer, plain, Begin::text);
   check(is_utf8(stream));
   check(!is_utf8(decoded) || stream == decoded);
+  const std::vector<Token> within = tokenizer.encode(text, Specials::as_text, Begin::within_text);
+  check(streamed(tokenizer, within, Begin::within_text) == stream);
   const std::string parsed = written(tokenizer, tokenizer.encode(text, Specials::parse));
 
   if (subject.normal_form == NormalForm::none) {

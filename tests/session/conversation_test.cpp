@@ -5,6 +5,7 @@
 
 #include "demo_tokenizer.h"
 #include "fake_engine.h"
+#include "score_tokenizer.h"
 
 namespace yoke::session {
 namespace {
@@ -43,6 +44,20 @@ TEST_F(ConversationTest, EachTurnSeesAllThatWasSaid) {
   EXPECT_EQ(tokenizer->decode(engine.requests[2].prompt), "The state of the Union\nThe people have\n—");
   EXPECT_EQ(history(conversation), "The state of the Union\nThe people have\n—.");
   EXPECT_EQ(written, " of the Union have.");
+}
+
+TEST_F(ConversationTest, PutsASpaceBeforeTheFirstWordsOnlyWhereTheModelWantsOne) {
+  const auto spaced = score_tokenizer();
+  const Tokens a = spaced->encode("a", text::Specials::as_text, text::Begin::within_text);
+  ASSERT_EQ(a.size(), 1);
+  FakeEngine engine({{a[0], *spaced->eos()}, {a[0], *spaced->eos()}});
+  Conversation conversation(engine, *spaced, raw_turns(*spaced));
+  say(conversation, "the");
+  say(conversation, "the");
+  std::vector<std::string_view> names;
+  for (const text::Token token : engine.requests[1].prompt) names.push_back(spaced->special_text(token));
+  EXPECT_THAT(names, testing::ElementsAre("<s>", "▁the", "a", "<0x0A>", "t", "he"));
+  EXPECT_EQ(spaced->decode(engine.requests[1].prompt), "thea\nthe");
 }
 
 TEST_F(ConversationTest, BeginsTheSequenceOnceAndEndsItNever) {

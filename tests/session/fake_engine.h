@@ -16,7 +16,8 @@ namespace yoke::session {
 /// an answer at a stop token and at max_tokens, refuses token 13, and reports a cancelled request's end.
 class FakeEngine final : public runtime::Engine {
  public:
-  explicit FakeEngine(std::deque<std::vector<runtime::Token>> answers, runtime::EngineInfo info = {2048, 512, 512})
+  explicit FakeEngine(std::deque<std::vector<runtime::Token>> answers,
+                      runtime::EngineInfo info = {2048, 512, 512})
       : answers_(std::move(answers)), info_(info) {}
 
   runtime::EngineInfo info() const override { return info_; }

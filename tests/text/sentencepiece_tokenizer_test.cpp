@@ -81,6 +81,18 @@ TEST(SentencepieceTokenizer, PutsASpaceBeforeATextWhereTheModelWantsOne) {
       << "what follows a special token is a text of its own";
 }
 
+TEST(SentencepieceTokenizer, PutsNoSpaceBeforeWhatStandsWithinAText) {
+  const auto names_within = [](std::string_view text, Specials specials = Specials::as_text) {
+    return names_of(small(), small().encode(text, specials, Begin::within_text));
+  };
+  EXPECT_THAT(names_within("the"), ElementsAre("t", "he"));
+  EXPECT_THAT(names_within(" the"), ElementsAre("▁the"));
+  EXPECT_THAT(names_within("\nthe"), ElementsAre("<0x0A>", "t", "he"));
+  EXPECT_THAT(names_within(""), ElementsAre());
+  EXPECT_THAT(names_within("a<|user|>a", Specials::parse), ElementsAre("a", "<|user|>", "▁a"))
+      << "what follows a special token is a text of its own";
+}
+
 TEST(SentencepieceTokenizer, PutsTheSpaceByDefault) {
   gguf::Metadata metadata = small_score_vocabulary().metadata();
   gguf::Metadata silent;
