@@ -1,8 +1,39 @@
 #include "session/answer.h"
 
+#include <cstddef>
+#include <string_view>
 #include <utility>
 
+#include "base/error.h"
+#include "text/utf8.h"
+
 namespace yoke::session {
+namespace {
+
+/// How many of the bytes that a model wrote stand behind the first `length` bytes of their text, in which
+/// U+FFFD takes the place of what is no character.
+std::size_t bytes_behind_text(std::string_view bytes, std::size_t length) {
+  std::size_t behind = 0;
+  for (std::size_t shown = 0; shown < length;) {
+    const text::Utf8Unit unit = text::front_unit(bytes.substr(behind));
+    shown += unit.kind == text::Utf8::character ? unit.bytes : text::replacement_character.size();
+    behind += unit.bytes;
+  }
+  return behind;
+}
+
+/// Tokens for a part of a token; nothing where the vocabulary has that token but not its parts.
+/// `after_space`: a space that is not the text's stood before it.
+std::vector<text::Token> spell(const text::Tokenizer& tokenizer, std::string_view part, bool after_space) {
+  try {
+    return tokenizer.encode(part, text::Specials::as_text,
+                            after_space ? text::Begin::text : text::Begin::within_text);
+  } catch (const Error&) {
+    return {};
+  }
+}
+
+}  // namespace
 
 Answer::Answer(const text::Tokenizer& tokenizer, std::vector<std::string> stops)
     : tokenizer_(tokenizer), stream_(tokenizer), matcher_(std::move(stops)) {}
@@ -19,21 +50,25 @@ std::string Answer::finish() {
 
 std::vector<text::Token> Answer::tokens() const {
   if (!stopped()) return tokens_;
-  std::vector<text::Token> whole;
-  std::string_view rest = shown_;
-  for (const text::Token token : tokens_) {
-    const std::string_view bytes = tokenizer_.bytes(token);
-    if (!rest.starts_with(bytes)) break;
-    rest.remove_prefix(bytes.size());
-    whole.push_back(token);
+  text::ByteStream stream(tokenizer_, text::Begin::within_text);
+  std::vector<std::string_view> parts;
+  std::string bytes;
+  for (const text::Token token : tokens_) bytes += parts.emplace_back(stream.push(token));
+
+  std::size_t left = bytes_behind_text(bytes, shown_);
+  std::size_t whole = 0;
+  while (whole < parts.size() && parts[whole].size() <= left) left -= parts[whole++].size();
+  std::vector<text::Token> kept(tokens_.begin(), tokens_.begin() + static_cast<std::ptrdiff_t>(whole));
+  if (left > 0) {
+    const bool after_space = parts[whole].size() < tokenizer_.bytes(tokens_[whole]).size();
+    const std::vector<text::Token> cut = spell(tokenizer_, parts[whole].substr(0, left), after_space);
+    kept.insert(kept.end(), cut.begin(), cut.end());
   }
-  const std::vector<text::Token> cut = tokenizer_.encode(rest, text::Specials::as_text);
-  whole.insert(whole.end(), cut.begin(), cut.end());
-  return whole;
+  return kept;
 }
 
 std::string Answer::show(std::string text) {
-  shown_ += text;
+  shown_ += text.size();
   return text;
 }
 

@@ -1,6 +1,7 @@
 // A model's tokens on their way to a reader.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,7 +24,8 @@ class Answer {
   bool stopped() const { return matcher_.stopped(); }
 
   /// The tokens of what was shown: those that were pushed or, where a stop string cut one of them, other
-  /// tokens for its part that was shown. For after finish().
+  /// tokens for its part that was shown; none for a part that the vocabulary cannot spell. For after
+  /// finish().
   std::vector<text::Token> tokens() const;
 
  private:
@@ -33,7 +35,7 @@ class Answer {
   text::TextStream stream_;
   StopMatcher matcher_;
   std::vector<text::Token> tokens_;
-  std::string shown_;
+  std::size_t shown_ = 0;  // bytes of text
 };
 
 }  // namespace yoke::session
