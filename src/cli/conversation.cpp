@@ -3,14 +3,18 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <optional>
+#include <span>
 #include <string_view>
+#include <utility>
 
 #include "cli/conversation_input.h"
 #include "cli/figures.h"
 #include "cli/interrupt.h"
 #include "cli/line_editor.h"
+#include "cli/text_file.h"
 #include "cli/text_printer.h"
 #include "gguf/reader.h"
 #include "session/conversation.h"
@@ -57,10 +61,20 @@ std::string_view describe(session::Finish finish) {
   return ", stopped";
 }
 
+/// Turns of words that must be UTF-8, as every text that is given to a model.
+session::EncodeTurn utf8_turns(session::EncodeTurn turns) {
+  return [turns = std::move(turns)](std::span<const text::Token> history, std::string_view words) {
+    require_utf8(words, "the message");
+    return turns(history, words);
+  };
+}
+
 class Dialogue {
  public:
   Dialogue(runtime::Engine& engine, const text::Tokenizer& tokenizer, const ConversationOptions& options)
-      : engine_(engine), options_(options), conversation_(engine, tokenizer, session::raw_turns(tokenizer)) {}
+      : engine_(engine),
+        options_(options),
+        conversation_(engine, tokenizer, utf8_turns(session::raw_turns(tokenizer))) {}
 
   void run() {
     LineEditor editor(history_file(cluster::current_environment()));

@@ -33,7 +33,7 @@ struct Completion {
   std::vector<text::Token> tokens;
 };
 
-/// The engine does not do this request; it goes on.
+/// This request cannot be done; others can.
 class Refused : public Error {
  public:
   using Error::Error;

@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "base/error.h"
+
 namespace yoke::session {
 
 EncodeTurn raw_turns(const text::Tokenizer& tokenizer) {
@@ -21,12 +23,20 @@ Completion Conversation::say(std::string_view words, const CompletionOptions& op
                              const Cancelled& cancelled) {
   assert(!words.empty());
   std::vector<text::Token> said = history_;
-  const std::vector<text::Token> turn = encode_(history_, words);
+  const std::vector<text::Token> turn = encode(words);
   said.insert(said.end(), turn.begin(), turn.end());
   Completion answer = complete(engine_, tokenizer_, said, options, sink, cancelled);
   said.insert(said.end(), answer.tokens.begin(), answer.tokens.end());
   history_ = std::move(said);
   return answer;
+}
+
+std::vector<text::Token> Conversation::encode(std::string_view words) const {
+  try {
+    return encode_(history_, words);
+  } catch (const Error& error) {
+    throw Refused(error.what());
+  }
 }
 
 }  // namespace yoke::session

@@ -12,6 +12,7 @@ namespace yoke::session {
 
 /// The tokens that a person's words add to the conversation, up to where the model goes on. `history` is what
 /// was said before, from the beginning of the sequence; empty in the first turn.
+/// Throws Error for words of which it can make none.
 using EncodeTurn =
     std::function<std::vector<text::Token>(std::span<const text::Token> history, std::string_view words)>;
 
@@ -26,8 +27,9 @@ class Conversation {
   /// The engine and the tokenizer outlive it.
   Conversation(runtime::Engine& engine, const text::Tokenizer& tokenizer, EncodeTurn encode);
 
-  /// The person's `words` (not empty), then the model's answer; see complete(). What throws leaves the
-  /// conversation as it was. A cancelled answer counts as far as it got.
+  /// The person's `words` (not empty), then the model's answer; see complete(). Throws Refused also where the
+  /// words cannot be encoded. What throws leaves the conversation as it was. A cancelled answer counts as far
+  /// as it got.
   Completion say(std::string_view words, const CompletionOptions& options, const TextSink& sink,
                  const Cancelled& cancelled = {});
 
@@ -35,6 +37,8 @@ class Conversation {
   std::span<const text::Token> history() const { return history_; }
 
  private:
+  std::vector<text::Token> encode(std::string_view words) const;
+
   runtime::Engine& engine_;
   const text::Tokenizer& tokenizer_;
   EncodeTurn encode_;

@@ -67,6 +67,25 @@ class Conversation(ConversationTest):
                                 "prompt with -p or -f\n")
 
 
+class Refusal(ConversationTest):
+    def test_a_message_that_is_not_utf8_is_told_and_the_conversation_goes_on(self):
+        for ranks in (1, 3):
+            with self.subTest(ranks=ranks):
+                run = self.converse("-n", 20, "--ranks", ranks)
+                os.write(run.master, b"ab\xffc\r")
+                self.assertIn("\nthe message: is not UTF-8: byte 3 of 4 begins no character\n", run.expect_prompt())
+                self.assertEqual(PROMPT + self.answer(run.ask(PROMPT)) + "\n", self.generate(tokens=20))
+                self.leave(run)
+
+    def test_a_message_that_the_vocabulary_cannot_spell_is_told_and_the_conversation_goes_on(self):
+        run = self.converse("-n", 3, model=gguf.write_llama(self.scratch() / "no_q.gguf", vocabulary=255,
+                                                            tokenizer=gguf.tokenizer_pairs(first="x", without="q")))
+        for _ in range(2):
+            self.assertEqual(run.ask("quick"), "the text has the byte 0x71, for which the vocabulary has no token\n")
+            self.assertEqual(self.answer(run.ask("slow")), "xxx")
+        self.leave(run)
+
+
 class Commands(ConversationTest):
     def test_help_names_every_command(self):
         run = self.converse()

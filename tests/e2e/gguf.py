@@ -27,9 +27,10 @@ def byte_tokens():
     return [chr(byte if byte in printable else 256 + others.index(byte)) for byte in range(256)]
 
 
-def tokenizer_pairs(model="gpt2", first=None):
-    """A tokenizer with one token for each byte; token 0 is that of the character `first`, if given."""
-    tokens = byte_tokens()
+def tokenizer_pairs(model="gpt2", first=None, without=None):
+    """A tokenizer with one token for each byte but that of the character `without`, if given; token 0 is that of the
+    character `first`, if given."""
+    tokens = [token for token in byte_tokens() if token != without]
     if first is not None:
         tokens.sort(key=lambda token: token != first)
     return [string_pair("tokenizer.ggml.model", model), string_pair("tokenizer.ggml.pre", "gpt-2"),

@@ -126,6 +126,24 @@ TEST_F(ConversationTest, WhatDoesNotFitIsRefusedAndForgottenSoThatShorterWordsAr
   EXPECT_EQ(history(conversation), before + "\na.");
 }
 
+TEST_F(ConversationTest, WordsThatTheVocabularyCannotSpellAreRefusedAndForgotten) {
+  text::ScoreVocabulary letters;
+  letters.bos = letters.add("<s>", 3);
+  letters.eos = letters.add("</s>", 3);
+  const text::Token a = letters.add("a", 1);
+  letters.add("<0x0A>", 6);
+  letters.adds_space = false;
+  const auto spelling = text::make_tokenizer(letters.metadata());
+  FakeEngine engine({{a, letters.eos}, {a, letters.eos}});
+  Conversation conversation(engine, *spelling, raw_turns(*spelling));
+  EXPECT_THROW(say(conversation, "b"), Refused);
+  say(conversation, "a");
+  EXPECT_THROW(say(conversation, "aé"), Refused);
+  say(conversation, "a");
+  EXPECT_EQ(engine.requests.size(), 2);
+  EXPECT_EQ(spelling->decode(engine.requests[1].prompt), "aa\na");
+}
+
 TEST_F(ConversationTest, AFullContextRefusesMoreUntilItIsCleared) {
   FakeEngine engine({Tokens(100, tokens_of(*tokenizer, "x").front()), answer(".")}, {2048, 12, 512});
   Conversation conversation(engine, *tokenizer, raw_turns(*tokenizer));
