@@ -38,16 +38,19 @@ Input ConversationInput::next() {
   }
 }
 
-/// The lines up to one that ends with quotes; `text` is what followed the opening ones.
+/// The lines up to one that ends with quotes; `text` is what followed the opening ones. A line break beside
+/// the quotes, opening or closing, is not the message's.
 Line ConversationInput::read_block(std::string text) {
+  bool begun = !text.empty();
   while (!text.ends_with(quotes)) {
     Line line = read_line_("... ");
     if (line.kind != Line::Kind::text) {
       line.text = text + '\n' + line.text;
       return line;
     }
-    if (!text.empty()) text += '\n';
+    if (begun) text += '\n';
     text += line.text;
+    begun = true;
   }
   text.resize(text.size() - quotes.size());
   if (text.ends_with('\n')) text.pop_back();

@@ -54,6 +54,14 @@ TEST(ConversationInput, LinesBetweenQuotesAreOneMessage) {
   EXPECT_THAT(enter({text("\"\"\"a\"\"\"")}).inputs, testing::ElementsAre("message:a"));
 }
 
+TEST(ConversationInput, BlankLinesOfABlockAreKeptWhereverTheyStand) {
+  EXPECT_THAT(
+      enter({text("\"\"\""), text(""), text(""), text("a"), text(""), text("\"\"\""), text("b")}).inputs,
+      testing::ElementsAre("message:\n\na\n", "message:b"));
+  EXPECT_THAT(enter({text("\"\"\" "), text(""), text("a\"\"\"")}).inputs,
+              testing::ElementsAre("message: \n\na"));
+}
+
 TEST(ConversationInput, TheLinesOfABlockHaveAPromptOfTheirOwn) {
   EXPECT_THAT(enter({text("\"\"\"a"), text("b\"\"\"")}).prompts, testing::ElementsAre("> ", "... ", "> "));
 }
