@@ -127,8 +127,12 @@ class Dialogue {
 
   void print_figures() const {
     note(fmt::format("{} tokens, {:.1f} tokens/s{}; {} of {} positions", last_->tokens.size(),
-                     decode_rate(last_->statistics), describe(last_->finish), conversation_.history().size(),
-                     positions()));
+                     decode_rate(last_->statistics), describe(last_->finish), positions_used(), positions()));
+  }
+
+  /// Of a full context's last token there is no position.
+  std::size_t positions_used() const {
+    return std::min(conversation_.history().size(), static_cast<std::size_t>(positions()));
   }
 
   std::int32_t positions() const { return engine_.info().context; }

@@ -247,6 +247,7 @@ class Context(ConversationTest):
                 run = self.converse("-n", -1, "--ctx", 64, "--ranks", ranks)
                 first = run.ask(PROMPT)
                 self.assertRegex(first, rf"{FIGURES}\nThe context of 64 positions is full: {self.ADVICE}\n$")
+                self.assertEqual(re.search(r"; (\d+) of (\d+) positions", first).groups(), ("64", "64"))
                 self.assertEqual(run.ask("More"), f"The context of 64 positions has no room for this: {self.ADVICE}\n")
                 run.ask("/clear")
                 self.assertEqual(run.ask(PROMPT).split("\n")[0], first.split("\n")[0])
