@@ -7,6 +7,7 @@
 #include <cassert>
 #include <cerrno>
 #include <cstdio>
+#include <utility>
 
 #include "base/error.h"
 
@@ -27,9 +28,27 @@ fs::path follow_links(fs::path path) {
   return path;
 }
 
+/// By which the system lets an open file be given a name.
+fs::path link_to(const FileDescriptor& file) { return fmt::format("/proc/self/fd/{}", file.get()); }
+
+/// Calls `make` with names beside `path` that nobody else uses, neither another writer nor a file that
+/// somebody calls so, until it does not fail (as the system does: false, errno) because of one that exists.
+/// The name that was made, or an empty one and errno.
+template <class Make>
+fs::path make_beside(const fs::path& path, Make make) {
+  constexpr int most_attempts = 1000;
+  for (int attempt = 0; attempt < most_attempts; ++attempt) {
+    fs::path name = path;
+    name += fmt::format(".part-{}-{}", ::getpid(), attempt);
+    if (make(name)) return name;
+    if (errno != EEXIST) break;
+  }
+  return {};
+}
+
 }  // namespace
 
-OutputFile::OutputFile(const fs::path& path) : path_(path) {
+OutputFile::OutputFile(const fs::path& path, Growing growing) : path_(path) {
   require(path.has_filename(), "'{}' names no file to write", path.string());
   struct stat status {};
   const bool exists = ::stat(path.c_str(), &status) == 0;
@@ -42,7 +61,9 @@ OutputFile::OutputFile(const fs::path& path) : path_(path) {
   path_ = follow_links(path);
   // Another file is to take its name, which would pass over its protection.
   require_success(!exists || ::access(path.c_str(), W_OK) == 0);
-  create_beside();
+  is_new_file_ = true;
+  if (growing == Growing::nameless_if_possible) create_nameless();
+  if (!file_) create_beside();
   if (exists) require_success(::fchmod(file_.get(), status.st_mode & 0777) == 0);
 }
 
@@ -61,27 +82,36 @@ void OutputFile::append(std::span<const std::byte> bytes) {
 
 void OutputFile::commit() {
   assert(file_);
-  require_success(temporary_.empty() || ::fsync(file_.get()) == 0);
+  require_success(!is_new_file_ || ::fsync(file_.get()) == 0);
+  if (is_new_file_ && temporary_.empty()) link_beside();
   require_success(file_.close());
-  if (temporary_.empty()) return;
+  if (!is_new_file_) return;
   require_success(std::rename(temporary_.c_str(), path_.c_str()) == 0);
   temporary_.clear();
 }
 
-/// The new file must be nobody else's, neither another writer's nor one that somebody calls so: O_EXCL.
+/// Leaves no file open where the system cannot make one, or could not name it later. What else is wrong with
+/// the folder, create_beside() meets as well.
+void OutputFile::create_nameless() {
+  const fs::path folder = path_.has_parent_path() ? path_.parent_path() : ".";
+  FileDescriptor file(::open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666));
+  if (file && ::access(link_to(file).c_str(), F_OK) == 0) file_ = std::move(file);
+}
+
 void OutputFile::create_beside() {
-  constexpr int most_attempts = 1000;
-  for (int attempt = 0; attempt < most_attempts; ++attempt) {
-    fs::path name = path_;
-    name += fmt::format(".part-{}-{}", ::getpid(), attempt);
+  temporary_ = make_beside(path_, [this](const fs::path& name) {
     file_ = FileDescriptor(::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-    if (file_) {
-      temporary_ = name;
-      return;
-    }
-    if (errno != EEXIST) break;
-  }
-  fail("{}: a file beside it cannot be created: {}", path_.string(), last_system_error());
+    return static_cast<bool>(file_);
+  });
+  if (!file_) fail("{}: a file beside it cannot be created: {}", path_.string(), last_system_error());
+}
+
+/// A link cannot replace a file that has the name, but a file of another name can.
+void OutputFile::link_beside() {
+  temporary_ = make_beside(path_, [this](const fs::path& name) {
+    return ::linkat(AT_FDCWD, link_to(file_).c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0;
+  });
+  require_success(!temporary_.empty());
 }
 
 void OutputFile::require_success(bool success) const {

@@ -9,14 +9,20 @@
 
 namespace yoke {
 
-/// A result on its way to `path`. It grows in a new file beside it, which takes the name on commit(); until
-/// then, and if commit() is never reached, `path` is left as it was. A symbolic link stays one: the file it
-/// names is written. Bytes for a pipe or a device go straight there. All members throw Error when the system
-/// refuses.
+/// A result on its way to `path`. It grows in a new file of the same folder, which takes the name on
+/// commit(); until then, and if commit() is never reached, `path` is left as it was. A symbolic link stays
+/// one: the file it names is written. Bytes for a pipe or a device go straight there. All members throw Error
+/// when the system refuses.
+///
+/// The growing file has no name where the file system can make such files (O_TMPFILE), so that the system
+/// frees it however the process ends. Elsewhere it is called `path`.part-PID-N, and a process that a signal
+/// ends leaves it behind.
 class OutputFile {
  public:
+  enum class Growing { nameless_if_possible, named };
+
   /// Opens the file, a named pipe once it has a reader.
-  explicit OutputFile(const std::filesystem::path& path);
+  explicit OutputFile(const std::filesystem::path& path, Growing growing = Growing::nameless_if_possible);
   ~OutputFile();
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
@@ -27,11 +33,14 @@ class OutputFile {
   void commit();
 
  private:
+  void create_nameless();
   void create_beside();
+  void link_beside();
   void require_success(bool success) const;
 
   std::filesystem::path path_;       // no link where a file of it is made
-  std::filesystem::path temporary_;  // empty for a pipe or a device, and once it has been renamed
+  bool is_new_file_ = false;         // that takes the name on commit(): no pipe and no device
+  std::filesystem::path temporary_;  // the new file's name, empty while it has none and once it has `path_`
   FileDescriptor file_;
 };
 

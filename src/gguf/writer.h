@@ -31,7 +31,7 @@ namespace yoke::gguf {
 /// that are not what was announced, and for whatever goes wrong with the file.
 class Writer {
  public:
-  /// Writes the header to a temporary file beside `path`, which is removed unless finish() succeeds.
+  /// Writes the header to a temporary file in the folder of `path`, which goes unless finish() succeeds.
   Writer(const std::filesystem::path& path, const Metadata& metadata, std::span<const TensorSpec> tensors);
 
   /// Appends to the data of `tensor`, whole or in pieces. Tensors come in the order they were announced in.

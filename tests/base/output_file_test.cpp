@@ -4,8 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <future>
@@ -19,8 +21,10 @@ namespace yoke {
 namespace {
 
 namespace fs = std::filesystem;
+using Growing = OutputFile::Growing;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
 std::span<const std::byte> bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
@@ -40,7 +44,8 @@ std::string sentence_of(Action action) {
   return "(nothing was thrown)";
 }
 
-class OutputFiles : public testing::Test {
+/// Both ways for the file to grow; the first is the second where the file system makes no nameless files.
+class OutputFiles : public testing::TestWithParam<Growing> {
  protected:
   OutputFiles() {
     std::string pattern = testing::TempDir() + "yoke_output_XXXXXX";
@@ -58,8 +63,11 @@ class OutputFiles : public testing::Test {
       found.push_back(entry.path().filename().string());
     return found;
   }
+  bool makes_nameless_files() const {
+    return static_cast<bool>(FileDescriptor(::open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666)));
+  }
   static void write(const fs::path& path, std::string_view text) {
-    OutputFile file(path);
+    OutputFile file(path, GetParam());
     file.append(bytes(text));
     file.commit();
   }
@@ -67,13 +75,14 @@ class OutputFiles : public testing::Test {
   fs::path folder;
 };
 
-TEST_F(OutputFiles, HasItsNameOnlyOnceItIsComplete) {
+TEST_P(OutputFiles, HasItsNameOnlyOnceItIsComplete) {
   put("x", "old");
   {
-    OutputFile file(folder / "x");
+    OutputFile file(folder / "x", GetParam());
     file.append(bytes("new"));
     EXPECT_EQ(contents(folder / "x"), "old");
-    EXPECT_EQ(names().size(), 2u);
+    const bool is_named = GetParam() == Growing::named || !makes_nameless_files();
+    EXPECT_EQ(names().size(), is_named ? 2u : 1u);
     file.append(bytes(" and whole"));
     file.commit();
   }
@@ -81,20 +90,49 @@ TEST_F(OutputFiles, HasItsNameOnlyOnceItIsComplete) {
   EXPECT_THAT(names(), ElementsAre("x"));
 }
 
-TEST_F(OutputFiles, ThatIsGivenUpLeavesEverythingAsItWas) {
+TEST_P(OutputFiles, LeaveNothingOfAKilledProcessWhereFilesNeedNoName) {
+  if (GetParam() == Growing::named) GTEST_SKIP() << "a named file stays";
+  if (!makes_nameless_files()) GTEST_SKIP() << "the file system makes no nameless files";
+  const pid_t child = ::fork();
+  if (child == 0) {
+    OutputFile file(folder / "x", GetParam());
+    file.append(bytes("new"));
+    ::raise(SIGKILL);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+  EXPECT_THAT(names(), IsEmpty());
+}
+
+TEST_P(OutputFiles, GoIntoTheCurrentFolderWhereTheNameHasNone) {
+  const fs::path before = fs::current_path();
+  fs::current_path(folder);
+  EXPECT_EQ(sentence_of([] { write("x", "new"); }), "(nothing was thrown)");
+  fs::current_path(before);
+  EXPECT_EQ(contents(folder / "x"), "new");
+}
+
+TEST_P(OutputFiles, AreAsProtectedAsAnyNewFile) {
+  put("other", "made by another way");
+  write(folder / "x", "new");
+  EXPECT_EQ(fs::status(folder / "x").permissions(), fs::status(folder / "other").permissions());
+}
+
+TEST_P(OutputFiles, ThatIsGivenUpLeavesEverythingAsItWas) {
   put("x", "old");
-  OutputFile(folder / "x").append(bytes("new"));
-  OutputFile(folder / "y").append(bytes("new"));
+  OutputFile(folder / "x", GetParam()).append(bytes("new"));
+  OutputFile(folder / "y", GetParam()).append(bytes("new"));
   EXPECT_EQ(contents(folder / "x"), "old");
   EXPECT_THAT(names(), ElementsAre("x"));
 }
 
-TEST_F(OutputFiles, TakesNoNameThatIsSomebodyElses) {
+TEST_P(OutputFiles, TakesNoNameThatIsSomebodyElses) {
   const std::string taken = fmt::format("x.part-{}-0", ::getpid());
   put("x.part", "mine");
   put(taken, "mine too");
-  OutputFile first(folder / "x");
-  OutputFile second(folder / "x");
+  OutputFile first(folder / "x", GetParam());
+  OutputFile second(folder / "x", GetParam());
   first.append(bytes("first"));
   second.append(bytes("second"));
   first.commit();
@@ -106,7 +144,7 @@ TEST_F(OutputFiles, TakesNoNameThatIsSomebodyElses) {
   EXPECT_THAT(names(), UnorderedElementsAre("x", "x.part", taken));
 }
 
-TEST_F(OutputFiles, LeavesASymbolicLinkAndWritesTheFileItNames) {
+TEST_P(OutputFiles, LeavesASymbolicLinkAndWritesTheFileItNames) {
   fs::create_directory(folder / "there");
   put("there/x", "old");
   fs::create_symlink("there/x", folder / "link");
@@ -118,14 +156,14 @@ TEST_F(OutputFiles, LeavesASymbolicLinkAndWritesTheFileItNames) {
   EXPECT_EQ(contents(folder / "there/x"), "new");
 }
 
-TEST_F(OutputFiles, MakesTheFileThatADanglingLinkNames) {
+TEST_P(OutputFiles, MakesTheFileThatADanglingLinkNames) {
   fs::create_symlink("not yet", folder / "link");
   write(folder / "link", "new");
   EXPECT_TRUE(fs::is_symlink(folder / "link"));
   EXPECT_EQ(contents(folder / "not yet"), "new");
 }
 
-TEST_F(OutputFiles, FeedANamedPipeDirectly) {
+TEST_P(OutputFiles, FeedANamedPipeDirectly) {
   ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
   std::future<std::string> reader =
       std::async(std::launch::async, [this] { return contents(folder / "pipe"); });
@@ -135,7 +173,7 @@ TEST_F(OutputFiles, FeedANamedPipeDirectly) {
   EXPECT_THAT(names(), ElementsAre("pipe"));
 }
 
-TEST_F(OutputFiles, LeaveADeviceADevice) {
+TEST_P(OutputFiles, LeaveADeviceADevice) {
   fs::create_symlink("/dev/null", folder / "nothing");
   write(folder / "nothing", "for nobody");
   EXPECT_TRUE(fs::is_character_file("/dev/null"));
@@ -144,15 +182,17 @@ TEST_F(OutputFiles, LeaveADeviceADevice) {
             "/dev/full: cannot be written: No space left on device");
 }
 
-TEST_F(OutputFiles, KeepTheModeOfTheFileTheyReplace) {
+TEST_P(OutputFiles, KeepTheModeOfTheFileTheyReplace) {
   put("secret", "old");
   fs::permissions(folder / "secret", fs::perms::owner_read | fs::perms::owner_write);
   write(folder / "secret", "new");
   EXPECT_EQ(fs::status(folder / "secret").permissions(), fs::perms::owner_read | fs::perms::owner_write);
 }
 
-TEST_F(OutputFiles, SayWhyTheyCannotBeMade) {
-  const auto refusal = [](const fs::path& path) { return sentence_of([&] { OutputFile file(path); }); };
+TEST_P(OutputFiles, SayWhyTheyCannotBeMade) {
+  const auto refusal = [](const fs::path& path) {
+    return sentence_of([&] { OutputFile file(path, GetParam()); });
+  };
   EXPECT_EQ(refusal(folder / "none/x"),
             (folder / "none/x").string() + ": a file beside it cannot be created: No such file or directory");
   EXPECT_EQ(refusal(folder), folder.string() + ": is a directory, expected a file to write");
@@ -162,7 +202,7 @@ TEST_F(OutputFiles, SayWhyTheyCannotBeMade) {
   EXPECT_THAT(refusal(folder / "circle"), HasSubstr("circle of symbolic links"));
 }
 
-TEST_F(OutputFiles, RespectProtection) {
+TEST_P(OutputFiles, RespectProtection) {
   if (::geteuid() == 0) GTEST_SKIP() << "root may write everywhere";
   put("kept", "old");
   fs::permissions(folder / "kept", fs::perms::owner_read);
@@ -174,6 +214,11 @@ TEST_F(OutputFiles, RespectProtection) {
   fs::permissions(folder, fs::perms::owner_all);
   EXPECT_EQ(contents(folder / "kept"), "old");
 }
+
+INSTANTIATE_TEST_SUITE_P(Growing, OutputFiles, testing::Values(Growing::nameless_if_possible, Growing::named),
+                         [](const auto& tested) {
+                           return tested.param == Growing::named ? "named" : "nameless";
+                         });
 
 }  // namespace
 }  // namespace yoke

@@ -3,9 +3,11 @@
 import array
 import json
 import os
+import pathlib
+import signal
 import subprocess
 
-from harness import DEMO, TINY, YokeTest, main
+from harness import DEMO, TINY, YOKE, YokeTest, main
 
 TOKENS = "2044,318,262,1468,286,11,7,1900,33,512,77,260"
 
@@ -160,6 +162,32 @@ class Synth(ModelWriter):
         self.assertEqual(self.yoke("synth", "--family", "llama", "--shape", "tiny", "--type", "Q4_0", out),
                          (1, "", f"yoke: {out}: cannot be written: No space left on device\n"))
         self.assert_leaves_nothing(folder)
+
+    def require_nameless_files(self, folder):
+        try:
+            os.close(os.open(folder, os.O_TMPFILE | os.O_WRONLY))
+        except OSError:
+            self.skipTest("the file system makes no nameless files")
+
+    def test_an_interrupted_run_leaves_nothing_of_its_file(self):
+        folder = self.scratch()
+        self.require_nameless_files(folder)
+
+        def bytes_written(process):
+            """Of the process' open file in the folder, whether it has a name or not."""
+            for entry in pathlib.Path(f"/proc/{process.pid}/fd").iterdir():
+                if os.readlink(entry).startswith(f"{folder}/"):
+                    return entry.stat().st_size
+            return 0
+
+        for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL):
+            with self.subTest(signal=ending.name):
+                run = self.start(YOKE, "synth", "--family", "llama", "--shape", "1.5b", "--layers", 1, "--type", "Q4_0",
+                                 folder / "x.gguf")
+                run.wait_for(lambda: bytes_written(run.process) > 10_000_000, 60, "writing 10 MB")
+                run.process.send_signal(ending)
+                self.assertEqual(run.finish(30)[0], -ending)
+                self.assert_leaves_nothing(folder)
 
 
 if __name__ == "__main__":
