@@ -59,13 +59,15 @@ gguf::Metadata metadata_of_copy(const gguf::Model& model, quant::Type type) {
   return metadata;
 }
 
-/// One tensor on its way from one format to another. Any thread may call encode().
+/// One tensor that can be decoded, on its way from one format to another or the same. Any thread may call
+/// encode().
 class Recoder {
  public:
   Recoder(const gguf::Model& model, const gguf::TensorInfo& tensor, const quant::Format& to)
       : model_(model), tensor_(tensor), to_(to) {}
 
-  /// Encodes the values [first, last) into `out`, a chunk at a time.
+  /// Encodes the values [first, last) into `out`, a chunk at a time. In the same format their bytes stay as
+  /// they are.
   void encode(std::int64_t first, std::int64_t last, std::span<std::byte> out) const {
     std::vector<std::byte> blocks;
     std::vector<float> values;
@@ -77,8 +79,12 @@ class Recoder {
       from_.dequantize(blocks, values);
       refuse_unless_finite(values, values, first, "expected finite values");
       const std::span<std::byte> encoded = out.first(to_.bytes(n));
-      to_.quantize(values, encoded);
-      refuse_what_overflowed(values, first, encoded);
+      if (from_.type == to_.type) {
+        std::copy(blocks.begin(), blocks.end(), encoded.begin());
+      } else {
+        to_.quantize(values, encoded);
+        refuse_what_overflowed(values, first, encoded);
+      }
       out = out.subspan(encoded.size());
     }
   }
@@ -116,15 +122,17 @@ class Copy {
       : model_(model), writer_(writer), pool_(pool), progress_(progress) {}
 
   void tensor(const gguf::TensorInfo& from, const gguf::TensorSpec& to) {
-    if (from.type == to.type) {
-      unchanged(from);
+    if (quant::format(from.type).dequantize == nullptr) {
+      assert(from.type == to.type);
+      unread(from);
     } else {
       recoded(from, quant::format(to.type));
     }
   }
 
  private:
-  void unchanged(const gguf::TensorInfo& tensor) {
+  /// Copies bytes that nobody here can tell the values of.
+  void unread(const gguf::TensorInfo& tensor) {
     constexpr std::uint64_t piece = std::uint64_t{1} << 24;
     for (std::uint64_t offset = 0; offset < tensor.bytes; offset += bytes_.size()) {
       bytes_.resize(std::min(piece, tensor.bytes - offset));

@@ -47,7 +47,8 @@ using QuantizeProgress = std::function<void(std::uint64_t done)>;
 
 /// Writes the copy, one file also where the model is split. It has its name only once it is complete. Memory
 /// stays below some tens of MB. Throws Error where `out` is the model itself, for values that are not finite
-/// or that the format cannot hold, by tensor and position, and where the file cannot be written.
+/// (in tensors copied as they are too, but for formats without a decoder) or that the format cannot hold, by
+/// tensor and position, and where the file cannot be written.
 void quantize(const gguf::Model& model, const QuantizePlan& plan, const std::filesystem::path& out,
               ThreadPool& pool, const QuantizeProgress& progress);
 

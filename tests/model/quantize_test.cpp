@@ -227,6 +227,48 @@ TEST(Quantize, RefusesValuesThatAreNotFiniteByTensorAndPosition) {
   }
 }
 
+TEST(Quantize, RefusesInfinityAndNanInTensorsCopiedAsTheyAre) {
+  const auto refusal = [](const std::function<void(Draft&)>& edit, Type type) {
+    const EditedModel model(edit);
+    const Folder folder;
+    const std::string sentence = error_of_quantize(model.open(), {type, {}, {}}, folder / "copy.gguf");
+    EXPECT_TRUE(folder.empty());
+    const std::string start = model.path().string() + ": ";
+    EXPECT_TRUE(sentence.starts_with(start)) << sentence;
+    return sentence.substr(std::min(start.size(), sentence.size()));
+  };
+  EXPECT_EQ(refusal(
+                [](Draft& draft) {
+                  std::vector<float> values(128, 1.0f);
+                  values[77] = std::numeric_limits<float>::quiet_NaN();
+                  draft.data["blk.0.attn_norm.weight"] = values;
+                },
+                Type::q8_0),
+            "tensor 'blk.0.attn_norm.weight' holds nan in row 0, column 77, expected finite values");
+  // Far enough into a matrix to be in its second piece.
+  EXPECT_EQ(refusal(
+                [](Draft& draft) {
+                  draft.tensors = {{"a.weight", Type::f32, {2503, 2016}}};
+                  std::vector<float>& values = draft.data["a.weight"];
+                  values.assign(2503 * 2016, 0.5f);
+                  values[2502 * 2016 + 5] = std::numeric_limits<float>::infinity();
+                },
+                Type::f32),
+            "tensor 'a.weight' holds inf in row 2502, column 5, expected finite values");
+}
+
+TEST(Quantize, CopiesWhatHasNoDecoderByteForByte) {
+  const EditedModel model([](Draft& draft) {
+    draft.tensors.push_back({"blk.0.numbers", Type::i32, {3, 7}});
+    std::vector<float>& values = draft.data["blk.0.numbers"];
+    values.assign(21, std::numeric_limits<float>::infinity());  // bits of integers here
+  });
+  const Folder folder;
+  const gguf::Model before = model.open();
+  const gguf::Model copy = quantized(before, {Type::q8_0, {}, {}}, folder / "copy.gguf");
+  EXPECT_TRUE(copy.read(*copy.find("blk.0.numbers")) == before.read(*before.find("blk.0.numbers")));
+}
+
 TEST(Quantize, RefusesValuesThatTheFormatCannotHold) {
   const EditedModel model([&](Draft& draft) {
     std::vector<float> values(256 * 128, 0.5f);
