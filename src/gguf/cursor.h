@@ -8,8 +8,10 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
+#include "gguf/header.h"
 #include "gguf/printable.h"
 
 namespace yoke::gguf {
@@ -26,44 +28,53 @@ struct Field {
   }
 };
 
-/// Reads bytes from front to back and throws Error instead of going past their end. Views only.
+/// Reads a file from front to back and throws Error instead of going past its end.
 class Cursor {
  public:
-  Cursor(std::span<const std::byte> bytes, std::string_view file) : bytes_(bytes), file_(file) {}
+  Cursor(ReadStart read_start, std::uint64_t file_bytes, std::string_view file)
+      : read_start_(std::move(read_start)), file_bytes_(file_bytes), file_(file) {}
 
   std::uint64_t offset() const { return at_; }
-  std::uint64_t left() const { return bytes_.size() - at_; }
+  std::uint64_t left() const { return file_bytes_ - at_; }
+
+  /// The next `bytes` bytes, which are left, without passing over them; until the next call of any member.
+  const std::byte* peek(std::uint64_t bytes) {
+    if (bytes > start_.size() - at_) start_ = read_start_(at_ + bytes);
+    return start_.data() + at_;
+  }
 
   /// The next field, a little-endian number.
   template <class T>
   T number(const Field& field) {
     if (left() < sizeof(T)) {
       fail("{}: {} ({} bytes at offset {}) lies past the end of the file at byte {}", file_, field.text(),
-           sizeof(T), at_, bytes_.size());
+           sizeof(T), at_, file_bytes_);
     }
     T value;
-    std::memcpy(&value, bytes_.data() + at_, sizeof(T));
+    std::memcpy(&value, peek(sizeof(T)), sizeof(T));
     at_ += sizeof(T);
     return value;
   }
 
-  /// A length and as many bytes; the view points into the file.
-  std::string_view string(const Field& field) {
+  /// A length and as many bytes.
+  std::string string(const Field& field) {
     const std::uint64_t start = at_;
     const auto length = number<std::uint64_t>(field);
     if (length > left()) {
       fail("{}: {} at offset {} has a length of {} bytes, but only {} bytes of the file follow", file_,
            field.text(), start, length, left());
     }
-    const std::string_view text(reinterpret_cast<const char*>(bytes_.data()) + at_, length);
+    std::string text(reinterpret_cast<const char*>(peek(length)), length);
     at_ += length;
     return text;
   }
 
  private:
-  std::span<const std::byte> bytes_;
+  ReadStart read_start_;
+  std::span<const std::byte> start_;  // of the file, what is at hand
+  std::uint64_t file_bytes_;
   std::string_view file_;
-  std::size_t at_ = 0;
+  std::uint64_t at_ = 0;
 };
 
 }  // namespace yoke::gguf

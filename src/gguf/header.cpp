@@ -46,8 +46,8 @@ std::uint64_t smallest_element(ValueType type) {
 
 class HeaderParser {
  public:
-  HeaderParser(std::span<const std::byte> start, std::uint64_t file_bytes, std::string_view file)
-      : start_(start), file_bytes_(file_bytes), file_(file), cursor_(start, file) {
+  HeaderParser(const ReadStart& read_start, std::uint64_t file_bytes, std::string_view file)
+      : file_bytes_(file_bytes), file_(file), cursor_(read_start, file_bytes, file) {
     header_.metadata = Metadata(file);
   }
 
@@ -65,10 +65,10 @@ class HeaderParser {
   }
 
  private:
-  void check_magic() const {
+  void check_magic() {
     require(file_bytes_ > 0, "{}: is empty, expected a GGUF file", file_);
-    const auto* const text = reinterpret_cast<const char*>(start_.data());
-    const std::string_view found(text, std::min(start_.size(), magic.size()));
+    const std::uint64_t length = std::min<std::uint64_t>(file_bytes_, magic.size());
+    const std::string_view found(reinterpret_cast<const char*>(cursor_.peek(length)), length);
     require(found == magic, "{}: is not a GGUF file: it starts with \"{}\", expected \"{}\"", file_,
             printable(found), magic);
   }
@@ -88,7 +88,7 @@ class HeaderParser {
     return version;
   }
 
-  /// How many entries of at least `smallest` bytes follow.
+  /// How many entries of at least `smallest` bytes follow; so many bytes are at hand then.
   std::uint64_t count(const Field& field, std::uint64_t smallest) {
     const std::uint64_t at = cursor_.offset();
     const auto n = cursor_.number<std::uint64_t>(field);
@@ -97,12 +97,13 @@ class HeaderParser {
       fail("{}: {} at offset {} is {}, but the {} bytes of the file that follow hold at most {}", file_,
            field.text(), at, n, cursor_.left(), most);
     }
+    cursor_.peek(n * smallest);
     return n;
   }
 
   void read_pair(std::uint64_t number) {
     const std::uint64_t at = cursor_.offset();
-    const std::string_view key = cursor_.string({"metadata key", {}, number});
+    const std::string key = cursor_.string({"metadata key", {}, number});
     require(!key.empty(), "{}: metadata key {} at offset {} is empty", file_, number, at);
     if (header_.metadata.has(key)) {
       fail("{}: the metadata key '{}' at offset {} occurs twice", file_, printable(key), at);
@@ -110,7 +111,7 @@ class HeaderParser {
     const std::uint64_t value_at = cursor_.offset();
     Value value = read_value(key);
     if (key == alignment_key) set_alignment(value, value_at);
-    header_.metadata.set(std::string(key), std::move(value));
+    header_.metadata.set(key, std::move(value));
   }
 
   void set_alignment(const Value& value, std::uint64_t at) {
@@ -163,7 +164,7 @@ class HeaderParser {
       case ValueType::boolean:
         return one_or_many<bool>(n, [&] { return read_boolean(key); });
       case ValueType::string:
-        return one_or_many<std::string>(n, [&] { return std::string(cursor_.string({"a string of", key})); });
+        return one_or_many<std::string>(n, [&] { return cursor_.string({"a string of", key}); });
       case ValueType::array:
         break;
     }
@@ -302,7 +303,6 @@ class HeaderParser {
     }
   }
 
-  std::span<const std::byte> start_;
   std::uint64_t file_bytes_;
   std::string_view file_;
   Cursor cursor_;
@@ -353,7 +353,15 @@ Header parse_header(std::span<const std::byte> file, std::string_view name) {
 
 Header parse_header(std::span<const std::byte> start, std::uint64_t file_bytes, std::string_view name) {
   assert(start.size() <= file_bytes);
-  return HeaderParser(start, file_bytes, name).parse();
+  const auto whole_start = [&]([[maybe_unused]] std::uint64_t bytes) {
+    assert(bytes <= start.size());
+    return start;
+  };
+  return parse_header(whole_start, file_bytes, name);
+}
+
+Header parse_header(const ReadStart& read_start, std::uint64_t file_bytes, std::string_view name) {
+  return HeaderParser(read_start, file_bytes, name).parse();
 }
 
 }  // namespace yoke::gguf

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -42,6 +43,14 @@ Header parse_header(std::span<const std::byte> file, std::string_view name);
 
 /// The same for a file of `file_bytes` bytes of which only the first, at least the header, are at hand.
 Header parse_header(std::span<const std::byte> start, std::uint64_t file_bytes, std::string_view name);
+
+/// Gives the start of a file, as many bytes as asked for or more, all that it gave before included. What it
+/// gave before ends then. Never asked for more than the file has.
+using ReadStart = std::function<std::span<const std::byte>(std::uint64_t bytes)>;
+
+/// The same for a file of which as much is read as the header turns out to need. Throws whatever `read_start`
+/// throws.
+Header parse_header(const ReadStart& read_start, std::uint64_t file_bytes, std::string_view name);
 
 /// "(320, 128)"
 std::string shape_text(std::span<const std::int64_t> shape);

@@ -1,7 +1,6 @@
 #include "gguf/input_file.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -69,19 +68,6 @@ void InputFile::check_unchanged() const {
           "{}: was written to while it was being read ({} bytes when it was opened, {} now): expected a file "
           "that stays as it is",
           name_, version_.bytes, now.bytes);
-}
-
-MappedFile::MappedFile(const InputFile& file) {
-  const std::size_t size = file.bytes();
-  void* const start = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.file_.get(), 0);
-  require(start != MAP_FAILED, "{}: its {} bytes cannot be mapped into memory: {}", file.name(), size,
-          last_system_error());
-  bytes_ = {static_cast<const std::byte*>(start), size};
-}
-
-MappedFile::~MappedFile() {
-  // munmap() takes the address that mmap() gave; the mapping itself is not written to.
-  ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 
 }  // namespace yoke::gguf

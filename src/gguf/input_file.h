@@ -1,4 +1,4 @@
-// A file that is read: its header through a mapping for a moment, its data piece by piece.
+// A file that is read piece by piece.
 #pragma once
 
 #include <sys/types.h>
@@ -41,23 +41,6 @@ class InputFile {
   std::string name_;
   FileDescriptor file_;
   Version version_;
-
-  friend class MappedFile;
-};
-
-/// Read-only mapping of a whole file, which must not shrink meanwhile; the file stays open.
-class MappedFile {
- public:
-  /// Throws Error.
-  explicit MappedFile(const InputFile& file);
-  ~MappedFile();
-  MappedFile(const MappedFile&) = delete;
-  MappedFile& operator=(const MappedFile&) = delete;
-
-  std::span<const std::byte> bytes() const { return bytes_; }
-
- private:
-  std::span<const std::byte> bytes_;
 };
 
 }  // namespace yoke::gguf

@@ -25,9 +25,26 @@ struct OpenFile {
   Header header;
 };
 
+/// Reads as much of the file as its header needs, and not the whole of it for a count or a length that is
+/// nonsense.
+Header read_header(const InputFile& file) {
+  constexpr std::uint64_t first_piece = std::uint64_t{1} << 20;
+  constexpr std::uint64_t largest_header = std::uint64_t{1} << 30;  // the largest known have some tens of MB
+  std::vector<std::byte> start;
+  const auto read_start = [&](std::uint64_t bytes) {
+    require(bytes <= largest_header, "{}: its header would have {} bytes or more, expected at most {}",
+            file.name(), bytes, largest_header);
+    const std::size_t had = start.size();
+    start.resize(std::min(file.bytes(), std::max({bytes, 2 * had, first_piece})));
+    file.read(had, std::span(start).subspan(had));
+    return std::span<const std::byte>(start);
+  };
+  return parse_header(read_start, file.bytes(), file.name());
+}
+
 OpenFile open_file(const std::filesystem::path& path) {
   auto input = std::make_unique<const InputFile>(path);
-  Header header = parse_header(MappedFile(*input).bytes(), path.string());
+  Header header = read_header(*input);
   return {path, std::move(input), std::move(header)};
 }
 

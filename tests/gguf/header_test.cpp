@@ -283,6 +283,30 @@ TEST(Header, EveryTruncationIsRefused) {
   }
 }
 
+TEST(Header, IsTheSameHoweverLittleOfTheFileIsAtHand) {
+  const FileBytes file = sample();
+  std::vector<std::byte> start;
+  std::uint64_t at_hand = 0;
+  const auto no_more_than_asked_for = [&](std::uint64_t bytes) {
+    EXPECT_GT(bytes, at_hand);
+    at_hand = bytes;
+    // An own allocation each time: what was given before is gone.
+    start =
+        std::vector<std::byte>(file.span().begin(), file.span().begin() + static_cast<std::ptrdiff_t>(bytes));
+    return std::span<const std::byte>(start);
+  };
+  const Header pieces = parse_header(no_more_than_asked_for, file.size(), "m.gguf");
+  const Header whole = parse(file);
+  EXPECT_EQ(pieces.metadata.all(), whole.metadata.all());
+  ASSERT_EQ(pieces.tensors.size(), whole.tensors.size());
+  for (std::size_t i = 0; i < whole.tensors.size(); ++i) {
+    EXPECT_EQ(pieces.tensors[i].name, whole.tensors[i].name);
+    EXPECT_EQ(pieces.tensors[i].offset, whole.tensors[i].offset);
+    EXPECT_EQ(pieces.tensors[i].shape, whole.tensors[i].shape);
+  }
+  EXPECT_LE(at_hand, file.size() - sample_data_bytes);
+}
+
 TEST(Header, TruncationNamesTheFieldThatIsCut) {
   const FileBytes file = sample();
   const auto cut = [&](std::size_t size) {

@@ -85,6 +85,31 @@ TEST(Reader, ManyThreadsReadAtOnce) {
   for (std::size_t i = 0; i < values.size(); ++i) ASSERT_EQ(values[i], static_cast<float>(i));
 }
 
+TEST(Reader, ReadsAHeaderOfManyPieces) {
+  const ScratchFolder folder;
+  const std::string text(5'000'000, 'x');
+  FileBytes file;
+  file.start(1, 2).string("a").u32(8).string(text).string("b").u32(8).string("after it");
+  file.tensor("w", {4, 2}, 0, 0).align(32).zeros(32);
+  const Model model = Model::open(folder.write("m.gguf", file.text()));
+  EXPECT_EQ(model.metadata().string("a"), text);
+  EXPECT_EQ(model.metadata().string("b"), "after it");
+  EXPECT_EQ(model.tensors().size(), 1u);
+}
+
+TEST(Reader, AnnouncementsThatOnlyAHugeFileCouldHoldAreRefusedUnread) {
+  const ScratchFolder folder;
+  constexpr std::uint64_t many = std::uint64_t{1} << 38;
+  for (const FileBytes& file : {FileBytes().start(0, 1).string("k").u32(9).u32(0).u64(many),  // an array
+                                FileBytes().start(0, 1).string("k").u32(8).u64(many),         // a string
+                                FileBytes().start(many / 64, 0), FileBytes().start(0, many / 16)}) {
+    const auto path = folder.write("m.gguf", file.text());
+    std::filesystem::resize_file(path, 2 * many);  // takes no room on the disk
+    EXPECT_THAT(refusal(path), AllOf(HasSubstr("m.gguf: its header would have "),
+                                     EndsWith(" bytes or more, expected at most 1073741824")));
+  }
+}
+
 TEST(Reader, AFileThatShrinksIsAnErrorWithBothSizes) {
   const ScratchFolder folder;
   const auto path = folder.write("m.gguf", single(1.0f));
