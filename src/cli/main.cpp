@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/file_descriptor.h"
 #include "cli/commands.h"
 
 namespace {
@@ -51,11 +52,19 @@ int run(int argc, char** argv) {
   return action();
 }
 
+/// What a full disk or a closed pipe has refused is no success, though every command believes it has written.
+void flush_output() {
+  const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+  yoke::require(written, "standard output cannot be written: {}", yoke::last_system_error());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
-    return run(argc, argv);
+    const int exit_code = run(argc, argv);
+    flush_output();
+    return exit_code;
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "yoke: this machine's memory is full\n");
   } catch (const std::exception& error) {
