@@ -1,10 +1,12 @@
 // yoke bench: how fast a model computes prompts and generates, and what of the machine that takes.
 #include <fmt/chrono.h>
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +17,7 @@
 #include "cli/bench_report.h"
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
+#include "cli/number_check.h"
 #include "cli/status_line.h"
 #include "cluster/probe.h"
 #include "gguf/reader.h"
@@ -173,11 +176,9 @@ int bench(const BenchOptions& options) {
 
 CLI::Option* add_lengths(CLI::App& command, const std::string& flags, std::vector<std::int32_t>& lengths,
                          const std::string& description) {
-  return command.add_option(flags, lengths, description)
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
+  return add_numbers(command, flags, lengths, whole_number_check(0, std::numeric_limits<std::int32_t>::max()),
+                     description)
+      ->default_str(fmt::format("{}", fmt::join(lengths, ",")));
 }
 
 }  // namespace
@@ -191,9 +192,9 @@ void add_bench(CLI::App& app, Action& action) {
               "Tokens of a prompt to compute; several separated by commas, 0 for none");
   add_lengths(*command, "-n,--n-gen", options->generations,
               "Tokens to generate after a prompt of one; several separated by commas, 0 for none");
-  command->add_option("-r,--repetitions", options->repetitions, "Runs of each test")
-      ->check(CLI::Range(1, most_repetitions))
-      ->capture_default_str();
+  add_number(*command, "-r,--repetitions", options->repetitions, whole_number_check(1, most_repetitions),
+             "Runs of each test")
+      ->default_str(std::to_string(options->repetitions));
   command->add_flag("!--no-warmup", options->warm_up, "Do not run each test once before it is measured");
   CLI::Option* output = command->add_option("-o,--output", options->output, "md: tables in Markdown; json")
                             ->check(CLI::IsMember({"md", "json"}))

@@ -2,12 +2,15 @@
 
 #include <fmt/core.h>
 
+#include <cstdint>
 #include <cstdlib>
+#include <limits>
 #include <string>
 
 #include "base/error.h"
 #include "base/topology.h"
 #include "cli/commands.h"
+#include "cli/number_check.h"
 #include "cli/progress_bar.h"
 #include "cluster/environment.h"
 #include "cluster/launcher.h"
@@ -18,6 +21,7 @@ namespace yoke::cli {
 namespace {
 
 constexpr int max_threads = 4096;
+constexpr std::int32_t most_tokens = std::numeric_limits<std::int32_t>::max();
 
 std::unique_ptr<runtime::Engine> join_job(
     const EngineFlags& flags, const cluster::MpiStart& job,
@@ -35,20 +39,15 @@ std::unique_ptr<runtime::Engine> join_job(
 void add_engine_flags(CLI::App& command, EngineFlags& flags) {
   command.add_option("-m,--model,MODEL", flags.engine.model, "GGUF file (any part of a split model)")
       ->required();
-  command.add_option("--ranks", flags.ranks, "Ranks on this machine that share every layer (default: 1)")
-      ->check(CLI::Range(1, max_ranks));
-  command
-      .add_option("-t,--threads", flags.engine.threads,
-                  "Threads of each rank (default: the cores divided by the ranks)")
-      ->check(CLI::Range(1, max_threads));
-  command
-      .add_option("--ctx", flags.engine.context,
-                  "Positions of the context (default: what the model was trained for)")
-      ->check(CLI::PositiveNumber);
-  command
-      .add_option("--prefill-chunk", flags.engine.prefill_chunk, "Prompt tokens computed in one step at most")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  add_number(command, "--ranks", flags.ranks, whole_number_check(1, max_ranks),
+             "Ranks on this machine that share every layer (default: 1)");
+  add_number(command, "-t,--threads", flags.engine.threads, whole_number_check(1, max_threads),
+             "Threads of each rank (default: the cores divided by the ranks)");
+  add_number(command, "--ctx", flags.engine.context, whole_number_check(1, most_tokens),
+             "Positions of the context (default: what the model was trained for)");
+  add_number(command, "--prefill-chunk", flags.engine.prefill_chunk, whole_number_check(1, most_tokens),
+             "Prompt tokens computed in one step at most")
+      ->default_str(std::to_string(flags.engine.prefill_chunk));
 }
 
 cluster::EngineProcessOptions rank_options(const runtime::EngineOptions& engine, int ranks) {

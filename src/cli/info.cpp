@@ -6,6 +6,7 @@
 
 #include "base/topology.h"
 #include "cli/commands.h"
+#include "cli/number_check.h"
 #include "gguf/reader.h"
 #include "model/family.h"
 #include "model/partition.h"
@@ -81,8 +82,8 @@ void add_info(CLI::App& app, Action& action) {
   CLI::App* command =
       app.add_subcommand("info", "Show what a model file holds, and what each rank would hold of it");
   command->add_option("MODEL", options->model, "GGUF file (any part of a split model)")->required();
-  command->add_option("--ranks", options->ranks, "Ranks to divide the model by")
-      ->check(CLI::Range(1, max_ranks));
+  add_number(*command, "--ranks", options->ranks, whole_number_check(1, max_ranks),
+             "Ranks to divide the model by");
   command->footer("Example:\n  yoke info models/demo.gguf --ranks 4");
   command->callback([options, &action] { action = [options] { return info(*options); }; });
 }

@@ -8,6 +8,8 @@
 #include <optional>
 #include <string>
 #include <system_error>
+#include <type_traits>
+#include <utility>
 
 namespace yoke::cli {
 namespace {
@@ -58,6 +60,40 @@ CLI::Validator whole_number_check(std::int64_t low, std::int64_t high) {
 CLI::Validator seed_check() {
   return check<std::uint64_t>("a whole number from 0 to 18446744073709551615",
                               [](std::uint64_t) { return true; });
+}
+
+template <class Number>
+CLI::Option* add_number_function(CLI::App& command, const std::string& flags,
+                                 std::function<void(Number)> take, const CLI::Validator& check,
+                                 const std::string& help) {
+  const auto take_text = [take = std::move(take)](const std::string& text) {
+    take(parse<Number>(text).value());
+  };
+  return command.add_option_function<std::string>(flags, take_text, help)
+      ->check(check)
+      ->type_name(std::is_floating_point_v<Number> ? "FLOAT" : "INT");
+}
+
+template CLI::Option* add_number_function(CLI::App&, const std::string&, std::function<void(std::int32_t)>,
+                                          const CLI::Validator&, const std::string&);
+template CLI::Option* add_number_function(CLI::App&, const std::string&, std::function<void(std::int64_t)>,
+                                          const CLI::Validator&, const std::string&);
+template CLI::Option* add_number_function(CLI::App&, const std::string&, std::function<void(std::uint64_t)>,
+                                          const CLI::Validator&, const std::string&);
+template CLI::Option* add_number_function(CLI::App&, const std::string&, std::function<void(float)>,
+                                          const CLI::Validator&, const std::string&);
+
+CLI::Option* add_numbers(CLI::App& command, const std::string& flags, std::vector<std::int32_t>& values,
+                         const CLI::Validator& check, const std::string& help) {
+  const auto take_texts = [&values](const std::vector<std::string>& texts) {
+    values.clear();
+    for (const std::string& text : texts) values.push_back(parse<std::int32_t>(text).value());
+  };
+  return command.add_option_function<std::vector<std::string>>(flags, take_texts, help)
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(check)
+      ->type_name("INT");
 }
 
 }  // namespace yoke::cli

@@ -1,5 +1,7 @@
 #include "cli/sampling_flags.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -33,39 +35,37 @@ CLI::Option* add_list(CLI::App& command, const std::string& flag, const std::str
 }
 
 void add_penalty_flags(CLI::App& command, runtime::Sampling& sampling) {
-  const auto add = [&command](const char* flag, auto& value, const char* help) {
-    return command.add_option(flag, value, help)->capture_default_str();
+  const auto add = [&command](const char* flag, auto& value, const CLI::Validator& check, const char* help) {
+    add_number(command, flag, value, check, help)->default_str(fmt::format("{}", value));
   };
-  add("--repeat-penalty", sampling.repetition_penalty,
-      "Divide the logits of recent tokens by this; 1 does nothing")
-      ->check(number_above_check(0, largest_penalty));
-  add("--presence-penalty", sampling.presence_penalty, "Subtract this from the logits of recent tokens")
-      ->check(number_check(-largest_penalty, largest_penalty));
-  add("--frequency-penalty", sampling.frequency_penalty, "The same for each time a token occurs")
-      ->check(number_check(-largest_penalty, largest_penalty));
-  add("--repeat-last-n", sampling.penalty_window,
-      "Recent are the last N tokens, the prompt's included; 0: all")
-      ->check(whole_number_check(0, most_tokens));
+  add("--repeat-penalty", sampling.repetition_penalty, number_above_check(0, largest_penalty),
+      "Divide the logits of recent tokens by this; 1 does nothing");
+  add("--presence-penalty", sampling.presence_penalty, number_check(-largest_penalty, largest_penalty),
+      "Subtract this from the logits of recent tokens");
+  add("--frequency-penalty", sampling.frequency_penalty, number_check(-largest_penalty, largest_penalty),
+      "The same for each time a token occurs");
+  add("--repeat-last-n", sampling.penalty_window, whole_number_check(0, most_tokens),
+      "Recent are the last N tokens, the prompt's included; 0: all");
 }
 
 }  // namespace
 
 void add_sampling_flags(CLI::App& command, runtime::Sampling& sampling) {
   const auto before = command.get_options();
-  const auto add = [&command](const char* flag, auto& value, const char* help) {
-    return command.add_option(flag, value, help)->capture_default_str();
+  const auto add = [&command](const char* flag, auto& value, const CLI::Validator& check, const char* help) {
+    add_number(command, flag, value, check, help)->default_str(fmt::format("{}", value));
   };
-  add("--temp", sampling.temperature, "Temperature; 0 always takes the likeliest token")
-      ->check(number_check(0, largest_temperature));
-  add("--seed", sampling.seed, "The same seed repeats a sampled text")->check(seed_check());
-  add("--top-k", sampling.top_k, "Sample among the K likeliest tokens; 0: all")
-      ->check(whole_number_check(0, most_tokens));
-  add("--top-p", sampling.top_p, "Sample among the likeliest that together have this probability")
-      ->check(number_above_check(0, 1));
-  add("--min-p", sampling.min_p, "Sample among those at least this many times as likely as the likeliest")
-      ->check(number_below_check(0, 1));
-  add("--typical", sampling.typical_p, "Locally typical sampling among those that have this probability")
-      ->check(number_above_check(0, 1));
+  add("--temp", sampling.temperature, number_check(0, largest_temperature),
+      "Temperature; 0 always takes the likeliest token");
+  add("--seed", sampling.seed, seed_check(), "The same seed repeats a sampled text");
+  add("--top-k", sampling.top_k, whole_number_check(0, most_tokens),
+      "Sample among the K likeliest tokens; 0: all");
+  add("--top-p", sampling.top_p, number_above_check(0, 1),
+      "Sample among the likeliest that together have this probability");
+  add("--min-p", sampling.min_p, number_below_check(0, 1),
+      "Sample among those at least this many times as likely as the likeliest");
+  add("--typical", sampling.typical_p, number_above_check(0, 1),
+      "Locally typical sampling among those that have this probability");
   add_penalty_flags(command, sampling);
   add_list(command, "--logit-bias", "Add VALUE (or -inf) to the logit of TOKEN, an id; may be repeated",
            [&sampling](const std::string& text) {
@@ -82,13 +82,12 @@ void add_sampling_flags(CLI::App& command, runtime::Sampling& sampling) {
 
 void add_ending_flags(CLI::App& command, session::CompletionOptions& options) {
   options.max_tokens = default_tokens;
-  const auto set_tokens = [&options](const std::int32_t& tokens) {
+  const auto set_tokens = [&options](std::int32_t tokens) {
     options.max_tokens = tokens < 0 ? session::unlimited : tokens;
   };
-  command
-      .add_option_function<std::int32_t>("-n,--n-predict", set_tokens,
-                                         "Tokens to generate at most; -1: until the text or the context ends")
-      ->check(whole_number_check(-1, most_tokens))
+  add_number_function<std::int32_t>(command, "-n,--n-predict", set_tokens,
+                                    whole_number_check(-1, most_tokens),
+                                    "Tokens to generate at most; -1: until the text or the context ends")
       ->default_str(std::to_string(default_tokens));
   add_list(command, "--stop", "End before this text (\\n: line feed, \\t: tab, \\\\: \\); may be repeated",
            [&options](const std::string& text) { options.stops.push_back(parse_stop(text)); })

@@ -13,6 +13,7 @@
 #include "base/thread_pool.h"
 #include "base/topology.h"
 #include "cli/commands.h"
+#include "cli/number_check.h"
 #include "cli/progress_bar.h"
 #include "cli/synth_vocabulary.h"
 #include "cli/type_flag.h"
@@ -91,9 +92,11 @@ void add_synth(CLI::App& app, Action& action) {
   command->add_option("--shape", options->shape, "Shape")->required()->check(CLI::IsMember(names));
   add_type_flag(*command, "--type", options->type, "Format of every matrix")->required();
   constexpr std::int64_t most_layers = 1000;
-  command->add_option("--layers", options->layers, "Layers (default: those of the shape)")
-      ->check(CLI::Range(std::int64_t{1}, most_layers));
-  command->add_option("--seed", options->seed, "The same seed gives the same file")->capture_default_str();
+  add_number_function<std::int64_t>(
+      *command, "--layers", [options](std::int64_t layers) { options->layers = layers; },
+      whole_number_check(1, most_layers), "Layers (default: those of the shape)");
+  add_number(*command, "--seed", options->seed, seed_check(), "The same seed gives the same file")
+      ->default_str(std::to_string(options->seed));
   command->add_option("OUT", options->out, "GGUF file to write")->required();
   command->footer("Example:\n  yoke synth --family llama --shape 1.5b --type Q4_0 random-1.5b.gguf");
   command->callback([options, &action] { action = [options] { return synth(*options); }; });

@@ -3,6 +3,10 @@
 #include <fmt/core.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <string>
+#include <vector>
+
 namespace yoke::cli {
 namespace {
 
@@ -40,6 +44,47 @@ TEST(NumberCheck, RefusesWhatIsOutsideOrNoNumberInOneSentence) {
     EXPECT_EQ(judge(seed_check(), text),
               fmt::format("'{}' is not a whole number from 0 to 18446744073709551615", text));
   }
+}
+
+TEST(NumberCheck, AFlagStoresTheNumberThatWasChecked) {
+  CLI::App app;
+  std::int32_t count = 0;
+  std::uint64_t seed = 0;
+  float share = 0;
+  std::vector<std::int32_t> lengths{512};
+  add_number(app, "-n,--count", count, whole_number_check(-1, 100), "");
+  add_number(app, "--seed", seed, seed_check(), "");
+  add_number(app, "--share", share, number_check(0, 1), "");
+  add_numbers(app, "--lengths", lengths, whole_number_check(0, 100), "");
+  app.parse("--count 010 --seed 18446744073709551615 --share 0.25 --lengths 08,1");
+  EXPECT_EQ(count, 10) << "not octal";
+  EXPECT_EQ(seed, 18446744073709551615u);
+  EXPECT_EQ(share, 0.25f);
+  EXPECT_EQ(lengths, (std::vector<std::int32_t>{8, 1}));
+  app.parse("-n 08");
+  EXPECT_EQ(count, 8);
+}
+
+TEST(NumberCheck, AFlagNamesItselfInItsComplaint) {
+  CLI::App app;
+  std::int32_t count = 7;
+  std::vector<std::int32_t> lengths{512};
+  add_number(app, "-n,--count", count, whole_number_check(-1, 100), "");
+  add_numbers(app, "--lengths", lengths, whole_number_check(0, 100), "");
+  const auto complaint = [&app](const std::string& line) -> std::string {
+    try {
+      app.parse(line);
+    } catch (const CLI::ParseError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  for (const std::string text : {"0x10", "101", "1e1", "'1 2'"}) {
+    EXPECT_EQ(complaint("--count " + text).rfind("--count: '", 0), 0u) << text;
+    EXPECT_EQ(count, 7) << text;
+  }
+  EXPECT_EQ(complaint("--lengths 1,x"), "--lengths: 'x' is not a whole number from 0 to 100");
+  EXPECT_EQ(lengths, (std::vector<std::int32_t>{512}));
 }
 
 }  // namespace
