@@ -3,6 +3,9 @@
 
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
 
 #include "base/topology.h"
 #include "cli/commands.h"
@@ -15,30 +18,47 @@
 namespace yoke::cli {
 namespace {
 
+using Json = nlohmann::ordered_json;
+
 struct InfoOptions {
   std::string model;
   int ranks = 1;
+  bool json = false;
 };
+
+struct Contents {
+  struct OfType {
+    std::int64_t tensors = 0;
+    std::uint64_t bytes = 0;
+  };
+  std::int64_t weights = 0;
+  std::map<quant::Type, OfType> types;
+};
+
+Contents contents_of(const gguf::Model& file) {
+  Contents contents;
+  for (const gguf::TensorInfo& tensor : file.tensors()) {
+    contents.weights += tensor.values();
+    Contents::OfType& type = contents.types[tensor.type];
+    ++type.tensors;
+    type.bytes += tensor.bytes;
+  }
+  return contents;
+}
 
 void print_file(const gguf::Model& file) {
   const gguf::Metadata& metadata = file.metadata();
-  std::int64_t weights = 0;
-  std::map<quant::Type, std::pair<std::int64_t, std::uint64_t>> types;  // tensors and bytes of each
-  for (const gguf::TensorInfo& tensor : file.tensors()) {
-    weights += tensor.values();
-    ++types[tensor.type].first;
-    types[tensor.type].second += tensor.bytes;
-  }
+  const Contents contents = contents_of(file);
   fmt::print("file          {} (GGUF v{}, {}{})\n", file.path().string(), file.version(),
              format_bytes(file.file_bytes()),
              file.files() > 1 ? fmt::format(" in {} files", file.files()) : "");
   fmt::print("name          {}\n", metadata.string_or("general.name", "-"));
   fmt::print("license       {}\n", metadata.string_or("general.license", "-"));
-  fmt::print("weights       {:.4g} million in {} tensors\n", static_cast<double>(weights) / 1e6,
+  fmt::print("weights       {:.4g} million in {} tensors\n", static_cast<double>(contents.weights) / 1e6,
              file.tensors().size());
-  for (const auto& [type, sum] : types) {
-    fmt::print("              {:<7} {:>5} tensors, {}\n", quant::format(type).name, sum.first,
-               format_bytes(sum.second));
+  for (const auto& [type, of_type] : contents.types) {
+    fmt::print("              {:<7} {:>5} tensors, {}\n", quant::format(type).name, of_type.tensors,
+               format_bytes(of_type.bytes));
   }
 }
 
@@ -65,7 +85,66 @@ void print_ranks(const std::string& path, const model::Partition& partition) {
   }
 }
 
+Json json_of_ranks(const std::string& path, const model::Partition& partition) {
+  runtime::EngineOptions options;
+  options.model = path;
+  Json ranks = Json::array();
+  for (int rank = 0; rank < partition.size(); ++rank) {
+    const runtime::MemoryNeed need = runtime::memory_needed(options, rank, partition.size());
+    ranks.push_back({{"rank", rank},
+                     {"weight_bytes", need.weights},
+                     {"kv_bytes", need.kv},
+                     {"scratch_bytes", need.scratch},
+                     {"share", partition.describe(rank)}});
+  }
+  return ranks;
+}
+
+/// The names are those of the metadata, but for what stands in the file only implicitly.
+Json json_of(const gguf::Model& file, const model::Config& config, const model::Partition& partition) {
+  const gguf::Metadata& metadata = file.metadata();
+  const Contents contents = contents_of(file);
+  Json types = Json::object();
+  for (const auto& [type, of_type] : contents.types) {
+    types[std::string(quant::format(type).name)] = {{"tensors", of_type.tensors}, {"bytes", of_type.bytes}};
+  }
+  const model::LayerConfig& layer = config.layers.front();
+  return {{"model_filename", file.path().string()},
+          {"gguf_version", file.version()},
+          {"files", file.files()},
+          {"file_bytes", file.file_bytes()},
+          {"name", metadata.string_or("general.name", "")},
+          {"license", metadata.string_or("general.license", "")},
+          {"n_params", contents.weights},
+          {"n_tensors", file.tensors().size()},
+          {"types", std::move(types)},
+          {"architecture", config.architecture},
+          {"block_count", config.n_layers()},
+          {"embedding_length", config.dim},
+          {"head_count", layer.n_heads},
+          {"head_count_kv", layer.n_kv_heads},
+          {"key_length", config.k_dim},
+          {"value_length", config.v_dim},
+          {"feed_forward_length", layer.ffn_dim},
+          {"context_length", config.context},
+          {"vocabulary", config.vocabulary},
+          {"tokenizer_model", metadata.string_or("tokenizer.ggml.model", "")},
+          {"tokenizer_pre", metadata.string_or("tokenizer.ggml.pre", "")},
+          {"ranks", json_of_ranks(file.path().string(), partition)}};
+}
+
+int info_json(const InfoOptions& options) {
+  const gguf::Model file = gguf::Model::open(options.model);
+  const model::Config config = model::read_config(file);
+  const std::unique_ptr<model::Family> family = model::make_family(config);
+  const model::Partition partition(config, family->tensors(), file, model::equal_shares(options.ranks));
+  // What is no UTF-8 in a name is shown as U+FFFD.
+  fmt::print("{}\n", json_of(file, config, partition).dump(2, ' ', false, Json::error_handler_t::replace));
+  return 0;
+}
+
 int info(const InfoOptions& options) {
+  if (options.json) return info_json(options);
   const gguf::Model file = gguf::Model::open(options.model);
   print_file(file);
   const model::Config config = model::read_config(file);
@@ -84,6 +163,7 @@ void add_info(CLI::App& app, Action& action) {
   command->add_option("MODEL", options->model, "GGUF file (any part of a split model)")->required();
   add_number(*command, "--ranks", options->ranks, whole_number_check(1, max_ranks),
              "Ranks to divide the model by");
+  command->add_flag("--json", options->json, "Print JSON");
   command->footer("Example:\n  yoke info models/demo.gguf --ranks 4");
   command->callback([options, &action] { action = [options] { return info(*options); }; });
 }

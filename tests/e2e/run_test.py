@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """`yoke run` and `yoke info`, where all goes well."""
+import json
 import os
 import shutil
 import subprocess
@@ -136,6 +137,19 @@ class Info(YokeTest):
         self.assertEqual((code, err), (0, ""))
         for fact in ("llama", "Q8_0", "256", "2048", "512"):
             self.assertIn(fact, out.replace(",", ""))
+
+    def test_info_as_json_holds_the_same(self):
+        code, out, err = self.yoke("info", DEMO, "--ranks", 4, "--json")
+        self.assertEqual((code, err), (0, ""))
+        info = json.loads(out)
+        self.assertEqual((info["architecture"], info["block_count"], info["embedding_length"], info["head_count"],
+                          info["head_count_kv"], info["feed_forward_length"], info["vocabulary"]),
+                         ("llama", 4, 256, 8, 4, 768, 2048))
+        self.assertEqual(info["file_bytes"], os.path.getsize(DEMO))
+        self.assertEqual(info["types"]["Q8_0"]["tensors"], 29)
+        self.assertEqual([rank["share"].split(",")[0] for rank in info["ranks"]],
+                         [f"heads {first}-{first + 1} of 8" for first in (0, 2, 4, 6)])
+        self.assertEqual({rank["kv_bytes"] for rank in info["ranks"]}, {512 * 4 * 2 * 32 * 4})
 
     def test_help_of_every_command_shows_an_example(self):
         for command in ([], ["run"], ["info"], ["logits"], ["tokenize"], ["bench"], ["perplexity"], ["quantize"], ["synth"]):
