@@ -115,8 +115,9 @@ Config read_config(const gguf::Model& file) {
           "to run",
           name, config.dim);
   config.vocabulary = embedding->shape[0];
-  require(config.vocabulary <= max_vocabulary, "{}: tensor 'token_embd.weight' has {} rows; expected at most {}",
-          name, config.vocabulary, max_vocabulary);
+  require(config.vocabulary <= max_vocabulary,
+          "{}: tensor 'token_embd.weight' has {} rows; expected at most {}", name, config.vocabulary,
+          max_vocabulary);
 
   const std::int64_t n_layers = read.count("block_count");
   require(n_layers <= max_layers, "{}: {} is {}; expected at most {}", name, read.key("block_count"),
