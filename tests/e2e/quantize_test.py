@@ -176,8 +176,11 @@ class Synth(ModelWriter):
         def bytes_written(process):
             """Of the process' open file in the folder, whether it has a name or not."""
             for entry in pathlib.Path(f"/proc/{process.pid}/fd").iterdir():
-                if os.readlink(entry).startswith(f"{folder}/"):
-                    return entry.stat().st_size
+                try:
+                    if os.readlink(entry).startswith(f"{folder}/"):
+                        return entry.stat().st_size
+                except FileNotFoundError:
+                    pass  # closed since it was listed
             return 0
 
         for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL):
