@@ -15,7 +15,10 @@ TEST(PeakResidentBytes, GrowsWithWhatIsTouchedAndStaysWhenItIsGone) {
   { const std::vector<std::byte> touched(size, std::byte{1}); }
   const std::uint64_t after = peak_resident_bytes();
   EXPECT_GE(after, size);
-  EXPECT_LE(after, before + size + (std::size_t{16} << 20));
+  // Sanitizers keep bytes of their own for each.
+  if (!YOKE_SANITIZED) {
+    EXPECT_LE(after, before + size + (std::size_t{16} << 20));
+  }
 }
 
 }  // namespace
