@@ -81,7 +81,8 @@ void decode(const BlockQ5_K& block, std::span<float, BlockQ5_K::values> out) {
 void decode(const BlockQ6_K& block, std::span<float, BlockQ6_K::values> out) {
   const float d = f16_to_f32(block.d);
   for (std::size_t i = 0; i < out.size(); ++i) {
-    const float scale = d * static_cast<float>(block.scales[i / 16]);
+    const std::size_t sub = i / 16;
+    const float scale = d * static_cast<float>(block.scales[sub]);
     const int low = block.low[i / 128 * 64 + i % 64] >> (4 * (i / 64 % 2)) & 0xf;
     out[i] = scale * static_cast<float>((low | two_bits(block.high, i) << 4) - 32);
   }
