@@ -6,6 +6,7 @@
 #include "kernels/elementwise.h"
 #include "kernels/k_weights.h"
 #include "kernels/matmul.h"
+#include "kernels/peak.h"
 #include "kernels/tables.h"
 #include "kernels/weights.h"
 
@@ -32,7 +33,9 @@ constexpr Kernels make_table(std::string_view isa) {
           .rope_interleaved = rope_interleaved,
           .rope_neox = rope_neox,
           .attention_tile = attention_tile,
-          .exp = exp_kernel};
+          .exp = exp_kernel,
+          .int8_peak = int8_peak,
+          .f32_peak = f32_peak};
 }
 
 }  // namespace

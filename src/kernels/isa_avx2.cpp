@@ -1,6 +1,7 @@
+#include "kernels/peak_avx2.h"
 #include "kernels/vec_avx2.h"
 
-// After the vector type that it is written over.
+// After the types that it is written over.
 #include "kernels/body.h"
 
 namespace yoke::kernels {

@@ -1,6 +1,7 @@
+#include "kernels/peak_scalar.h"
 #include "kernels/vec_scalar.h"
 
-// After the vector type that it is written over.
+// After the types that it is written over.
 #include "kernels/body.h"
 
 namespace yoke::kernels {

@@ -63,6 +63,11 @@ struct Kernels {
   /// y[i] = e^x[i]
   void (*exp)(const float* x, float* y, std::int64_t n);
 
+  /// Rounds of independent int8 products, of floats' fused multiply-adds, on values in registers. Returns how
+  /// many multiply-adds they were: the time that they take tells what the multiplying units can do at most.
+  std::int64_t (*int8_peak)(std::int64_t rounds);
+  std::int64_t (*f32_peak)(std::int64_t rounds);
+
   /// The matmul for rows stored as `type`; null where there is none.
   MatMul matmul(quant::Type type) const;
 };

@@ -69,6 +69,8 @@ TEST(Dispatch, EveryTableIsCompleteAndFoundByItsName) {
     EXPECT_NE(kernels->rope_neox, nullptr);
     EXPECT_NE(kernels->attention_tile, nullptr);
     EXPECT_NE(kernels->exp, nullptr);
+    EXPECT_NE(kernels->int8_peak, nullptr);
+    EXPECT_NE(kernels->f32_peak, nullptr);
   }
 }
 
