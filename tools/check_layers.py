@@ -5,7 +5,7 @@
 
 1. A folder of src/ includes only itself and the folders that MAY_USE allows it, directly or through others.
 2. Only src/cluster/mpi_comm.cpp includes <mpi.h>.
-3. Every .cpp under src/ and tests/ is named in the CMakeLists.txt of its folder, so it is compiled.
+3. Every .cpp under src/, tests/ and bench/ is named in the CMakeLists.txt of its folder, so it is compiled.
 4. Tests mirror the tree: tests/gguf/reader_test.cpp tests src/gguf/reader.cpp (or .h), and so does reader_ASPECT_test.cpp.
    golden*_test.cpp are free: they hold a whole folder against reference values.
 
@@ -79,9 +79,10 @@ def may_name(word, path):
 
 
 def check_compiled(root):
-    for path in sorted([*(root / "src").rglob("*.cpp"), *(root / "tests").rglob("*.cpp")]):
+    for path in sorted(path for top in ("src", "tests", "bench") for path in (root / top).rglob("*.cpp")):
         name = path.relative_to(root)
-        lists = root / name.parts[0] / name.parts[1] / "CMakeLists.txt"
+        folder = name.parts[:1] if name.parts[0] == "bench" else name.parts[:2]
+        lists = root.joinpath(*folder, "CMakeLists.txt")
         words = re.split(r"[\s()\"]+", lists.read_text(encoding="utf-8")) if lists.exists() else []
         if not any(may_name(word, path.relative_to(lists.parent).as_posix()) for word in words):
             yield f"{name.as_posix()}: is not named in {lists.relative_to(root).as_posix()}, so nothing compiles it"

@@ -8,18 +8,17 @@
 #include <cstdio>
 #include <limits>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
-#include "base/statistics.h"
-#include "base/topology.h"
 #include "cli/bench_report.h"
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
 #include "cli/number_check.h"
 #include "cli/status_line.h"
-#include "cluster/probe.h"
+#include "cluster/roofline.h"
 #include "gguf/reader.h"
 
 namespace yoke::cli {
@@ -73,41 +72,6 @@ void check_lengths(const BenchOptions& options, const std::vector<BenchmarkTest>
   }
 }
 
-/// The machine's stream read bandwidth, measured whenever the engine rests.
-class StreamMeter {
- public:
-  explicit StreamMeter(const std::vector<runtime::RankReport>& ranks) {
-    for (const runtime::RankReport& rank : ranks) {
-      threads_ += rank.threads;
-      if (rank.host != ranks.front().host) reason_ = "the ranks sit on several hosts";
-    }
-  }
-
-  void measure() {
-    constexpr int passes = 7;
-    if (!reason_.empty()) return;
-    const std::uint64_t available = read_memory().available;
-    const std::optional<std::uint64_t> bytes = cluster::stream_bytes(read_topology().cache, available);
-    if (!bytes) {
-      reason_ = fmt::format("{} of free memory are too little to do it with", format_bytes(available));
-      return;
-    }
-    const std::vector<double> rates = cluster::measure_stream(threads_, *bytes, passes);
-    rates_.insert(rates_.end(), rates.begin(), rates.end());
-  }
-
-  /// Nothing where a measurement could not be made.
-  std::optional<double> bytes_per_second() const {
-    return reason_.empty() ? std::optional(median(rates_)) : std::nullopt;
-  }
-  const std::string& reason() const { return reason_; }
-
- private:
-  int threads_ = 0;
-  std::string reason_;  // why nothing is measured
-  std::vector<double> rates_;
-};
-
 /// Runs tests and shows how far it is.
 class Runner {
  public:
@@ -143,6 +107,31 @@ class Runner {
   StatusLine line_;
 };
 
+bool on_several_hosts(const std::vector<runtime::RankReport>& ranks) {
+  return std::any_of(ranks.begin(), ranks.end(),
+                     [&](const runtime::RankReport& rank) { return rank.host != ranks.front().host; });
+}
+
+int threads_of(const std::vector<runtime::RankReport>& ranks) {
+  return std::accumulate(ranks.begin(), ranks.end(), 0,
+                         [](int sum, const runtime::RankReport& rank) { return sum + rank.threads; });
+}
+
+/// Runs the tests between two measurements of the machine's limits, which the engine rests during.
+void measure(const std::vector<BenchmarkTest>& tests, Runner& runner, BenchReport& report) {
+  cluster::Roofline roofline(threads_of(report.ranks));
+  const bool measurable = !on_several_hosts(report.ranks);
+  if (measurable) roofline.measure();
+  for (const BenchmarkTest& test : tests) report.rows.push_back(runner.run(test));
+  if (!measurable) {
+    report.no_stream = "the ranks sit on several hosts";
+    return;
+  }
+  roofline.measure();
+  report.stream = roofline.stream();
+  report.no_stream = roofline.no_stream();
+}
+
 int bench(const BenchOptions& options) {
   const std::vector<BenchmarkTest> tests = tests_of(options);
   const EngineFlags flags = engine_for(options, tests);
@@ -161,14 +150,9 @@ int bench(const BenchOptions& options) {
 
   const std::unique_ptr<runtime::Engine> engine = start_engine(flags);
   report.ranks = engine->reports();
-  StreamMeter stream(report.ranks);
-  stream.measure();
   Runner runner(options, *engine,
                 {gguf::Model::open(flags.engine.model).metadata(), report.model.vocabulary, seed});
-  for (const BenchmarkTest& test : tests) report.rows.push_back(runner.run(test));
-  stream.measure();
-  report.stream = stream.bytes_per_second();
-  report.no_stream = stream.reason();
+  measure(tests, runner, report);
 
   fmt::print("{}", options.output == "json" ? bench_json(report) : bench_markdown(report));
   return 0;

@@ -79,6 +79,11 @@ class CheckLayers(unittest.TestCase):
     def test_a_test_that_nothing_compiles_is_refused(self):
         self.assert_only_breach("tests/gguf/CMakeLists.txt", {"tests/gguf/CMakeLists.txt": ""})
 
+    def test_a_benchmark_that_nothing_compiles_is_refused(self):
+        lists = {"bench/CMakeLists.txt": "add_executable(microbench main.cpp)", "bench/main.cpp": ""}
+        self.assertEqual(self.breaches(**lists), [])
+        self.assert_only_breach("bench/pool_bench.cpp: is not named in bench/CMakeLists.txt", {**lists, "bench/pool_bench.cpp": ""})
+
     def test_a_test_without_a_subject_is_refused(self):
         self.assert_only_breach(
             "there is no src/gguf/magic.cpp or .h",

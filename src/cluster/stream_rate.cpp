@@ -1,6 +1,4 @@
-#include "cluster/probe.h"
-
-#include <sys/mman.h>
+#include "cluster/stream_rate.h"
 
 #include <algorithm>
 #include <array>
@@ -8,9 +6,8 @@
 #include <numeric>
 #include <span>
 
+#include "base/anonymous_memory.h"
 #include "base/error.h"
-#include "base/file_descriptor.h"
-#include "base/thread_pool.h"
 #include "base/topology.h"
 
 namespace yoke::cluster {
@@ -18,25 +15,10 @@ namespace {
 
 using Word = std::uint64_t;
 
-/// Words of zeros, in large pages where the system has them.
-class AnonymousMemory {
- public:
-  explicit AnonymousMemory(std::uint64_t bytes) : bytes_(bytes) {
-    start_ = ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    require(start_ != MAP_FAILED, "{} to measure the memory's bandwidth with are not to be had: {}",
-            format_bytes(bytes_), last_system_error());
-    ::madvise(start_, bytes_, MADV_HUGEPAGE);  // a wish
-  }
-  ~AnonymousMemory() { ::munmap(start_, bytes_); }
-  AnonymousMemory(const AnonymousMemory&) = delete;
-  AnonymousMemory& operator=(const AnonymousMemory&) = delete;
-
-  std::span<Word> words() const { return {static_cast<Word*>(start_), bytes_ / sizeof(Word)}; }
-
- private:
-  std::uint64_t bytes_;
-  void* start_;
-};
+std::span<Word> words_of(const AnonymousMemory& memory) {
+  const std::span<std::byte> bytes = memory.bytes();
+  return {reinterpret_cast<Word*>(bytes.data()), bytes.size() / sizeof(Word)};
+}
 
 /// Several sums side by side, which the compiler makes vectors of, so that memory is what one waits for.
 Word sum(std::span<const Word> words) {
@@ -66,21 +48,21 @@ std::optional<std::uint64_t> stream_bytes(std::uint64_t cache, std::uint64_t ava
   return bytes;
 }
 
-std::vector<double> measure_stream(int threads, std::uint64_t bytes, int passes) {
+std::vector<double> measure_stream(ThreadPool& pool, std::uint64_t bytes, int passes) {
   const AnonymousMemory memory(bytes);
-  const std::span<Word> words = memory.words();
-  ThreadPool pool(threads);
+  const std::span<Word> words = words_of(memory);
   // Who reads a stretch also writes it first, so that it lies in the memory nearest to that thread.
   pool.run([&](int thread) {
-    const std::span<Word> mine = stretch(words, thread, threads);
+    const std::span<Word> mine = stretch(words, thread, pool.size());
     std::fill(mine.begin(), mine.end(), Word{1});
   });
-  std::vector<Word> sums(static_cast<std::size_t>(threads));
+  std::vector<Word> sums(static_cast<std::size_t>(pool.size()));
   std::vector<double> rates;
   for (int pass = 0; pass < passes; ++pass) {
     const auto start = std::chrono::steady_clock::now();
-    pool.run(
-        [&](int thread) { sums[static_cast<std::size_t>(thread)] = sum(stretch(words, thread, threads)); });
+    pool.run([&](int thread) {
+      sums[static_cast<std::size_t>(thread)] = sum(stretch(words, thread, pool.size()));
+    });
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     // The sum is asked for, so nobody can leave the reading out.
     require(std::accumulate(sums.begin(), sums.end(), Word{0}) == words.size(),

@@ -1,4 +1,4 @@
-#include "cluster/probe.h"
+#include "cluster/stream_rate.h"
 
 #include <gtest/gtest.h>
 
@@ -27,8 +27,9 @@ TEST(StreamBytes, AreNoneWhereTheCacheWouldBeMeasured) {
 
 TEST(MeasureStream, GivesARateForEachPassOnAnyNumberOfThreads) {
   for (const int threads : {1, 2, 3, 7}) {
+    ThreadPool pool(threads);
     // No multiple of anything.
-    const std::vector<double> rates = measure_stream(threads, 4 * mebi + 24, 3);
+    const std::vector<double> rates = measure_stream(pool, 4 * mebi + 24, 3);
     ASSERT_EQ(rates.size(), 3);
     for (const double rate : rates) {
       EXPECT_GT(rate, 1e6) << threads;
@@ -38,7 +39,8 @@ TEST(MeasureStream, GivesARateForEachPassOnAnyNumberOfThreads) {
 }
 
 TEST(MeasureStream, SaysSoWhereTheMemoryIsNotToBeHad) {
-  EXPECT_THROW(measure_stream(1, std::uint64_t{1} << 60, 1), Error);
+  ThreadPool pool(1);
+  EXPECT_THROW(measure_stream(pool, std::uint64_t{1} << 60, 1), Error);
 }
 
 }  // namespace

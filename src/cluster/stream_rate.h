@@ -1,9 +1,11 @@
-// What a machine can do at most: what a model's speed is held against.
+// How fast memory can be read: what the speed of generating is held against.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <vector>
+
+#include "base/thread_pool.h"
 
 namespace yoke::cluster {
 
@@ -12,9 +14,9 @@ namespace yoke::cluster {
 /// free. Nothing where that cannot be.
 std::optional<std::uint64_t> stream_bytes(std::uint64_t cache, std::uint64_t available);
 
-/// Stream read bandwidth: `threads` threads at once read anonymous memory of `bytes` bytes, each its own
+/// Stream read bandwidth: the pool's threads at once read anonymous memory of `bytes` bytes, each its own
 /// stretch from front to back, and add it up; once per pass. Returns bytes per second of each pass. The
 /// memory is given back. Throws Error where the system does not give it.
-std::vector<double> measure_stream(int threads, std::uint64_t bytes, int passes);
+std::vector<double> measure_stream(ThreadPool& pool, std::uint64_t bytes, int passes);
 
 }  // namespace yoke::cluster

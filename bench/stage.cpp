@@ -1,0 +1,55 @@
+#include "bench/stage.h"
+
+#include <optional>
+
+#include "base/topology.h"
+
+namespace yoke::bench {
+
+std::vector<int> Stage::thread_counts() const {
+  const int cores = read_topology().cores;
+  return cores > 1 ? std::vector{1, cores} : std::vector{1};
+}
+
+void Stage::prepare(int threads) {
+  constexpr std::chrono::seconds fresh{5};
+  const auto known = limits_.find(threads);
+  const bool stale = known == limits_.end() || Clock::now() - known->second.measured > fresh;
+  const bool same_threads = pool_ != nullptr && pool_->size() == threads;
+  if (same_threads && !stale) return;
+  if (!same_threads) matrices_.reset();  // they lie where the threads of the old pool put them
+  pool_.reset();                         // its threads are pinned, and so would be those that measure
+  if (stale) {
+    Limits limits{cluster::Roofline(threads), {}};
+    limits.roofline.measure();
+    limits.measured = Clock::now();
+    limits_.insert_or_assign(threads, std::move(limits));
+  }
+  pool_ = std::make_unique<ThreadPool>(threads, true);
+}
+
+Matrices& Stage::matrices(const quant::Format& format) {
+  if (matrices_ == nullptr || format_ != &format) {
+    matrices_.reset();
+    matrices_ = std::make_unique<Matrices>(format, *pool_);
+    format_ = &format;
+  }
+  return *matrices_;
+}
+
+void Stage::run(benchmark::State& state, const Work& work, const std::function<void()>& iteration) const {
+  const Clock::time_point start = Clock::now();
+  for ([[maybe_unused]] const auto& each : state) iteration();
+  const std::chrono::duration<double> elapsed = Clock::now() - start;
+  const double per_second = static_cast<double>(state.iterations()) / elapsed.count();
+
+  const cluster::Roofline& roofline = limits_.at(pool_->size()).roofline;
+  state.counters["GB/s"] = work.bytes * per_second / 1e9;
+  state.counters["GOP/s"] = work.ops * per_second / 1e9;
+  if (const std::optional<double> stream = roofline.stream())
+    state.counters["%stream"] = 100 * work.bytes * per_second / *stream;
+  state.counters["%int8"] = 100 * work.ops * per_second / roofline.int8_ops();
+  state.counters["%f32"] = 100 * work.ops * per_second / roofline.f32_ops();
+}
+
+}  // namespace yoke::bench

@@ -1,0 +1,35 @@
+#include "base/anonymous_memory.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string>
+
+#include "base/error.h"
+
+namespace yoke {
+namespace {
+
+TEST(AnonymousMemory, IsZeroAtFirstAndKeepsWhatIsWritten) {
+  const AnonymousMemory memory(3'000'001);  // no multiple of a page
+  const std::span<std::byte> bytes = memory.bytes();
+  ASSERT_EQ(bytes.size(), 3'000'001);
+  EXPECT_EQ(
+      reinterpret_cast<std::uintptr_t>(bytes.data()) % static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE)), 0);
+  EXPECT_TRUE(std::all_of(bytes.begin(), bytes.end(), [](std::byte byte) { return byte == std::byte{0}; }));
+  bytes.front() = bytes.back() = std::byte{7};
+  EXPECT_EQ(std::count(bytes.begin(), bytes.end(), std::byte{7}), 2);
+}
+
+TEST(AnonymousMemory, SaysSoWhereThereIsNotThatMuch) {
+  try {
+    const AnonymousMemory memory(std::uint64_t{1} << 60);
+    FAIL() << "an exabyte was had";
+  } catch (const Error& error) {
+    EXPECT_EQ(std::string(error.what()), "1.15 EB of memory are not to be had: Cannot allocate memory");
+  }
+}
+
+}  // namespace
+}  // namespace yoke
