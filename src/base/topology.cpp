@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 #include <hwloc.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -30,16 +32,46 @@ HwlocTopology load_topology() {
   return topology;
 }
 
-/// Bytes of the machine's caches of the last level.
-std::uint64_t last_level_cache(hwloc_topology_t hwloc) {
-  for (const hwloc_obj_type_t level : {HWLOC_OBJ_L4CACHE, HWLOC_OBJ_L3CACHE, HWLOC_OBJ_L2CACHE}) {
-    std::uint64_t bytes = 0;
-    for (hwloc_obj_t cache = nullptr; (cache = hwloc_get_next_obj_by_type(hwloc, level, cache)) != nullptr;) {
-      bytes += cache->attr->cache.size;
+std::vector<CacheLevel> read_caches(hwloc_topology_t hwloc) {
+  std::vector<CacheLevel> caches;
+  int level = 0;
+  for (const hwloc_obj_type_t type :
+       {HWLOC_OBJ_L1CACHE, HWLOC_OBJ_L2CACHE, HWLOC_OBJ_L3CACHE, HWLOC_OBJ_L4CACHE}) {
+    ++level;
+    std::map<std::uint64_t, int> count_by_size;
+    for (hwloc_obj_t cache = nullptr; (cache = hwloc_get_next_obj_by_type(hwloc, type, cache)) != nullptr;) {
+      if (cache->attr->cache.size > 0) ++count_by_size[cache->attr->cache.size];
     }
-    if (bytes > 0) return bytes;
+    for (const auto& [bytes, count] : count_by_size) caches.push_back({level, bytes, count});
   }
-  return 0;
+  return caches;
+}
+
+/// Bytes of all caches of the last level, but not of the first, which is no match for a model's weights.
+std::uint64_t last_level_cache(const std::vector<CacheLevel>& caches) {
+  if (caches.empty() || caches.back().level == 1) return 0;
+  std::uint64_t bytes = 0;
+  for (const CacheLevel& cache : caches) {
+    if (cache.level == caches.back().level) bytes += cache.bytes * static_cast<std::uint64_t>(cache.count);
+  }
+  return bytes;
+}
+
+std::vector<NumaNode> read_numa_nodes(hwloc_topology_t hwloc) {
+  std::vector<NumaNode> nodes;
+  for (hwloc_obj_t node = nullptr;
+       (node = hwloc_get_next_obj_by_type(hwloc, HWLOC_OBJ_NUMANODE, node)) != nullptr;) {
+    const int cores = hwloc_get_nbobjs_inside_cpuset_by_type(hwloc, node->cpuset, HWLOC_OBJ_CORE);
+    nodes.push_back(
+        {static_cast<int>(node->os_index), node->attr->numanode.local_memory, std::max(0, cores)});
+  }
+  return nodes;
+}
+
+std::string read_processor(hwloc_topology_t hwloc) {
+  const hwloc_obj_t package = hwloc_get_next_obj_by_type(hwloc, HWLOC_OBJ_PACKAGE, nullptr);
+  const char* name = package == nullptr ? nullptr : hwloc_obj_get_info_by_name(package, "CPUModel");
+  return name == nullptr ? "" : name;
 }
 
 /// What affinity alone allows; empty where hwloc does not understand the machine.
@@ -63,7 +95,10 @@ std::optional<Topology> read_affinity() {
     if (first >= 0) found.core_cpus.push_back(first);
   }
   found.cores = static_cast<int>(found.core_cpus.size());
-  found.cache = last_level_cache(hwloc.get());
+  found.processor = read_processor(hwloc.get());
+  found.caches = read_caches(hwloc.get());
+  found.cache = last_level_cache(found.caches);
+  found.numa_nodes = read_numa_nodes(hwloc.get());
   if (found.cores < 1 || found.logical_cpus < 1) return std::nullopt;
   return found;
 }
@@ -119,6 +154,20 @@ Memory read_memory(const std::string& root) {
         fmt::format("cgroup limit of {} ({})", format_binary_bytes(limit->limit), limit->path);
   }
   return memory;
+}
+
+std::string read_host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown host";
+}
+
+std::string read_huge_pages(const std::string& root) {
+  std::ifstream file(root + "/sys/kernel/mm/transparent_hugepage/enabled");
+  std::string line;  // "always [madvise] never"
+  std::getline(file, line);
+  const std::size_t begin = line.find('['), end = line.find(']');
+  if (begin == std::string::npos || end == std::string::npos || end < begin) return "";
+  return line.substr(begin + 1, end - begin - 1);
 }
 
 std::string format_bytes(std::uint64_t bytes) {

@@ -7,6 +7,21 @@
 
 namespace yoke {
 
+/// The data caches of one level and size.
+struct CacheLevel {
+  int level = 0;
+  std::uint64_t bytes = 0;  // of each
+  int count = 0;
+  bool operator==(const CacheLevel&) const = default;
+};
+
+/// Memory that some cores are nearest to.
+struct NumaNode {
+  int number = 0;           // as Linux counts
+  std::uint64_t bytes = 0;  // 0 where unknown
+  int cores = 0;            // of the machine; 0 where it is memory alone
+};
+
 struct Topology {
   int cores = 1;         // physical cores this process may run on (affinity and cgroup CPU quota respected)
   int logical_cpus = 1;  // hardware threads, likewise
@@ -14,6 +29,10 @@ struct Topology {
   /// except that it is empty where the machine is unknown.
   std::vector<int> core_cpus;
   std::uint64_t cache = 0;  // bytes of all caches of the last level together; 0 where unknown
+  // Of the whole machine; empty where unknown:
+  std::string processor;           // "AMD EPYC 9R14"
+  std::vector<CacheLevel> caches;  // from the first level to the last
+  std::vector<NumaNode> numa_nodes;
 };
 /// Read with hwloc; never fails (falls back to what the C++ library says).
 Topology read_topology();
@@ -27,6 +46,13 @@ struct Memory {
 /// Reads `root`/proc and `root`/sys/fs/cgroup; never fails (what cannot be read does not limit; without
 /// /proc/meminfo all is 0).
 Memory read_memory(const std::string& root = "");
+
+/// What this machine calls itself; "unknown host" where it does not say.
+std::string read_host_name();
+
+/// When Linux gives huge pages to who does not ask for them by name: "always", "madvise" (to who wishes for
+/// them, as Yoke does), "never"; empty where it does not say. Reads `root`/sys.
+std::string read_huge_pages(const std::string& root = "");
 
 /// "13.4 GB", "3.97 MB", "512 bytes": decimal units, three digits.
 std::string format_bytes(std::uint64_t bytes);

@@ -19,6 +19,7 @@ void add_info(CLI::App& app, Action& action);
 void add_logits(CLI::App& app, Action& action);
 void add_tokenize(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
+void add_probe(CLI::App& app, Action& action);
 void add_perplexity(CLI::App& app, Action& action);
 void add_quantize(CLI::App& app, Action& action);
 void add_synth(CLI::App& app, Action& action);

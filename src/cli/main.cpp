@@ -36,6 +36,7 @@ int run(int argc, char** argv) {
   yoke::cli::add_logits(app, action);
   yoke::cli::add_tokenize(app, action);
   yoke::cli::add_bench(app, action);
+  yoke::cli::add_probe(app, action);
   yoke::cli::add_perplexity(app, action);
   yoke::cli::add_quantize(app, action);
   yoke::cli::add_synth(app, action);

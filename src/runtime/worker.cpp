@@ -3,12 +3,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <utility>
 
 #include "base/error.h"
 #include "base/resident.h"
+#include "base/topology.h"
 #include "comm/solo.h"
 #include "kernels/kernels.h"
 #include "model/forward.h"
@@ -20,11 +20,6 @@ namespace {
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown host";
 }
 
 /// A file that has been found fit to run.
@@ -86,7 +81,7 @@ Worker::Worker(const EngineOptions& options, comm::Comm& comm, const Progress& p
   }
 
   report_.rank = comm.rank();
-  report_.host = host_name();
+  report_.host = read_host_name();
   report_.pid = getpid();
   report_.threads = options.threads;
   report_.isa = kernels.isa;

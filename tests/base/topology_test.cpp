@@ -51,6 +51,33 @@ TEST(Topology, CacheIsThatOfTheLastLevel) {
   EXPECT_EQ(cache % bytes, 0);
 }
 
+TEST(Topology, TellsTheMachinesCachesFromTheFirstToTheLast) {
+  const Topology topology = read_topology();
+  if (topology.caches.empty()) GTEST_SKIP() << "hwloc does not know this machine's caches";
+  const int last_level = topology.caches.back().level;
+  std::uint64_t last = 0;
+  int level = 1;
+  for (const CacheLevel& cache : topology.caches) {
+    EXPECT_GT(cache.bytes, 0);
+    EXPECT_GE(cache.count, 1);
+    EXPECT_GE(cache.level, level);
+    level = cache.level;
+    if (level == last_level) last += cache.bytes * static_cast<std::uint64_t>(cache.count);
+  }
+  EXPECT_EQ(topology.cache, last_level > 1 ? last : 0);
+}
+
+TEST(Topology, NumaNodesShareTheMachinesCores) {
+  const Topology topology = read_topology();
+  if (topology.numa_nodes.empty()) GTEST_SKIP() << "hwloc does not understand this machine";
+  int cores = 0;
+  for (const NumaNode& node : topology.numa_nodes) {
+    EXPECT_GE(node.number, 0);
+    cores += node.cores;
+  }
+  EXPECT_GE(cores, topology.cores);
+}
+
 /// Binds every thread of this process (a sanitizer has one of its own), as a process is that was started
 /// bound.
 void bind_process(const cpu_set_t& cpus) {
@@ -73,6 +100,20 @@ TEST(Topology, RespectsAffinity) {
   EXPECT_EQ(topology.cores, 1);
   EXPECT_EQ(topology.logical_cpus, 1);
   EXPECT_EQ(topology.core_cpus, std::vector<int>{cpus.back()});
+}
+
+TEST(HugePages, AreWhatTheKernelHasChosen) {
+  const std::string file = "/sys/kernel/mm/transparent_hugepage/enabled";
+  const FakeRoot root;
+  EXPECT_EQ(read_huge_pages(root.path()), "");
+  root.write(file, "always [madvise] never\n");
+  EXPECT_EQ(read_huge_pages(root.path()), "madvise");
+  root.write(file, "[always] madvise never\n");
+  EXPECT_EQ(read_huge_pages(root.path()), "always");
+  for (const char* nonsense : {"", "\n", "]always[", "[always", "always]"}) {
+    root.write(file, nonsense);
+    EXPECT_EQ(read_huge_pages(root.path()), "") << nonsense;
+  }
 }
 
 TEST(Memory, OfTheMachineWhereNoGroupLimits) {

@@ -211,6 +211,14 @@ class Request(Refusal):
             for ranks in (1, 2):
                 self.assert_says(sentence, "bench", DEMO, "--ranks", ranks, *flags)
 
+    def test_disks_to_read(self):
+        empty = self.scratch() / "empty"
+        empty.touch()
+        for path, why in ((NOWHERE, "cannot be opened: No such file or directory"), ("/dev/null", "is neither a file nor a folder"),
+                          (empty, "is empty, expected a file to read"),
+                          ("/proc", f"a nameless file to read cannot be made there: {ANY}; name a large file")):
+            self.assert_says(f"{path}: {why}", "probe", "--disk", path)
+
     def test_texts_to_tokenize(self):
         self.assert_says(NOT_THERE, "tokenize", DEMO, "--file", NOWHERE)
         self.assert_says("/proc: cannot be read: Is a directory", "tokenize", DEMO, "--file", "/proc")
@@ -230,7 +238,7 @@ class Request(Refusal):
 
 class Flags(Refusal):
     def test_commands(self):
-        commands = "run, info, logits, tokenize, bench, perplexity, quantize, synth"
+        commands = "run, info, logits, tokenize, bench, probe, perplexity, quantize, synth"
         self.assert_usage(f"A command ({commands}) is required")
         self.assert_usage("The following argument was not expected: pull", "pull")
 
@@ -247,7 +255,8 @@ class Flags(Refusal):
     def test_what_does_not_go_together(self):
         for sentence, *arguments in (("--prompt excludes --file", "run", DEMO, "-p", "a", "-f", "b"),
                                      ("--text excludes --file", "tokenize", DEMO, "--text", "a", "--file", "b"),
-                                     ("--output excludes --json", "bench", DEMO, "--json", "-o", "md")):
+                                     ("--output excludes --json", "bench", DEMO, "--json", "-o", "md"),
+                                     ("--disk excludes --no-disk", "probe", "--disk", ".", "--no-disk")):
             self.assert_usage(sentence, *arguments)
 
     def test_what_is_not_known(self):
