@@ -124,12 +124,13 @@ void measure(const std::vector<BenchmarkTest>& tests, Runner& runner, BenchRepor
   if (measurable) roofline.measure();
   for (const BenchmarkTest& test : tests) report.rows.push_back(runner.run(test));
   if (!measurable) {
-    report.no_stream = "the ranks sit on several hosts";
+    report.no_stream = report.no_int8_ops = "the ranks sit on several hosts";
     return;
   }
   roofline.measure();
   report.stream = roofline.stream();
   report.no_stream = roofline.no_stream();
+  report.int8_ops = roofline.int8_ops();
 }
 
 int bench(const BenchOptions& options) {

@@ -52,6 +52,13 @@ std::string params_text(std::int64_t weights) {
   return fmt::format("{} {}", label.substr(0, digits), label.substr(digits));
 }
 
+/// Operations with weights that a token of a prompt takes, of which no logits are wanted.
+double prompt_ops(const BenchReport& report) { return 2 * static_cast<double>(report.model.products.layers); }
+
+std::string percent_text(const std::optional<double>& percent) {
+  return percent ? fmt::format("{:.1f}", *percent) : "-";
+}
+
 std::string table_of_tests(const BenchReport& report) {
   using Align = Table::Align;
   const bool several = report.ranks.size() > 1;
@@ -63,12 +70,12 @@ std::string table_of_tests(const BenchReport& report) {
                                      {"ranks", Align::right},
                                      {"test", Align::right},
                                      {"t/s", Align::right},
-                                     {"% of stream", Align::right}};
+                                     {"% of stream", Align::right},
+                                     {"% of int8", Align::right}};
   if (several) columns.push_back({"exchange", Align::right});
   Table table(std::move(columns));
   for (const BenchRow& row : report.rows) {
     const std::vector<double> rates = tokens_per_second(row);
-    const std::optional<double> percent = percent_of_stream(report, row);
     std::vector<std::string> cells{report.model.description,
                                    format_bytes(report.model.bytes),
                                    params_text(report.model.weights),
@@ -77,23 +84,35 @@ std::string table_of_tests(const BenchReport& report) {
                                    fmt::format("{}", report.ranks.size()),
                                    row.test.name(),
                                    fmt::format("{:.2f} ± {:.2f}", mean(rates), standard_deviation(rates)),
-                                   percent ? fmt::format("{:.1f}", *percent) : "-"};
+                                   percent_text(percent_of_stream(report, row)),
+                                   percent_text(percent_of_int8(report, row))};
     if (several) cells.push_back(fmt::format("{:.0f}%", 100 * exchange_share(row)));
     table.add_row(std::move(cells));
   }
   return table.markdown();
 }
 
-std::string line_on_stream(const BenchReport& report) {
-  if (!report.stream) return fmt::format("Stream read bandwidth: not measured, for {}.\n", report.no_stream);
+std::string threads_text(const BenchReport& report) {
   int threads = 0;
   for (const runtime::RankReport& rank : report.ranks) threads += rank.threads;
+  return fmt::format("{} thread{}", threads, threads == 1 ? "" : "s");
+}
+
+std::string line_on_stream(const BenchReport& report) {
+  if (!report.stream) return fmt::format("Stream read bandwidth: not measured, for {}.\n", report.no_stream);
   return fmt::format(
-      "Stream read bandwidth: {}/s with {} thread{}. A token reads {} of weights, and {} for each position "
-      "it "
-      "attends to.\n",
-      format_bytes(static_cast<std::uint64_t>(*report.stream)), threads, threads == 1 ? "" : "s",
+      "Stream read bandwidth: {}/s with {}. A token reads {} of weights, and {} for each position it attends "
+      "to.\n",
+      format_bytes(static_cast<std::uint64_t>(*report.stream)), threads_text(report),
       format_bytes(report.model.reads.weights), format_bytes(report.model.reads.kv_of_position));
+}
+
+std::string line_on_int8(const BenchReport& report) {
+  if (!report.int8_ops)
+    return fmt::format("Peak of int8 products: not measured, for {}.\n", report.no_int8_ops);
+  return fmt::format(
+      "Peak of int8 products: {:.4g} GOP/s with {}. A token of a prompt takes {:.4g} GOP with weights.\n",
+      *report.int8_ops / 1e9, threads_text(report), prompt_ops(report) / 1e9);
 }
 
 std::string table_of_ranks(const BenchReport& report) {
@@ -159,6 +178,9 @@ Json json_of_row(const BenchReport& report, const BenchRow& row) {
           {"stream_bytes_per_second", json_or_null(report.stream)},
           {"weight_bytes_per_token", report.model.reads.weights},
           {"kv_bytes_per_position", report.model.reads.kv_of_position},
+          {"percent_of_int8", json_or_null(percent_of_int8(report, row))},
+          {"int8_ops_per_second", json_or_null(report.int8_ops)},
+          {"ops_per_prompt_token", prompt_ops(report)},
           {"exchange_share", exchange_share(row)},
           {"load_seconds", longest_load(report.ranks)},
           {"ranks", json_of_ranks(report.ranks)}};
@@ -172,8 +194,14 @@ std::optional<double> percent_of_stream(const BenchReport& report, const BenchRo
   return 100 * bytes * mean(tokens_per_second(row)) / *report.stream;
 }
 
+std::optional<double> percent_of_int8(const BenchReport& report, const BenchRow& row) {
+  if (!report.int8_ops || row.test.n_gen > 0) return std::nullopt;
+  return 100 * prompt_ops(report) * mean(tokens_per_second(row)) / *report.int8_ops;
+}
+
 std::string bench_markdown(const BenchReport& report) {
-  return table_of_tests(report) + "\n" + line_on_stream(report) + "\n" + table_of_ranks(report);
+  return table_of_tests(report) + "\n" + line_on_stream(report) + line_on_int8(report) + "\n" +
+         table_of_ranks(report);
 }
 
 std::string bench_json(const BenchReport& report) {

@@ -22,10 +22,13 @@ struct BenchReport {
   runtime::ModelSummary model;
   std::int32_t prefill_chunk = 0;          // prompt tokens computed in one step at most
   std::vector<runtime::RankReport> ranks;  // at least one
-  std::optional<double> stream;            // stream read bandwidth, bytes per second
-  std::string no_stream;                   // why it was not measured
-  std::string version;                     // of this program
-  std::string time;                        // of the start: "2026-11-22T16:33:45Z"
+  // The limits of all ranks' threads together:
+  std::optional<double> stream;    // stream read bandwidth, bytes per second
+  std::string no_stream;           // why it was not measured
+  std::optional<double> int8_ops;  // int8 operations per second; a multiply-add is two
+  std::string no_int8_ops;
+  std::string version;  // of this program
+  std::string time;     // of the start: "2026-11-22T16:33:45Z"
   std::vector<BenchRow> rows;
 };
 
@@ -33,7 +36,11 @@ struct BenchReport {
 /// prompt was computed, or the bandwidth is not known.
 std::optional<double> percent_of_stream(const BenchReport& report, const BenchRow& row);
 
-/// One table of the tests, one of the ranks, and a line on the bandwidth.
+/// Of the int8 operations that the multiplying units can do, what the weights that the test's prompt goes
+/// through ask for; in percent. Nothing where tokens were generated, or the limit is not known.
+std::optional<double> percent_of_int8(const BenchReport& report, const BenchRow& row);
+
+/// One table of the tests, one of the ranks, and between them what the percentages refer to.
 std::string bench_markdown(const BenchReport& report);
 
 /// A JSON array with an object per test; what llama-bench also has is named as there.

@@ -59,6 +59,7 @@ ModelSummary summarise(const std::string& path) {
   summary.context = static_cast<std::int32_t>(config.context);
   summary.vocabulary = static_cast<std::int32_t>(config.vocabulary);
   summary.reads = model::token_reads(file, config, table, *ops);
+  summary.products = model::token_products(file, table);
   return summary;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "model/products.h"
 #include "model/reads.h"
 
 namespace yoke::runtime {
@@ -15,6 +16,7 @@ struct ModelSummary {
   std::int32_t context = 0;  // positions it was trained for
   std::int32_t vocabulary = 0;
   model::TokenReads reads;
+  model::TokenProducts products;
 };
 
 /// `path` is that of a GGUF file, any part of a split one. Throws Error where it cannot be run.

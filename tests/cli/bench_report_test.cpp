@@ -25,14 +25,18 @@ runtime::RankReport rank_report(std::int32_t rank, const std::string& host) {
   return report;
 }
 
-/// A gigabyte of weights read for each token, and 10 MB for each position; memory gives 20 GB/s.
+/// A gigabyte of weights read for each token, and 10 MB for each position; memory gives 20 GB/s. A token of a
+/// prompt takes 2.4 GOP; the units can do 640 GOP/s.
 BenchReport example() {
   BenchReport report;
   report.model_path = "models/some.gguf";
-  report.model = {"llama 1.5B Q4_0", 1'100'000'000, 1'498'482'688, 512, 128'256, {1'000'000'000, 10'000'000}};
+  report.model = {
+      "llama 1.5B Q4_0",           1'100'000'000, 1'498'482'688, 512, 128'256, {1'000'000'000, 10'000'000},
+      {1'200'000'000, 300'000'000}};
   report.prefill_chunk = 256;
   report.ranks = {rank_report(0, "a"), rank_report(1, "a")};
   report.stream = 20e9;
+  report.int8_ops = 640e9;
   report.version = "0.1.0";
   report.time = "2026-11-22T16:33:45Z";
   // 100, 50 and 50 tokens/s; then 10 and 10 tokens/s.
@@ -53,20 +57,34 @@ TEST(PercentOfStream, IsNotToldOfAPromptNorWithoutABandwidth) {
   EXPECT_EQ(percent_of_stream(report, report.rows[1]), std::nullopt);
 }
 
+TEST(PercentOfInt8, CountsTheWeightsOfAPromptWithoutItsLogits) {
+  const BenchReport report = example();
+  // 2.4 GOP a token, 66.67 times a second, of 640 GOP/s.
+  EXPECT_NEAR(percent_of_int8(report, report.rows[0]).value(), 25, 1e-9);
+}
+
+TEST(PercentOfInt8, IsNotToldOfGenerationNorWithoutALimit) {
+  BenchReport report = example();
+  EXPECT_EQ(percent_of_int8(report, report.rows[1]), std::nullopt);
+  report.int8_ops.reset();
+  EXPECT_EQ(percent_of_int8(report, report.rows[0]), std::nullopt);
+}
+
 TEST(BenchMarkdown, HasARowPerTestAndARowPerRank) {
   EXPECT_EQ(
       bench_markdown(example()),
       "| model           |    size | params | backend  | threads | ranks |  test |           t/s | % of "
-      "stream | exchange |\n"
+      "stream | % of int8 | exchange |\n"
       "|-----------------|--------:|-------:|----------|--------:|------:|------:|--------------:|------"
-      "------:|---------:|\n"
+      "------:|----------:|---------:|\n"
       "| llama 1.5B Q4_0 | 1.10 GB |  1.5 B | CPU avx2 |       2 |     2 | pp100 | 66.67 ± 28.87 |      "
-      "     - |      25% |\n"
+      "     - |      25.0 |      25% |\n"
       "| llama 1.5B Q4_0 | 1.10 GB |  1.5 B | CPU avx2 |       2 |     2 |  tg39 |  10.00 ± 0.00 |      "
-      "  60.0 |      50% |\n"
+      "  60.0 |         - |      50% |\n"
       "\n"
       "Stream read bandwidth: 20.0 GB/s with 4 threads. A token reads 1.00 GB of weights, and 10.0 MB "
       "for each position it attends to.\n"
+      "Peak of int8 products: 640 GOP/s with 4 threads. A token of a prompt takes 2.4 GOP with weights.\n"
       "\n"
       "| rank | host | threads |    load | weights | KV cache | peak memory |\n"
       "|-----:|------|--------:|--------:|--------:|---------:|------------:|\n"
@@ -74,15 +92,18 @@ TEST(BenchMarkdown, HasARowPerTestAndARowPerRank) {
       "|    1 | a    |       2 | 1.500 s |  500 MB |  1.00 MB |      520 MB |\n");
 }
 
-TEST(BenchMarkdown, SaysWhyThereIsNoBandwidthAndHidesTheExchangeOfOneRank) {
+TEST(BenchMarkdown, SaysWhyThereAreNoLimitsAndHidesTheExchangeOfOneRank) {
   BenchReport report = example();
   report.ranks.pop_back();
   report.stream.reset();
-  report.no_stream = "the ranks sit on several hosts";
+  report.int8_ops.reset();
+  report.no_stream = report.no_int8_ops = "the ranks sit on several hosts";
   const std::string text = bench_markdown(report);
   EXPECT_THAT(text,
               HasSubstr("\nStream read bandwidth: not measured, for the ranks sit on several hosts.\n"));
-  EXPECT_THAT(text, HasSubstr(" 10.00 ± 0.00 |           - |\n"));
+  EXPECT_THAT(text,
+              HasSubstr("\nPeak of int8 products: not measured, for the ranks sit on several hosts.\n"));
+  EXPECT_THAT(text, HasSubstr(" 10.00 ± 0.00 |           - |         - |\n"));
   EXPECT_THAT(text, Not(HasSubstr("exchange")));
 }
 
@@ -108,11 +129,15 @@ TEST(BenchJson, NamesWhatLlamaBenchNamesAndAddsOurs) {
   EXPECT_EQ(prompt["n_ranks"], 2);
   EXPECT_TRUE(prompt["percent_of_stream"].is_null());
   EXPECT_EQ(prompt["stream_bytes_per_second"], 20e9);
+  EXPECT_NEAR(prompt["percent_of_int8"], 25, 1e-9);
+  EXPECT_EQ(prompt["int8_ops_per_second"], 640e9);
+  EXPECT_EQ(prompt["ops_per_prompt_token"], 2.4e9);
   EXPECT_NEAR(prompt["exchange_share"], 0.25, 1e-12);
   EXPECT_EQ(prompt["load_seconds"], 1.5);
   EXPECT_EQ(prompt["ranks"].size(), 2);
   EXPECT_EQ(prompt["ranks"][1]["weight_bytes"], 500'000'000);
   EXPECT_NEAR(rows[1]["percent_of_stream"], 60, 1e-9);
+  EXPECT_TRUE(rows[1]["percent_of_int8"].is_null());
   EXPECT_EQ(rows[1]["n_gen"], 39);
 }
 

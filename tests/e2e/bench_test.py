@@ -42,7 +42,7 @@ class Bench(YokeTest):
                     self.assertGreater(row["load_seconds"], 0)
                     self.assertTrue(0 < row["exchange_share"] < 1 if ranks > 1 else row["exchange_share"] < 0.5)
 
-    def test_the_percentage_follows_from_the_figures_beside_it(self):
+    def test_the_percentages_follow_from_the_figures_beside_them(self):
         prompt, generation = self.rows(*QUICK)
         self.assertIsNone(prompt["percent_of_stream"])
         # 3,908,608 bytes of tensors, of which the embedding serves as the output matrix too, and one row of 272
@@ -50,18 +50,26 @@ class Bench(YokeTest):
         expected = 100 * (3_908_608 + 272 + 2.5 * 4096) * generation["avg_ts"] / generation["stream_bytes_per_second"]
         self.assertAlmostEqual(generation["percent_of_stream"], expected, delta=1e-6 * expected)
         self.assertGreater(generation["stream_bytes_per_second"], 1e8)
+        self.assertIsNone(generation["percent_of_int8"])
+        # Two operations for each weight of 4 layers of q, k, v, output and FFN; no logits are wanted of a prompt.
+        ops = 2 * 4 * (2 * 256 * 256 + 2 * 128 * 256 + 3 * 768 * 256)
+        self.assertEqual(prompt["ops_per_prompt_token"], ops)
+        expected = 100 * ops * prompt["avg_ts"] / prompt["int8_ops_per_second"]
+        self.assertAlmostEqual(prompt["percent_of_int8"], expected, delta=1e-6 * expected)
+        self.assertGreater(prompt["int8_ops_per_second"], 1e8)
 
     def test_tables_are_markdown(self):
         for flags in ((), ("-o", "md")):
             code, out, err = self.yoke("bench", DEMO, *QUICK, "--no-warmup", "--ranks", 2, *flags)
             self.assertEqual((code, err), (0, ""))
             lines = out.splitlines()
-            self.assertRegex(lines[0], r"^\| model +\| +size \| +params \|.* test \|.* t/s \|.*% of stream \|")
+            self.assertRegex(lines[0], r"^\| model +\| +size \| +params \|.* test \|.* t/s \|.*% of stream \| % of int8 \|")
             self.assertRegex(lines[1], r"^\|(-+:?\|)+$")
-            self.assertRegex(lines[2], r"llama 3.7M Q8_0 .*\| +pp16 \| +[\d.]+ ± [\d.]+ \|")
-            self.assertRegex(lines[3], r"llama 3.7M Q8_0 .*\| +tg4 \| +[\d.]+ ± [\d.]+ \| +[\d.]+ \|")
-            self.assertIn("Stream read bandwidth: ", out)
-            self.assertEqual(len(lines), 4 + 1 + 1 + 1 + 4)
+            self.assertRegex(lines[2], r"llama 3.7M Q8_0 .*\| +pp16 \| +[\d.]+ ± [\d.]+ \| +- \| +[\d.]+ \|")
+            self.assertRegex(lines[3], r"llama 3.7M Q8_0 .*\| +tg4 \| +[\d.]+ ± [\d.]+ \| +[\d.]+ \| +- \|")
+            self.assertIn("\nStream read bandwidth: ", out)
+            self.assertIn("\nPeak of int8 products: ", out)
+            self.assertEqual(len(lines), 4 + 1 + 2 + 1 + 4)
 
     def test_json_by_its_short_name(self):
         code, out, err = self.yoke("bench", DEMO, *QUICK, "--json")

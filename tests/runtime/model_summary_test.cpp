@@ -40,6 +40,8 @@ TEST(Summarise, TellsWhatTheDemoModelIs) {
   // Tied: the embedding is read whole as the output matrix, and one row of it besides.
   EXPECT_EQ(demo.reads.weights, demo.bytes + 256 / 32 * 34);
   EXPECT_EQ(demo.reads.kv_of_position, 4 * 4 * (32 + 32) * 4);
+  EXPECT_EQ(demo.products.layers + demo.products.logits, matrices);
+  EXPECT_EQ(demo.products.logits, 2048 * 256);
 }
 
 TEST(Summarise, RefusesWhatCannotBeRun) { EXPECT_THROW(summarise("/nonexistent.gguf"), Error); }
