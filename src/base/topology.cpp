@@ -95,6 +95,7 @@ std::optional<Topology> read_affinity() {
     if (first >= 0) found.core_cpus.push_back(first);
   }
   found.cores = static_cast<int>(found.core_cpus.size());
+  found.machine_cores = std::max(0, hwloc_get_nbobjs_by_type(hwloc.get(), HWLOC_OBJ_CORE));
   found.processor = read_processor(hwloc.get());
   found.caches = read_caches(hwloc.get());
   found.cache = last_level_cache(found.caches);

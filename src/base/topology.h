@@ -29,7 +29,8 @@ struct Topology {
   /// except that it is empty where the machine is unknown.
   std::vector<int> core_cpus;
   std::uint64_t cache = 0;  // bytes of all caches of the last level together; 0 where unknown
-  // Of the whole machine; empty where unknown:
+  // Of the whole machine; 0 or empty where unknown:
+  int machine_cores = 0;
   std::string processor;           // "AMD EPYC 9R14"
   std::vector<CacheLevel> caches;  // from the first level to the last
   std::vector<NumaNode> numa_nodes;

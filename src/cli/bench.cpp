@@ -13,11 +13,13 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/topology.h"
 #include "cli/bench_report.h"
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
 #include "cli/number_check.h"
 #include "cli/status_line.h"
+#include "cluster/environment.h"
 #include "cluster/roofline.h"
 #include "gguf/reader.h"
 
@@ -117,14 +119,29 @@ int threads_of(const std::vector<runtime::RankReport>& ranks) {
                          [](int sum, const runtime::RankReport& rank) { return sum + rank.threads; });
 }
 
+/// Why this process cannot measure the limits of all ranks' threads together; empty where it can. `topology`
+/// is what it had before the engine was started.
+std::string why_unmeasured(const std::vector<runtime::RankReport>& ranks, const Topology& topology) {
+  if (on_several_hosts(ranks)) return "the ranks sit on several hosts";
+  // A user's own mpirun may have bound each rank to cores of its own.
+  const bool in_job = cluster::detect_mpi(cluster::current_environment()).under_mpi;
+  if (in_job && topology.cores < topology.machine_cores && topology.cores < threads_of(ranks)) {
+    return fmt::format(
+        "rank 0 may use only {} of this machine's {} cores (mpirun --bind-to none gives it all)",
+        topology.cores, topology.machine_cores);
+  }
+  return "";
+}
+
 /// Runs the tests between two measurements of the machine's limits, which the engine rests during.
-void measure(const std::vector<BenchmarkTest>& tests, Runner& runner, BenchReport& report) {
+void measure(const std::vector<BenchmarkTest>& tests, const Topology& topology, Runner& runner,
+             BenchReport& report) {
   cluster::Roofline roofline(threads_of(report.ranks));
-  const bool measurable = !on_several_hosts(report.ranks);
-  if (measurable) roofline.measure();
+  const std::string why_not = why_unmeasured(report.ranks, topology);
+  if (why_not.empty()) roofline.measure();
   for (const BenchmarkTest& test : tests) report.rows.push_back(runner.run(test));
-  if (!measurable) {
-    report.no_stream = report.no_int8_ops = "the ranks sit on several hosts";
+  if (!why_not.empty()) {
+    report.no_stream = report.no_int8_ops = why_not;
     return;
   }
   roofline.measure();
@@ -149,11 +166,12 @@ int bench(const BenchOptions& options) {
   report.time = fmt::format("{:%FT%TZ}", fmt::gmtime(std::time(nullptr)));
   check_lengths(options, tests, report.model.context);
 
+  const Topology topology = read_topology();
   const std::unique_ptr<runtime::Engine> engine = start_engine(flags);
   report.ranks = engine->reports();
   Runner runner(options, *engine,
                 {gguf::Model::open(flags.engine.model).metadata(), report.model.vocabulary, seed});
-  measure(tests, runner, report);
+  measure(tests, topology, runner, report);
 
   fmt::print("{}", options.output == "json" ? bench_json(report) : bench_markdown(report));
   return 0;

@@ -106,11 +106,9 @@ Json json_of_topology(const Topology& topology) {
     caches.push_back({{"level", cache.level}, {"bytes", cache.bytes}, {"count", cache.count}});
   for (const NumaNode& node : topology.numa_nodes)
     nodes.push_back({{"number", node.number}, {"bytes", node.bytes}, {"cores", node.cores}});
-  return {{"processor", topology.processor},
-          {"cores", topology.cores},
-          {"logical_cpus", topology.logical_cpus},
-          {"caches", std::move(caches)},
-          {"numa_nodes", std::move(nodes)}};
+  return {{"processor", topology.processor},       {"cores", topology.cores},
+          {"logical_cpus", topology.logical_cpus}, {"machine_cores", topology.machine_cores},
+          {"caches", std::move(caches)},           {"numa_nodes", std::move(nodes)}};
 }
 
 Json json_of_memory(const ProbeReport& report) {

@@ -19,6 +19,7 @@ cluster::ProbeReport example() {
   report.host = "ox";
   report.topology.cores = 2;
   report.topology.logical_cpus = 4;
+  report.topology.machine_cores = 8;
   report.topology.processor = "Some CPU";
   report.topology.caches = {{1, 32 * kibi, 2}, {2, mebi + mebi / 4, 2}, {3, 16 * mebi, 1}};
   report.topology.numa_nodes = {{0, 8'000'000'000, 1}, {1, 8'000'000'000, 1}};
@@ -85,6 +86,7 @@ TEST(ProbeJson, HasEveryFigure) {
   EXPECT_EQ(json["topology"]["processor"], "Some CPU");
   EXPECT_EQ(json["topology"]["cores"], 2);
   EXPECT_EQ(json["topology"]["logical_cpus"], 4);
+  EXPECT_EQ(json["topology"]["machine_cores"], 8);
   EXPECT_EQ(json["topology"]["caches"][2],
             (nlohmann::json{{"level", 3}, {"bytes", 16 * mebi}, {"count", 1}}));
   EXPECT_EQ(json["topology"]["numa_nodes"][1],

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """`yoke bench` measures what it says, on any number of ranks, and refuses what it cannot measure."""
 import json
+import os
 
 import gguf
 from harness import DEMO, YOKE, YokeTest, main
@@ -89,6 +90,16 @@ class Bench(YokeTest):
         code, out, err, _ = run.finish(60)
         self.assertEqual(code, 0, err)
         self.assertEqual([row["n_ranks"] for row in json.loads(out)], [2, 2])
+
+    def test_a_rank_bound_to_a_core_does_not_measure_the_limits_of_all(self):
+        if len(os.sched_getaffinity(0)) < 2 or os.cpu_count() != len(os.sched_getaffinity(0)):
+            self.skipTest("there is no second core to be kept from")
+        run = self.start("mpirun", "-n", 2, "--bind-to", "core", YOKE, "bench", DEMO, *QUICK)
+        code, out, err, _ = run.finish(60)
+        self.assertEqual(code, 0, err)
+        for what in ("Stream read bandwidth", "Peak of int8 products"):
+            self.assertRegex(out, f"\\n{what}: not measured, for rank 0 may use only 1 of this machine's [0-9]+ cores "
+                                  r"\(mpirun --bind-to none gives it all\)\.\n")
 
 
 if __name__ == "__main__":
