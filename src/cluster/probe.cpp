@@ -14,7 +14,7 @@ namespace {
 
 using Progress = std::function<void(std::string_view)>;
 
-constexpr int passes = 7;
+constexpr int passes = 15;
 
 /// Whatever else runs on the machine only takes away from what it can do.
 double best_rate(const std::vector<double>& rates) { return *std::max_element(rates.begin(), rates.end()); }

@@ -25,6 +25,7 @@ class Output(YokeTest):
             self.assert_refused("synth", "--family", "llama", "--shape", "tiny", "--type", "Q8_0", f"{folder}/s.gguf")
             self.assert_refused("bench", "-m", DEMO, "-p", 4, "-n", 0, "-r", 1)
             self.assert_refused("perplexity", DEMO, "--text", text, "--ctx", 16)
+            self.assert_refused("probe", "--no-disk")
             self.assert_refused("--help")
 
 
