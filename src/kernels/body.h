@@ -6,6 +6,7 @@
 #include "kernels/elementwise.h"
 #include "kernels/k_weights.h"
 #include "kernels/matmul.h"
+#include "kernels/panel_activations.h"
 #include "kernels/peak.h"
 #include "kernels/tables.h"
 #include "kernels/weights.h"
@@ -23,9 +24,11 @@ constexpr Kernels::MatMulOf matmuls[] = {
     {quant::Type::q6_k, matmul<Q6_KWeights>},    {quant::Type::iq4_nl, matmul<Iq4NlWeights>},
     {quant::Type::iq4_xs, matmul<Iq4XsWeights>}, {quant::Type::mxfp4, matmul<Mxfp4Weights>}};
 
-constexpr Kernels make_table(std::string_view isa) {
+constexpr Kernels make_table(std::string_view isa, const PanelMultiplies& panels) {
   return {.isa = isa,
           .matmuls = matmuls,
+          .panel_multiplies = panels.of,
+          .quantize_activations = quantize_activations,
           .sum_of_squares = sum_of_squares,
           .scale_by = scale_by,
           .add = add,

@@ -36,6 +36,13 @@ Kernels::MatMul Kernels::matmul(quant::Type type) const {
   return nullptr;
 }
 
+Kernels::PanelMultiply Kernels::panel_multiply(quant::Type type) const {
+  for (const PanelMultiplyOf& entry : panel_multiplies) {
+    if (entry.type == type) return entry.multiply;
+  }
+  return nullptr;
+}
+
 std::span<const Kernels* const> available() {
   static const std::vector<const Kernels*> tables = [] {
     std::vector<const Kernels*> list;

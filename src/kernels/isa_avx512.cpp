@@ -1,11 +1,11 @@
 #include "kernels/peak_avx512.h"
-#include "kernels/vec_avx512.h"
+#include "kernels/vec64_avx512.h"
 
 // After the types that it is written over.
 #include "kernels/body.h"
 
 namespace yoke::kernels {
 
-constexpr Kernels avx512_table = make_table("avx512");
+constexpr Kernels avx512_table = make_table("avx512", avx512_panels);
 
 }  // namespace yoke::kernels

@@ -12,6 +12,7 @@
 #include <span>
 #include <string_view>
 
+#include "kernels/panels.h"
 #include "quant/format.h"
 
 namespace yoke::kernels {
@@ -43,6 +44,19 @@ struct Kernels {
   };
   std::span<const MatMulOf> matmuls;  // one for each type of weights that can be multiplied
 
+  /// The same of packed weights: y[t][r] for the panels and tokens of `product`. Quantised weights are
+  /// multiplied with activations that quantize_activations() has made; products of 32 columns are exact, and
+  /// a row's sum is one F32 chain over them. Floats are multiplied with floats, in one chain over columns.
+  using PanelMultiply = void (*)(const PanelProduct& product);
+  struct PanelMultiplyOf {
+    quant::Type type;
+    PanelMultiply multiply;
+  };
+  std::span<const PanelMultiplyOf> panel_multiplies;
+  /// One token: `cols`, a multiple of 32, values into blocks, of which there are two per unit; one
+  /// without values becomes zeros. A block of values that are not all finite gets a d that is not finite.
+  void (*quantize_activations)(const float* x, std::int64_t cols, ActivationBlock* blocks);
+
   /// Σ x[i]², in lane order.
   float (*sum_of_squares)(const float* x, std::int64_t n);
   /// y[i] = x[i]·scale·w[i]. y may be x.
@@ -70,6 +84,7 @@ struct Kernels {
 
   /// The matmul for rows stored as `type`; null where there is none.
   MatMul matmul(quant::Type type) const;
+  PanelMultiply panel_multiply(quant::Type type) const;
 };
 
 /// Tables this machine can run, best first; "scalar" is always the last.

@@ -8,6 +8,12 @@ namespace yoke::kernels {
 
 extern const Kernels scalar_table, avx2_table, avx512_table, neon_table;
 
+/// The products of packed weights are compiled in files of their own, since they take longest.
+struct PanelMultiplies {
+  Kernels::PanelMultiplyOf of[16];
+};
+extern const PanelMultiplies scalar_panels, avx2_panels, avx512_panels, neon_panels;
+
 /// A table of this build and whether this machine has its instructions.
 struct Candidate {
   const Kernels* table;

@@ -1,0 +1,298 @@
+// How packed weights (panels.h) become codes and scales, format by format.
+// Written over F32x16, U8x16, I32x16 and U8x64, which vec_*.h and vec64_*.h define before.
+//
+// A format says, of half `half` of a unit (32 columns), from the addresses of the unit's codes and extras and
+// from its group's Header:
+//   codes<half, quad>(codes, extra)   four columns of sixteen rows, 0..max_code; a weight is code − zero
+//   scale<half>(header, extra)        what that is multiplied by
+//   half_scale<half, i>(extra)        where `by_halves`: integers to multiply sixteen columns' sum with
+//   before offset<half, i>(header, extra)    where `offsets` is 1 or 2: what is added to each of 32, or 16,
+//   weights
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "quant/table_blocks.h"
+
+namespace yoke::kernels {
+namespace {
+
+// ---- Pieces that formats share
+
+/// A group of one unit without a header.
+struct NoHeader {
+  explicit NoHeader(const std::byte*) {}
+};
+
+struct UnitGroup {
+  using Header = NoHeader;
+  static constexpr int units_per_group = 1, header_bytes = 0;
+  static constexpr int offsets = 0;
+  static constexpr bool by_halves = false;
+};
+
+/// Sixteen F16 scales for each half of a unit.
+struct HalfScales {
+  template <int half>
+  static F32x16 scale(const NoHeader&, const std::byte* extra) {
+    return F32x16::load_f16(extra + 32 * half);
+  }
+};
+
+/// The same followed by offsets.
+struct HalfScalesAndOffsets : HalfScales {
+  template <int half, int>
+  static F32x16 offset(const NoHeader&, const std::byte* extra) {
+    return F32x16::load_f16(extra + 64 + 32 * half);
+  }
+};
+
+/// Four-bit codes: the first half of a unit in low nibbles.
+template <int half, int quad>
+inline U8x64 nibbles(const std::byte* codes) {
+  return U8x64::load(codes + 64 * quad).field<4 * half, 4>();
+}
+
+/// Two bits of every code of a unit, four quads to an atom, moved to bit `to`.
+template <int half, int quad, int to>
+inline U8x64 bit_pairs(const std::byte* planes) {
+  constexpr int index = 8 * half + quad;
+  return U8x64::load(planes + 64 * (index / 4)).field<2 * (index % 4), 2, to>();
+}
+
+/// One bit of every code of a unit, eight quads to an atom, moved to bit `to`.
+template <int half, int quad, int to>
+inline U8x64 single_bits(const std::byte* planes) {
+  return U8x64::load(planes + 64 * half).field<quad, 1, to>();
+}
+
+/// One of four six-bit numbers of each row, in three planes of sixteen bytes: the first three in the low
+/// bits, the fourth spread over the high ones.
+template <int index>
+inline U8x16 six_bits(const std::byte* planes) {
+  if constexpr (index < 3) {
+    return U8x16::load(planes + 16 * index).field(0, 6);
+  } else {
+    return U8x16::load(planes).field(6, 2) | U8x16::load(planes + 16).field(6, 2, 2) |
+           U8x16::load(planes + 32).field(6, 2, 4);
+  }
+}
+
+/// A group of a super-block: one F16 per row.
+struct ScaleHeader {
+  F32x16 d;
+  explicit ScaleHeader(const std::byte* header) : d(F32x16::load_f16(header)) {}
+};
+
+/// The same and one more, which is subtracted.
+struct ScaleAndMinHeader {
+  F32x16 d, minus_dmin;
+  explicit ScaleAndMinHeader(const std::byte* header)
+      : d(F32x16::load_f16(header)), minus_dmin(F32x16::load_f16(header + 32) * F32x16::broadcast(-1.0f)) {}
+};
+
+template <class AHeader, int bytes>
+struct SuperGroup {
+  using Header = AHeader;
+  static constexpr int units_per_group = 4, header_bytes = bytes;
+  static constexpr int offsets = 0;
+  static constexpr bool by_halves = false;
+};
+
+/// Codes of a table are made positive; the compiler makes the table, so that quant's own, which other files
+/// share, is not linked from here.
+struct ShiftedTable {
+  std::uint8_t values[16];
+};
+constexpr ShiftedTable shifted(const std::int8_t (&values)[16], int by) {
+  ShiftedTable table{};
+  for (int i = 0; i < 16; ++i) table.values[i] = static_cast<std::uint8_t>(values[i] + by);
+  return table;
+}
+constexpr ShiftedTable iq4_codes = shifted(quant::iq4_table, 128);
+constexpr ShiftedTable mxfp4_codes = shifted(quant::mxfp4_table, 16);
+
+// ---- Blocks of 32
+
+struct Q4_0Panels : UnitGroup, HalfScales {
+  static constexpr int code_bytes = 512, extra_bytes = 64, max_code = 15, zero = 8;
+  template <int half, int quad>
+  static U8x64 codes(const std::byte* codes, const std::byte*) {
+    return nibbles<half, quad>(codes);
+  }
+};
+
+struct Q4_1Panels : UnitGroup, HalfScalesAndOffsets {
+  static constexpr int code_bytes = 512, extra_bytes = 128, max_code = 15, zero = 0, offsets = 1;
+  template <int half, int quad>
+  static U8x64 codes(const std::byte* codes, const std::byte*) {
+    return nibbles<half, quad>(codes);
+  }
+};
+
+struct Q5_0Panels : UnitGroup, HalfScales {
+  static constexpr int code_bytes = 640, extra_bytes = 64, max_code = 31, zero = 16;
+  template <int half, int quad>
+  static U8x64 codes(const std::byte* codes, const std::byte*) {
+    return nibbles<half, quad>(codes) | single_bits<half, quad, 4>(codes + 512);
+  }
+};
+
+struct Q5_1Panels : UnitGroup, HalfScalesAndOffsets {
+  static constexpr int code_bytes = 640, extra_bytes = 128, max_code = 31, zero = 0, offsets = 1;
+  template <int half, int quad>
+  static U8x64 codes(const std::byte* codes, const std::byte*) {
+    return nibbles<half, quad>(codes) | single_bits<half, quad, 4>(codes + 512);
+  }
+};
+
+struct Q8_0Panels : UnitGroup, HalfScales {
+  static constexpr int code_bytes = 1024, extra_bytes = 64, max_code = 255, zero = 128;
+  template <int half, int quad>
+  static U8x64 codes(const std::byte* codes, const std::byte*) {
+    return U8x64::load(codes + 512 * half + 64 * quad);
+  }
+};
+
+struct Iq4NlPanels : UnitGroup, HalfScales {
+  static constexpr int code_bytes = 512, extra_bytes = 64, max_code = 255, zero = 128;
+  template <int half, int quad>
+  static U8x64 codes(const std::byte* codes, const std::byte*) {
+    return nibbles<half, quad>(codes).look_up(iq4_codes.values);
+  }
+};
+
+struct Mxfp4Panels : UnitGroup {
+  static constexpr int code_bytes = 512, extra_bytes = 32, max_code = 31, zero = 16;
+  template <int half, int quad>
+  static U8x64 codes(const std::byte* codes, const std::byte*) {
+    return nibbles<half, quad>(codes).look_up(mxfp4_codes.values);
+  }
+  /// 2^(e − 128) as a product of two, since it may be subnormal.
+  template <int half>
+  static F32x16 scale(const NoHeader&, const std::byte* extra) {
+    const I32x16 e = widened_u8(U8x16::load(extra + 16 * half));
+    const I32x16 first = e.shift_right<1>();
+    const I32x16 bias = I32x16::broadcast(127 - 64);
+    return F32x16::from_bits((first + bias).shift_left<23>()) *
+           F32x16::from_bits((e - first + bias).shift_left<23>());
+  }
+};
+
+// ---- Super-blocks
+
+struct Q2_KPanels : SuperGroup<ScaleAndMinHeader, 64> {
+  // Extras: for each sixteen columns a scale in the low half and a min in the high one.
+  static constexpr int code_bytes = 256, extra_bytes = 64, max_code = 45, zero = 0, offsets = 2;
+  /// The small scale goes into the code.
+  template <int half, int quad>
+  static U8x64 codes(const std::byte* codes, const std::byte* extra) {
+    const I32x16 scales = widened_u8(U8x16::load(extra + 32 * half + 16 * (quad / 4)).field(0, 4));
+    return bit_pairs<half, quad, 0>(codes).scaled(scales);
+  }
+  template <int>
+  static F32x16 scale(const Header& header, const std::byte*) {
+    return header.d;
+  }
+  template <int half, int i>
+  static F32x16 offset(const Header& header, const std::byte* extra) {
+    return F32x16::of_u8(U8x16::load(extra + 32 * half + 16 * i).field(4, 4)) * header.minus_dmin;
+  }
+};
+
+struct Q3_KPanels : SuperGroup<ScaleHeader, 32> {
+  static constexpr int code_bytes = 384, extra_bytes = 48, max_code = 7, zero = 4;
+  static constexpr bool by_halves = true;
+  template <int half, int quad>
+  static U8x64 codes(const std::byte* codes, const std::byte*) {
+    return bit_pairs<half, quad, 0>(codes) | single_bits<half, quad, 2>(codes + 256);
+  }
+  template <int>
+  static F32x16 scale(const Header& header, const std::byte*) {
+    return header.d;
+  }
+  template <int half, int i>
+  static I32x16 half_scale(const std::byte* extra) {
+    return widened_i8(six_bits<2 * half + i>(extra) - U8x16::broadcast(32));
+  }
+};
+
+/// Six-bit scales of both halves, then their minima.
+struct SixBitScalesAndMins : SuperGroup<ScaleAndMinHeader, 64> {
+  static constexpr int extra_bytes = 48, offsets = 1;
+  template <int half>
+  static F32x16 scale(const Header& header, const std::byte* extra) {
+    return F32x16::of_u8(six_bits<half>(extra)) * header.d;
+  }
+  template <int half, int>
+  static F32x16 offset(const Header& header, const std::byte* extra) {
+    return F32x16::of_u8(six_bits<2 + half>(extra)) * header.minus_dmin;
+  }
+};
+
+struct Q4_KPanels : SixBitScalesAndMins {
+  static constexpr int code_bytes = 512, max_code = 15, zero = 0;
+  template <int half, int quad>
+  static U8x64 codes(const std::byte* codes, const std::byte*) {
+    return nibbles<half, quad>(codes);
+  }
+};
+
+struct Q5_KPanels : SixBitScalesAndMins {
+  static constexpr int code_bytes = 640, max_code = 31, zero = 0;
+  template <int half, int quad>
+  static U8x64 codes(const std::byte* codes, const std::byte*) {
+    return nibbles<half, quad>(codes) | single_bits<half, quad, 4>(codes + 512);
+  }
+};
+
+struct Q6_KPanels : SuperGroup<ScaleHeader, 32> {
+  static constexpr int code_bytes = 768, extra_bytes = 64, max_code = 63, zero = 32;
+  static constexpr bool by_halves = true;
+  template <int half, int quad>
+  static U8x64 codes(const std::byte* codes, const std::byte*) {
+    return nibbles<half, quad>(codes) | bit_pairs<half, quad, 4>(codes + 512);
+  }
+  template <int>
+  static F32x16 scale(const Header& header, const std::byte*) {
+    return header.d;
+  }
+  template <int half, int i>
+  static I32x16 half_scale(const std::byte* extra) {
+    return widened_i8(U8x16::load(extra + 32 * half + 16 * i));
+  }
+};
+
+struct Iq4XsPanels : SuperGroup<ScaleHeader, 32> {
+  // Extras: lower halves of both scales; for every second row (i and i + 8) the two higher bits of both.
+  static constexpr int code_bytes = 512, extra_bytes = 24, max_code = 255, zero = 128;
+  template <int half, int quad>
+  static U8x64 codes(const std::byte* codes, const std::byte*) {
+    return nibbles<half, quad>(codes).look_up(iq4_codes.values);
+  }
+  template <int half>
+  static F32x16 scale(const Header& header, const std::byte* extra) {
+    const U8x16 scales =
+        U8x16::load(extra).field(4 * half, 4) | spread_halves(extra + 16).field(2 * half, 2, 4);
+    return F32x16::of_i8(scales - U8x16::broadcast(32)) * header.d;
+  }
+};
+
+// ---- Plain floats: sixteen of a column
+
+struct F32Panels {
+  static constexpr int code_bytes = 64;
+  static F32x16 column(const std::byte* from) { return F32x16::load(reinterpret_cast<const float*>(from)); }
+};
+struct F16Panels {
+  static constexpr int code_bytes = 32;
+  static F32x16 column(const std::byte* from) { return F32x16::load_f16(from); }
+};
+struct Bf16Panels {
+  static constexpr int code_bytes = 32;
+  static F32x16 column(const std::byte* from) { return F32x16::load_bf16(from); }
+};
+
+}  // namespace
+}  // namespace yoke::kernels

@@ -1,0 +1,100 @@
+// Packed weights: how a matrix lies in memory so that a dot product of bytes needs no shuffling, and the
+// kernels that read it.
+//
+// Sixteen rows make a panel, one lane for each. The atom is 64 bytes: four consecutive columns of sixteen
+// rows, row by row, so one instruction multiplies them by four bytes of an activation that all lanes share,
+// and no lane is ever added to another. Columns come in units of 64. Formats of four bits hold the first half
+// of a unit in low nibbles and the second in high ones.
+//
+//   panel: groups, one after the other
+//   group: codes of each unit, then what else each unit has (scales), then what all units share (header)
+//
+// A group is what a block of the file is: one unit, or four where a block has 256 values. A panel may begin
+// and end inside a block: ranks can share a row of super-blocks at any multiple of 64 columns, and only the
+// block that they cut has its header in both. Bytes per weight are those of the file.
+//
+// F32, F16 and BF16 are not quantised: a panel is sixteen values per column, column by column, and is
+// multiplied with F32 activations.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "quant/format.h"
+
+namespace yoke::kernels {
+
+inline constexpr int panel_rows = 16;
+inline constexpr int unit_cols = 64;
+/// Columns that share one scale of an activation.
+inline constexpr int activation_block = 32;
+
+/// Bytes of the parts of a group. For plain floats a unit is one column.
+struct PanelLayout {
+  int units_per_group;
+  int code_bytes;    // of a unit
+  int extra_bytes;   // of a unit
+  int header_bytes;  // of a group
+  int unit_bytes() const { return code_bytes + extra_bytes; }
+};
+
+/// Throws std::out_of_range (a programmer's error) for a type that has no panels.
+const PanelLayout& panel_layout(quant::Type type);
+
+/// The columns [first, first + cols) of rows stored as `type`. `first` is a multiple of unit_cols and `cols`
+/// of the smaller of that and the format's block, but for the end of the row. For floats both are free.
+struct PanelColumns {
+  quant::Type type{};
+  std::int64_t first = 0;
+  std::int64_t cols = 0;
+
+  /// Units of the first group that lie before the panel.
+  int phase() const;
+  std::int64_t units() const;
+  /// Of a panel.
+  std::size_t bytes() const;
+  /// Where the blocks of a row begin and end that have these columns, in bytes of the file's row.
+  std::size_t file_begin() const;
+  std::size_t file_end() const;
+};
+
+/// Packs `rows` ≤ panel_rows rows, each given from file_begin() to file_end(), `stride` bytes apart, into
+/// `panel`. Rows that are missing become zeros.
+void pack_panel(const PanelColumns& columns, const std::byte* file_rows, std::size_t stride, int rows,
+                std::byte* panel);
+
+/// 32 activations as bytes: x ≈ d · q. A cache line, so that a kernel follows one address per token.
+struct alignas(64) ActivationBlock {
+  std::int8_t q[activation_block];  // −127..127
+  float d;                          // max|x| / 127, or 0
+  float d_sum;                      // d · Σq
+  std::int32_t minus_sum;           // −Σq
+  std::int32_t minus_half_sums[2];  // of 16 each
+  float d_half_sums[2];
+  float unused;
+};
+static_assert(sizeof(ActivationBlock) == 64);
+
+/// Activations of some tokens. Kernels for floats read `floats`, all others `blocks`.
+struct PanelActivations {
+  const float* floats = nullptr;  // (tokens, cols), float_stride apart
+  std::int64_t float_stride = 0;
+  const ActivationBlock* blocks = nullptr;  // (tokens, two per unit), block_stride apart
+  std::int64_t block_stride = 0;
+};
+
+/// One call of a kernel: panels [first_panel, end_panel) against tokens [first_token, end_token).
+struct PanelProduct {
+  const std::byte* panels;  // of the whole matrix
+  std::size_t panel_bytes;
+  std::int64_t rows;   // of the whole matrix; the last panel may have fewer than sixteen
+  int phase;           // PanelColumns::phase()
+  std::int64_t units;  // PanelColumns::units()
+  std::int64_t first_panel, end_panel;
+  PanelActivations x;
+  std::int64_t first_token, end_token;
+  float* y;  // y[t · y_stride + row], t and row counted from 0 of the whole
+  std::int64_t y_stride;
+};
+
+}  // namespace yoke::kernels

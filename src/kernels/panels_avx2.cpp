@@ -1,0 +1,10 @@
+#include "kernels/vec64_avx2.h"
+
+// After the vector types that it is written over.
+#include "kernels/panel_body.h"
+
+namespace yoke::kernels {
+
+constexpr PanelMultiplies avx2_panels = panel_multiplies;
+
+}  // namespace yoke::kernels

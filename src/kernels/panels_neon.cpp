@@ -1,0 +1,10 @@
+#include "kernels/vec64_neon.h"
+
+// After the vector types that it is written over.
+#include "kernels/panel_body.h"
+
+namespace yoke::kernels {
+
+constexpr PanelMultiplies neon_panels = panel_multiplies;
+
+}  // namespace yoke::kernels
