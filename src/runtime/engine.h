@@ -53,6 +53,7 @@ struct Request {
   Sampling sampling;
   std::vector<Token> stop_tokens;     // generation ends after one of these; it is reported too
   PromptReport report{};              // anything but `nothing` needs max_tokens 0
+  std::int32_t report_from = 0;       // nothing is told of what follows the positions before this one
   std::int32_t vocabulary_limit = 0;  // ids from here on are never sampled; 0: any id may be
 };
 

@@ -25,6 +25,8 @@ void check_tokens(const Request& request, std::int32_t vocabulary, std::int32_t 
   require(request.report == PromptReport::nothing || request.max_tokens == 0,
           "a report on the prompt was asked for together with {} tokens to generate; expected 0",
           request.max_tokens);
+  require(request.report_from >= 0, "a report from position {} on was asked for; expected 0 or more",
+          request.report_from);
   require(request.vocabulary_limit >= 0 && request.vocabulary_limit <= vocabulary,
           "ids below {} were asked for; the vocabulary has {}", request.vocabulary_limit, vocabulary);
 }

@@ -125,6 +125,7 @@ model::WantedRow Scheduler::drawn_row(const Sequence& sequence) const {
 void Scheduler::want_row(const Sequence& sequence, std::int32_t position, PlannedStep& step) const {
   const Request& request = sequence.request;
   const auto next = static_cast<std::size_t>(position) + 1;
+  if (request.report != PromptReport::nothing && position < request.report_from) return;
   model::WantedRow row;
   if (request.report == PromptReport::logits) {
     row.want = model::Want::logits;

@@ -15,7 +15,8 @@ void fields(auto& archive, Is<Sampling> auto& m) {
           m.presence_penalty, m.frequency_penalty, m.penalty_window, m.bias);
 }
 void fields(auto& archive, Is<Request> auto& m) {
-  archive(m.id, m.prompt, m.max_tokens, m.sampling, m.stop_tokens, m.report, m.vocabulary_limit);
+  archive(m.id, m.prompt, m.max_tokens, m.sampling, m.stop_tokens, m.report, m.report_from,
+          m.vocabulary_limit);
 }
 void fields(auto& archive, Is<Statistics> auto& m) {
   archive(m.prompt_tokens, m.generated_tokens, m.prompt_seconds, m.decode_seconds, m.reduced_bytes,

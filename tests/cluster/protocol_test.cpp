@@ -28,6 +28,7 @@ Request request() {
   request.sampling = {0.5F, 42, 40, 0.9F, 0.1F, 0.8F, 1.1F, 0.25F, 0.75F, 128, {{7, -1.5F}}};
   request.stop_tokens = {2, 3};
   request.report = runtime::PromptReport::log_probabilities;
+  request.report_from = 21;
   request.vocabulary_limit = 31999;
   return request;
 }
@@ -114,6 +115,7 @@ TEST(Protocol, FieldsArriveAsTheyWere) {
   EXPECT_EQ(submit.request.sampling.penalty_window, 128);
   EXPECT_EQ(submit.request.sampling.bias.at(0).bias, -1.5F);
   EXPECT_EQ(submit.request.report, runtime::PromptReport::log_probabilities);
+  EXPECT_EQ(submit.request.report_from, 21);
   EXPECT_EQ(submit.request.vocabulary_limit, 31999);
   const auto reports = std::get<Reports>(decode(payload(encode(messages()[7]))));
   EXPECT_EQ(reports.ranks.at(1).share, "heads 0-1 of 8, FFN 0-191 of 768");
@@ -139,7 +141,8 @@ TEST(Protocol, UnknownKindsAndImpossibleValuesAreErrors) {
   done[4 + 1 + 8] = std::byte{17};
   EXPECT_THAT(error_of(payload(done)), testing::HasSubstr("choice 17 where the last is 3"));
   auto submit = encode(Submit{request()});
-  submit.at(submit.size() - 1 - sizeof(Request::vocabulary_limit)) = std::byte{3};
+  submit.at(submit.size() - 1 - sizeof(Request::report_from) - sizeof(Request::vocabulary_limit)) =
+      std::byte{3};
   EXPECT_THAT(error_of(payload(submit)), testing::HasSubstr("choice 3 where the last is 2"));
 }
 

@@ -41,6 +41,8 @@ TEST(Refusal, SaysWhatIsWrongWithTheTokens) {
     EXPECT_EQ(sentence([&](Request& r) { r.report = report; }),
               "a report on the prompt was asked for together with 5 tokens to generate; expected 0");
   }
+  EXPECT_EQ(sentence([](Request& r) { r.report_from = -1; }),
+            "a report from position -1 on was asked for; expected 0 or more");
   EXPECT_EQ(sentence([](Request& r) { r.vocabulary_limit = -1; }),
             "ids below -1 were asked for; the vocabulary has 100");
   EXPECT_EQ(sentence([](Request& r) { r.vocabulary_limit = 101; }),

@@ -180,6 +180,23 @@ TEST(Scheduler, AsksForTheProbabilityOfEveryPromptTokenButTheFirst) {
   EXPECT_THAT(targets, ElementsAre(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11));
 }
 
+TEST(Scheduler, AsksForNoRowBeforeThePositionThatAReportBeginsWith) {
+  for (const PromptReport what : {PromptReport::logits, PromptReport::log_probabilities}) {
+    Scheduler scheduler(limits);
+    Request reporting = request(7, 12, 0);
+    reporting.report = what;
+    reporting.report_from = 8;
+    scheduler.add(reporting);
+    std::vector<std::int32_t> positions;
+    while (!scheduler.idle()) {
+      for (const RowOwner& owner : scheduler.plan().owners) positions.push_back(owner.position);
+    }
+    std::vector<std::int32_t> expected{8, 9, 10};
+    if (what == PromptReport::logits) expected.push_back(11);  // which no token follows
+    EXPECT_EQ(positions, expected);
+  }
+}
+
 TEST(Scheduler, AsksNothingOfAPromptOfOneToken) {
   Scheduler scheduler(limits);
   Request reporting = request(7, 1, 0);
