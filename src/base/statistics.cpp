@@ -26,4 +26,12 @@ double median(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
+double quantile(std::vector<double> values, double share) {
+  if (values.empty()) return 0;
+  const auto counted = static_cast<std::ptrdiff_t>(std::ceil(share * static_cast<double>(values.size())));
+  const auto found = values.begin() + std::max<std::ptrdiff_t>(counted, 1) - 1;
+  std::nth_element(values.begin(), found, values.end());
+  return *found;
+}
+
 }  // namespace yoke

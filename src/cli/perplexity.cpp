@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "base/error.h"
@@ -13,17 +15,23 @@
 #include "cli/read_tokenizer.h"
 #include "cli/status_line.h"
 #include "cli/text_file.h"
+#include "gguf/printable.h"
 #include "runtime/model_summary.h"
+#include "session/distributions.h"
+#include "session/divergence.h"
 #include "session/perplexity.h"
 
 namespace yoke::cli {
 namespace {
 
 constexpr std::int32_t usual_window = 512;
+constexpr std::size_t longest_source = 200;  // bytes of a saved model's name that are shown
 
 struct PerplexityOptions {
   EngineFlags engine;  // its context is the length of a window; 0: the usual one
   std::string text;
+  std::string save;     // --kl-base: where the distributions go; empty: nowhere
+  std::string compare;  // --kl: those to compare with; empty: none
   bool json = false;
 };
 
@@ -62,50 +70,123 @@ session::Windows cut(const PerplexityOptions& options, std::int32_t length) {
           tokenizer->adds_bos() ? tokenizer->bos() : std::nullopt};
 }
 
+session::SavedRun describe_run(const PerplexityOptions& options, const runtime::ModelSummary& model,
+                               const session::Windows& windows) {
+  const std::string file = std::filesystem::path(options.engine.engine.model).filename().string();
+  return session::describe_run(windows, model.vocabulary, fmt::format("{} ({})", file, model.description));
+}
+
+/// What becomes of the whole distributions, where anything does.
+class Distributions {
+ public:
+  /// Throws Error where those to compare with are of other tokens, or the others cannot be written.
+  Distributions(const PerplexityOptions& options, const session::SavedRun& run) {
+    if (!options.compare.empty()) {
+      base_.emplace(options.compare);
+      base_->require_same_tokens(run);
+      divergence_.emplace(*base_);
+    }
+    if (!options.save.empty()) writer_.emplace(options.save, run);
+  }
+
+  /// What takes the rows; empty where nobody wants them.
+  session::TakeRow taker() {
+    if (!divergence_ && !writer_) return {};
+    return [this](const session::ScoredRow& row) {
+      if (divergence_) divergence_->add(row);
+      if (writer_) writer_->add(row);
+    };
+  }
+  /// After the last row.
+  void finish() {
+    if (writer_) writer_->commit();
+  }
+
+  const session::DistributionFile* base() const { return base_ ? &*base_ : nullptr; }
+  /// Where there is a base.
+  const session::Divergence& divergence() const { return divergence_.value(); }
+
+ private:
+  std::optional<session::DistributionFile> base_;
+  std::optional<session::Divergence> divergence_;
+  std::optional<session::DistributionWriter> writer_;
+};
+
 struct Measured {
   session::Perplexity perplexity;
   double seconds = 0;
 };
 
-Measured measure(runtime::Engine& engine, const session::Windows& windows) {
+Measured measure(runtime::Engine& engine, const session::Windows& windows, Distributions& distributions) {
   StatusLine line;
   const auto start = std::chrono::steady_clock::now();
   const auto progress = [&](std::int32_t computed, const session::Perplexity& so_far) {
     line.show(
         fmt::format("perplexity {:.2f} after {} of {} windows", so_far.value(), computed, windows.count()));
   };
-  const session::Perplexity perplexity = session::measure_perplexity(engine, windows, progress);
+  const session::Perplexity perplexity =
+      session::measure_perplexity(engine, windows, progress, distributions.taker());
+  distributions.finish();
   return {perplexity, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
 }
 
-void print_text(const session::Windows& windows, const Measured& measured) {
+void print_divergence(const Distributions& distributions) {
+  const session::Divergence& divergence = distributions.divergence();
+  const session::DivergenceFigures figures = divergence.figures();
+  const session::Perplexity& base = divergence.base_perplexity();
+  fmt::print("base        {}: perplexity {:.4f} ± {:.4f}\n",
+             gguf::printable(distributions.base()->run().source, longest_source), base.value(),
+             base.standard_error());
+  fmt::print("divergence  mean {:.8f} ± {:.8f}, 99% at most {:.8f}, highest {:.8f}\n", figures.mean,
+             figures.standard_error, figures.quantile_99, figures.highest);
+  fmt::print("likeliest   the same token in {:.3f}% of {}\n", 100 * figures.same_top, figures.rows);
+}
+
+void print_text(const session::Windows& windows, const Measured& measured,
+                const Distributions& distributions) {
   const std::int64_t tokens = std::int64_t{windows.count()} * windows.length();
   fmt::print("perplexity  {:.4f} ± {:.4f}\n", measured.perplexity.value(),
              measured.perplexity.standard_error());
+  if (distributions.base() != nullptr) print_divergence(distributions);
   fmt::print("scored      {} tokens: the last {} of {} windows of {}\n", measured.perplexity.tokens(),
              windows.scored(), windows.count(), windows.length());
   fmt::print("time        {:.2f} s, {:.1f} tokens/s\n", measured.seconds,
              static_cast<double>(tokens) / measured.seconds);
 }
 
+nlohmann::ordered_json divergence_json(const PerplexityOptions& options, const Distributions& distributions) {
+  const session::Divergence& divergence = distributions.divergence();
+  const session::DivergenceFigures figures = divergence.figures();
+  return {{"base_filename", options.compare},
+          {"base_source", distributions.base()->run().source},
+          {"base_perplexity", divergence.base_perplexity().value()},
+          {"base_standard_error", divergence.base_perplexity().standard_error()},
+          {"mean", figures.mean},
+          {"standard_error", figures.standard_error},
+          {"quantile_99", figures.quantile_99},
+          {"highest", figures.highest},
+          {"same_top", figures.same_top}};
+}
+
 void print_json(const PerplexityOptions& options, const runtime::ModelSummary& model,
                 const std::vector<runtime::RankReport>& ranks, const session::Windows& windows,
-                const Measured& measured) {
+                const Measured& measured, const Distributions& distributions) {
   using Json = nlohmann::ordered_json;
   const std::int64_t tokens = std::int64_t{windows.count()} * windows.length();
-  const Json result{{"model_filename", options.engine.engine.model},
-                    {"model_type", model.description},
-                    {"text_filename", options.text},
-                    {"n_ctx", windows.length()},
-                    {"n_windows", windows.count()},
-                    {"n_scored", measured.perplexity.tokens()},
-                    {"perplexity", measured.perplexity.value()},
-                    {"standard_error", measured.perplexity.standard_error()},
-                    {"n_ranks", ranks.size()},
-                    {"n_threads", ranks.front().threads},
-                    {"isa", ranks.front().isa},
-                    {"seconds", measured.seconds},
-                    {"tokens_per_second", static_cast<double>(tokens) / measured.seconds}};
+  Json result{{"model_filename", options.engine.engine.model},
+              {"model_type", model.description},
+              {"text_filename", options.text},
+              {"n_ctx", windows.length()},
+              {"n_windows", windows.count()},
+              {"n_scored", measured.perplexity.tokens()},
+              {"perplexity", measured.perplexity.value()},
+              {"standard_error", measured.perplexity.standard_error()},
+              {"n_ranks", ranks.size()},
+              {"n_threads", ranks.front().threads},
+              {"isa", ranks.front().isa},
+              {"seconds", measured.seconds},
+              {"tokens_per_second", static_cast<double>(tokens) / measured.seconds}};
+  if (distributions.base() != nullptr) result["kl"] = divergence_json(options, distributions);
   fmt::print("{}\n",
              result.dump(2, ' ', false, Json::error_handler_t::replace));  // a path may hold any bytes
 }
@@ -114,12 +195,13 @@ int perplexity(const PerplexityOptions& options) {
   if (is_follower()) return follow(options);
   const runtime::ModelSummary model = runtime::summarise(options.engine.engine.model);
   const session::Windows windows = cut(options, window_length(options, model.context));
+  Distributions distributions(options, describe_run(options, model, windows));
   const std::unique_ptr<runtime::Engine> engine = start_engine(engine_for(options, model.context));
-  const Measured measured = measure(*engine, windows);
+  const Measured measured = measure(*engine, windows, distributions);
   if (options.json) {
-    print_json(options, model, engine->reports(), windows, measured);
+    print_json(options, model, engine->reports(), windows, measured, distributions);
   } else {
-    print_text(windows, measured);
+    print_text(windows, measured, distributions);
   }
   return 0;
 }
@@ -133,6 +215,11 @@ void add_perplexity(CLI::App& app, Action& action) {
   command->get_option("--ctx")->description(
       "Tokens of a window (default: 512, or what the model was trained for where that is less)");
   command->add_option("--text", options->text, "File with the text, UTF-8")->required();
+  command->add_option("--kl-base", options->save,
+                      "Save the distributions of the tokens that count to this file");
+  command->add_option(
+      "--kl", options->compare,
+      "Compare with the distributions in this file, which --kl-base saved over the same tokens");
   command->add_flag("--json", options->json, "Write the figures as JSON");
   command->footer(
       "The perplexity is e^(mean of -ln p) over the tokens that count, p being what the model gave each.\n"
@@ -143,7 +230,13 @@ void add_perplexity(CLI::App& app, Action& action) {
       "BOS where the model adds one, and the tokens behind its middle count (of 512: those at 257 to 511, "
       "from\n"
       "0). llama.cpp's tool counts the same tokens.\n\n"
-      "Example:\n  yoke perplexity models/demo.gguf --text models/heldout.txt --ctx 256");
+      "--kl says how far the distributions p in the file are from these, q: the mean over the tokens of\n"
+      "sum p ln(p / q) in nats (the Kullback-Leibler divergence), and how often both find the same token\n"
+      "likeliest. It tells what quantising cost long before the perplexity does.\n\n"
+      "Examples:\n"
+      "  yoke perplexity models/demo.gguf --text models/heldout.txt --ctx 256 --kl-base demo.dist\n"
+      "  yoke quantize models/demo.gguf demo-q4.gguf --type Q4_K\n"
+      "  yoke perplexity demo-q4.gguf --text models/heldout.txt --ctx 256 --kl demo.dist");
   command->callback([options, &action] { action = [options] { return perplexity(*options); }; });
 }
 

@@ -22,16 +22,16 @@ struct stat examine_descriptor(const std::string& name, int file) {
 
 }  // namespace
 
-InputFile::InputFile(const std::filesystem::path& path)
+InputFile::InputFile(const std::filesystem::path& path, std::string_view expected)
     : name_(path.string()),
       // Not blocking: to open a named pipe would wait for its writer.
       file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
   require(static_cast<bool>(file_), "{}: cannot be opened: {}", name_, last_system_error());
   const mode_t mode = examine_descriptor(name_, file_.get()).st_mode;
-  require(!S_ISDIR(mode), "{}: is a directory, expected a GGUF file", name_);
-  require(S_ISREG(mode), "{}: is not a regular file, expected a GGUF file", name_);
+  require(!S_ISDIR(mode), "{}: is a directory, expected {}", name_, expected);
+  require(S_ISREG(mode), "{}: is not a regular file, expected {}", name_, expected);
   version_ = examine();
-  require(version_.bytes > 0, "{}: is empty, expected a GGUF file", name_);
+  require(version_.bytes > 0, "{}: is empty, expected {}", name_, expected);
 }
 
 InputFile::Version InputFile::examine() const {

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "base/file_descriptor.h"
 
@@ -17,8 +18,9 @@ namespace yoke::gguf {
 /// Const members may be called from any thread.
 class InputFile {
  public:
-  /// Throws Error when the path is no readable, regular, non-empty file.
-  explicit InputFile(const std::filesystem::path& path);
+  /// Throws Error when the path is no readable, regular, non-empty file; `expected` is what the sentence says
+  /// it should be.
+  explicit InputFile(const std::filesystem::path& path, std::string_view expected = "a GGUF file");
 
   const std::string& name() const { return name_; }
   std::uint64_t bytes() const { return version_.bytes; }  // when it was opened

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 
 #include "runtime/engine.h"
 #include "session/windows.h"
@@ -27,9 +28,26 @@ class Perplexity {
   double squares_ = 0;  // of (ln p)²
 };
 
-/// Computes all windows; `progress` is called after each, with the windows computed so far and what they
-/// give. Throws Error where the engine refuses a window, dies or reports what is no probability.
+/// The whole distribution that the model gave one of the tokens that count.
+struct ScoredRow {
+  std::span<const float>
+      logits;                  // (vocabulary), all finite; they live as long as the call that tells of them
+  runtime::Token target = 0;   // the token that the text has here
+  double log_probability = 0;  // ln p of it
+};
+
+/// Called after each window, with the windows computed so far and what they give.
+using WindowProgress = std::function<void(std::int32_t, const Perplexity&)>;
+using TakeRow = std::function<void(const ScoredRow&)>;
+
+/// Computes all windows. Throws Error where the engine refuses a window, dies or reports what is no
+/// probability.
 Perplexity measure_perplexity(runtime::Engine& engine, const Windows& windows,
-                              const std::function<void(std::int32_t, const Perplexity&)>& progress);
+                              const WindowProgress& progress);
+
+/// The same from whole rows of logits, each of which is also given to `take_row`: window by window, in the
+/// order of positions. No more of them are in memory than the engine tells of at once.
+Perplexity measure_perplexity(runtime::Engine& engine, const Windows& windows, const WindowProgress& progress,
+                              const TakeRow& take_row);
 
 }  // namespace yoke::session

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <vector>
 
 namespace yoke {
 namespace {
@@ -26,10 +27,21 @@ TEST(Statistics, OfOneValueHasNoDeviation) {
   EXPECT_EQ(median({3.5}), 3.5);
 }
 
+TEST(Statistics, AQuantileIsOneOfTheValues) {
+  std::vector<double> values;
+  for (int i = 200; i > 0; --i) values.push_back(i);
+  EXPECT_EQ(quantile(values, 0.99), 198);
+  EXPECT_EQ(quantile(values, 0.5), 100);
+  EXPECT_EQ(quantile(values, 0.001), 1);
+  EXPECT_EQ(quantile(values, 1), 200);
+  EXPECT_EQ(quantile({7}, 0.99), 7);
+}
+
 TEST(Statistics, OfNothingAreZero) {
   EXPECT_EQ(mean({}), 0);
   EXPECT_EQ(standard_deviation({}), 0);
   EXPECT_EQ(median({}), 0);
+  EXPECT_EQ(quantile({}, 0.5), 0);
 }
 
 TEST(Statistics, MedianDoesNotMindTheOrderNorAnOutlier) { EXPECT_EQ(median({7, 1000, 5}), 7); }

@@ -11,6 +11,7 @@
 #include <random>
 
 #include "base/error.h"
+#include "common/error_of.h"
 #include "runtime/run_engine.h"
 
 namespace yoke::session {
@@ -74,13 +75,15 @@ std::vector<Token> some_text(std::int32_t tokens, Token vocabulary = 1000) {
 
 void ignore(std::int32_t, const Perplexity&) {}
 
-std::string error_of(Engine& engine) {
-  try {
-    measure_perplexity(engine, {some_text(3 * length), length, std::nullopt}, ignore);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+std::string error_with(Engine& engine) {
+  return error_of([&] { measure_perplexity(engine, {some_text(3 * length), length, std::nullopt}, ignore); });
+}
+
+std::string error_with_rows(Engine& engine) {
+  return error_of([&] {
+    measure_perplexity(engine, {some_text(3 * length), length, std::nullopt}, ignore,
+                       [](const ScoredRow&) {});
+  });
 }
 
 TEST(Perplexity, OfAGuessAmongSixteenIsSixteen) {
@@ -132,27 +135,27 @@ TEST(MeasurePerplexity, KeepsTheEngineBusyButDoesNotFloodIt) {
 TEST(MeasurePerplexity, ARefusalIsAnError) {
   Foreseer engine(std::vector<float>(length, 0.5f));
   engine.script.emplace_back(runtime::RefusedEvent{0, "token 7 is out of range"});
-  EXPECT_EQ(error_of(engine), "token 7 is out of range");
+  EXPECT_EQ(error_with(engine), "token 7 is out of range");
 }
 
 TEST(MeasurePerplexity, WhatIsNoNumberIsAnErrorThatNamesTheToken) {
   std::vector<float> probabilities(length, 0.5f);
   probabilities[6] = std::numeric_limits<float>::quiet_NaN();
   Foreseer broken(probabilities);
-  EXPECT_EQ(error_of(broken), "the model gave no number as the probability of token 6 in window 0");
+  EXPECT_EQ(error_with(broken), "the model gave no number as the probability of token 6 in window 0");
 }
 
 TEST(MeasurePerplexity, AMissingReportIsAnError) {
   Foreseer engine(std::vector<float>(length, 0.5f));
   engine.script.emplace_back(runtime::DoneEvent{0, runtime::FinishReason::length, {}});
-  EXPECT_THAT(error_of(engine), HasSubstr("token 5 in window 0"));
+  EXPECT_THAT(error_with(engine), HasSubstr("token 5 in window 0"));
 }
 
 TEST(MeasurePerplexity, AReportOutsideTheWindowIsAnError) {
   for (const std::int32_t first : {-1, 0, length - 1, std::numeric_limits<std::int32_t>::max()}) {
     Foreseer engine(std::vector<float>(length, 0.5f));
     engine.script.emplace_back(runtime::LogProbabilitiesEvent{0, first, {-1, -1}});
-    EXPECT_THAT(error_of(engine), HasSubstr("of a window of 8")) << first;
+    EXPECT_THAT(error_with(engine), HasSubstr("of a window of 8")) << first;
   }
 }
 
@@ -165,7 +168,103 @@ TEST(MeasurePerplexity, TheDeathOfTheEngineIsAnError) {
     std::vector<runtime::RankReport> reports() override { return {}; }
   };
   Dead engine;
-  EXPECT_EQ(error_of(engine), "rank 2 was lost");
+  EXPECT_EQ(error_with(engine), "rank 2 was lost");
+}
+
+/// Of a vocabulary of four, the logits that it was told; two windows of 8 tokens at a time.
+class RowTeller final : public Engine {
+ public:
+  runtime::EngineInfo info() const override { return {4, 2 * length, 2 * length}; }
+  void submit(Request request) override {
+    EXPECT_EQ(request.report, runtime::PromptReport::logits);
+    EXPECT_EQ(request.report_from, 4);
+    // The rows of two positions, and that of the last one but one and the last, which nothing follows.
+    script.emplace_back(runtime::LogitsEvent{request.id, 4, row(request.id, 4, 2)});
+    script.emplace_back(runtime::LogitsEvent{request.id, 6, row(request.id, 6, 2)});
+    script.emplace_back(runtime::DoneEvent{request.id, runtime::FinishReason::length, {}});
+  }
+  void cancel(std::uint64_t) override {}
+  std::optional<Event> next(std::chrono::milliseconds) override {
+    if (script.empty()) throw Error("rank 2 was lost");
+    Event event = script.front();
+    script.pop_front();
+    return event;
+  }
+  std::vector<runtime::RankReport> reports() override { return {}; }
+
+  static std::vector<float> row(std::uint64_t window, std::int32_t position, int rows) {
+    std::vector<float> logits;
+    for (int i = 0; i < 4 * rows; ++i)
+      logits.push_back(static_cast<float>((position + i) * (static_cast<int>(window) + 1) % 5));
+    return logits;
+  }
+
+  std::deque<Event> script;
+};
+
+TEST(MeasurePerplexity, TellsOfEachRowThatCountsInTheOrderOfTheText) {
+  RowTeller engine;
+  const std::vector<Token> text = some_text(3 * length, 4);
+  std::vector<std::vector<float>> rows;
+  std::vector<Token> targets;
+  double nats = 0;
+  const Perplexity perplexity =
+      measure_perplexity(engine, {text, length, std::nullopt}, ignore, [&](const ScoredRow& row) {
+        rows.emplace_back(row.logits.begin(), row.logits.end());
+        targets.push_back(row.target);
+        nats -= row.log_probability;
+      });
+  ASSERT_EQ(rows.size(), 9);
+  double expected = 0;
+  for (std::size_t i = 0; i < 9; ++i) {
+    const auto window = static_cast<std::uint64_t>(i / 3);
+    const auto position = static_cast<std::int32_t>(4 + i % 3);
+    const std::vector<float> both = RowTeller::row(window, position / 2 * 2, 2);
+    const auto first = both.begin() + position % 2 * 4;
+    const std::vector<float> row(first, first + 4);
+    EXPECT_EQ(rows[i], row) << i;
+    const Token target = text[window * length + static_cast<std::size_t>(position) + 1];
+    EXPECT_EQ(targets[i], target) << i;
+    double sum = 0;
+    for (const float logit : row) sum += std::exp(static_cast<double>(logit));
+    expected += std::log(sum) - static_cast<double>(row[static_cast<std::size_t>(target)]);
+  }
+  EXPECT_NEAR(nats, expected, 1e-12);
+  EXPECT_EQ(perplexity.tokens(), 9);
+  EXPECT_NEAR(perplexity.value(), std::exp(expected / 9), 1e-12);
+}
+
+TEST(MeasurePerplexity, RowsThatAreMissingRepeatedOrNoNumbersAreErrors) {
+  const std::vector<float> row(4, 1);
+  {
+    RowTeller engine;
+    engine.script.emplace_back(runtime::LogitsEvent{0, 5, row});
+    EXPECT_EQ(
+        error_with_rows(engine),
+        "the engine reported the logits of token 6 in window 0 where those of token 5 in window 0 were due");
+  }
+  {
+    RowTeller engine;
+    engine.script.emplace_back(runtime::LogitsEvent{1, 4, row});
+    EXPECT_EQ(
+        error_with_rows(engine),
+        "the engine reported the logits of token 5 in window 1 where those of token 5 in window 0 were due");
+  }
+  {
+    RowTeller engine;
+    engine.script.emplace_back(runtime::LogitsEvent{0, 4, {1, 2, 3}});
+    EXPECT_EQ(error_with_rows(engine), "the engine reported 3 logits, which are no whole rows of 4");
+  }
+  {
+    RowTeller engine;
+    engine.script.emplace_back(runtime::DoneEvent{0, runtime::FinishReason::length, {}});
+    EXPECT_EQ(error_with_rows(engine), "the engine ended window 0 before token 5 of window 0");
+  }
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    RowTeller engine;
+    engine.script.emplace_back(runtime::LogitsEvent{0, 4, {1, 2, bad, 1}});
+    EXPECT_EQ(error_with_rows(engine), "the model gave no number as the probability of token 5 in window 0");
+  }
 }
 
 /// The logits of a window, (positions, vocabulary).
@@ -218,6 +317,11 @@ TEST(MeasurePerplexity, IsWhatTheLogitsOfTheModelSay) {
       EXPECT_EQ(perplexity.tokens(), 4 * 24);
       const double expected = naive_perplexity(engine, text, window, 0);
       EXPECT_NEAR(perplexity.value() / expected, 1, 1e-5) << ranks << " ranks";
+      std::int64_t rows = 0;
+      const Perplexity from_rows =
+          measure_perplexity(engine, {text, window, 0}, ignore, [&](const ScoredRow&) { ++rows; });
+      EXPECT_EQ(rows, 4 * 24);
+      EXPECT_NEAR(from_rows.value() / expected, 1, 1e-12) << ranks << " ranks";
     });
   }
 }
