@@ -101,18 +101,18 @@ std::vector<Candidate> ranked(std::span<const float> logits, Token first) {
   return from;
 }
 
-Ranking merge(std::span<const Share> shares) {
+Ranking merge(std::span<const Ranking> parts) {
   Ranking ranking;
   std::optional<Candidate> border;
   ranking.complete = true;
-  for (const Share& share : shares) {
+  for (const Ranking& part : parts) {
     const auto middle = std::ssize(ranking.candidates);
-    ranking.candidates.insert(ranking.candidates.end(), share.candidates.begin(), share.candidates.end());
+    ranking.candidates.insert(ranking.candidates.end(), part.candidates.begin(), part.candidates.end());
     std::inplace_merge(ranking.candidates.begin(), ranking.candidates.begin() + middle,
                        ranking.candidates.end(), before);
-    if (share.complete) continue;
+    if (part.complete) continue;
     ranking.complete = false;
-    if (!border || before(share.candidates.back(), *border)) border = share.candidates.back();
+    if (!border || before(part.candidates.back(), *border)) border = part.candidates.back();
   }
   if (border) {
     const auto end = std::upper_bound(ranking.candidates.begin(), ranking.candidates.end(), *border, before);

@@ -28,20 +28,15 @@ std::vector<Candidate> best(std::span<const float> logits, Token first, std::siz
 /// All that are not forbidden, in that order.
 std::vector<Candidate> ranked(std::span<const float> logits, Token first);
 
-/// A row's tokens in order as far as they are known: every token that is not among them comes after.
+/// Tokens in order as far as they are known, of a row or of one rank's part of it: every other token of that
+/// comes after them.
 struct Ranking {
   std::vector<Candidate> candidates;
   bool complete = false;  // there is no other token that is not forbidden
 };
 
-/// One rank's best, and whether it has others.
-struct Share {
-  std::vector<Candidate> candidates;
-  bool complete = false;
-};
-
-/// What is known of the whole row by all ranks' shares: the order up to the first share's end that has
-/// others behind it.
-Ranking merge(std::span<const Share> shares);
+/// What is known of the whole row by the rankings of all its parts: the order up to the end of the first one
+/// that has others behind it.
+Ranking merge(std::span<const Ranking> parts);
 
 }  // namespace yoke::runtime

@@ -160,24 +160,24 @@ float Strip::top_logit(std::size_t row) const {
   return top;
 }
 
-Share Strip::share(std::size_t row, int rank) const {
+Ranking Strip::ranking_of(std::size_t row, int rank) const {
   std::span<const float> part = answers_.part(row, rank);
   const auto head = unpack<CandidatesHead>(part);
   const std::int64_t slots = candidate_slots(rows_[row], rank);
   assert(head.count >= 0 && head.count <= slots);
-  Share share;
+  Ranking ranking;
   for (std::int32_t i = 0; i < head.count; ++i) {
     part = part.subspan(i == 0 ? packed_floats<CandidatesHead> : packed_floats<Candidate>);
-    share.candidates.push_back(unpack<Candidate>(part));
+    ranking.candidates.push_back(unpack<Candidate>(part));
   }
-  share.complete = head.count < slots || slots == candidate_columns(rows_[row], rank);
-  return share;
+  ranking.complete = head.count < slots || slots == candidate_columns(rows_[row], rank);
+  return ranking;
 }
 
 Ranking Strip::ranking(std::size_t row) const {
-  std::vector<Share> shares;
-  for (int rank = 0; rank < tools_.comm.size(); ++rank) shares.push_back(share(row, rank));
-  return merge(shares);
+  std::vector<Ranking> parts;
+  for (int rank = 0; rank < tools_.comm.size(); ++rank) parts.push_back(ranking_of(row, rank));
+  return merge(parts);
 }
 
 Sums Strip::sums(std::size_t row) const {

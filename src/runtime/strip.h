@@ -59,7 +59,7 @@ class Strip {
   void answer_log_probability(std::size_t row);
   void answer_sums();
   float top_logit(std::size_t row) const;
-  Share share(std::size_t row, int rank) const;
+  Ranking ranking_of(std::size_t row, int rank) const;
   template <class Body>
   void on_all_threads(std::size_t n, Body body);
 

@@ -61,7 +61,7 @@ TEST(Ranked, IsTheSortedRow) {
 }
 
 TEST(Merge, KnowsTheOrderUpToTheFirstShareThatHasMore) {
-  const Ranking ranking = merge(std::vector<Share>{
+  const Ranking ranking = merge(std::vector<Ranking>{
       {{{5, 9}, {1, 7}, {2, 3}}, false}, {{{11, 8}, {12, 5}, {10, 4}}, false}, {{{20, 7}, {21, 1}}, true}});
   EXPECT_FALSE(ranking.complete);
   EXPECT_THAT(ranking.candidates, testing::ElementsAre(Candidate{5, 9}, Candidate{11, 8}, Candidate{1, 7},
@@ -69,7 +69,7 @@ TEST(Merge, KnowsTheOrderUpToTheFirstShareThatHasMore) {
 }
 
 TEST(Merge, IsCompleteWhereAllSharesAre) {
-  const Ranking ranking = merge(std::vector<Share>{{{{5, 9}}, true}, {{}, true}, {{{7, 10}}, true}});
+  const Ranking ranking = merge(std::vector<Ranking>{{{{5, 9}}, true}, {{}, true}, {{{7, 10}}, true}});
   EXPECT_TRUE(ranking.complete);
   EXPECT_THAT(ranking.candidates, testing::ElementsAre(Candidate{7, 10}, Candidate{5, 9}));
 }
@@ -77,7 +77,7 @@ TEST(Merge, IsCompleteWhereAllSharesAre) {
 TEST(Merge, OfSharesOfARowIsItsBeginning) {
   std::mt19937 random(3);
   for (const std::vector<float>& row : many_rows()) {
-    std::vector<Share> shares;
+    std::vector<Ranking> shares;
     for (std::size_t begin = 0; begin < row.size();) {
       const std::size_t end = std::min(row.size(), begin + 1 + random() % (row.size() / 2 + 1));
       const std::vector<float> part(row.begin() + static_cast<std::ptrdiff_t>(begin),

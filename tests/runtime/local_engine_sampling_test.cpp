@@ -31,7 +31,7 @@ std::vector<std::vector<Token>> sampled_together(int ranks, const EngineOptions&
   return tokens;
 }
 
-/// Those of the first `n` tokens that are equal, of all sequences.
+/// The share of sequences, 0 to 1, that are equal.
 double agreement(const std::vector<std::vector<Token>>& a, const std::vector<std::vector<Token>>& b) {
   std::size_t equal = 0;
   for (std::size_t i = 0; i < a.size(); ++i) equal += a[i] == b[i] ? 1 : 0;
