@@ -16,7 +16,8 @@ namespace yoke {
 ///
 /// The growing file has no name where the file system can make such files (O_TMPFILE), so that the system
 /// frees it however the process ends. Elsewhere it is called `path`.part-PID-N, and a process that a signal
-/// ends leaves it behind.
+/// ends leaves it behind. For a moment of commit() it is called so everywhere, complete: a file without a
+/// name can be given a new one, but not one that another file has.
 class OutputFile {
  public:
   enum class Growing { nameless_if_possible, named };
