@@ -2,23 +2,20 @@
 
 #include <histedit.h>
 #include <locale.h>
-#include <sys/stat.h>
 
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 #include "base/error.h"
 #include "base/file_descriptor.h"
+#include "cli/line_history.h"
 
 namespace yoke::cli {
 namespace {
-
-constexpr int history_lines = 1000;
 
 /// What libedit leaves unbound, though people and pasted text use it.
 constexpr std::array<std::pair<const char*, const char*>, 4> keys{{
@@ -46,40 +43,6 @@ class Utf8Locale {
  private:
   locale_t utf8_;
   locale_t before_;
-};
-
-/// The lines entered before, and their file.
-class LineHistory {
- public:
-  explicit LineHistory(std::filesystem::path file) : file_(std::move(file)), history_(::history_init()) {
-    require(history_ != nullptr, "the history of lines cannot be made: {}", last_system_error());
-    HistEvent event;
-    ::history(history_, &event, H_SETSIZE, history_lines);
-    ::history(history_, &event, H_SETUNIQUE, 1);
-    if (file_.empty()) return;
-    std::error_code ignored;  // a conversation goes on without
-    std::filesystem::create_directories(file_.parent_path(), ignored);
-    ::history(history_, &event, H_LOAD, file_.c_str());
-  }
-  ~LineHistory() { ::history_end(history_); }
-  LineHistory(const LineHistory&) = delete;
-  LineHistory& operator=(const LineHistory&) = delete;
-
-  History* get() const { return history_; }
-
-  /// Saved at once: whatever ends the process, the line is kept.
-  void add(const std::string& line) {
-    HistEvent event;
-    ::history(history_, &event, H_ENTER, line.c_str());
-    if (file_.empty()) return;
-    // What a person says to a model is nobody else's business, also where another program made the file.
-    ::chmod(file_.c_str(), S_IRUSR | S_IWUSR);
-    ::history(history_, &event, H_SAVE, file_.c_str());
-  }
-
- private:
-  std::filesystem::path file_;
-  History* history_;
 };
 
 struct EndEditing {
