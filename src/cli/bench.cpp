@@ -153,10 +153,7 @@ void measure(const std::vector<BenchmarkTest>& tests, const Topology& topology, 
 int bench(const BenchOptions& options) {
   const std::vector<BenchmarkTest> tests = tests_of(options);
   const EngineFlags flags = engine_for(options, tests);
-  if (is_follower()) {
-    start_engine(flags);
-    return 0;
-  }
+  if (follow(flags)) return 0;
   require(!tests.empty(), "there is nothing to measure: expected tokens to compute (-p) or generate (-n)");
   BenchReport report;
   report.model_path = flags.engine.model;

@@ -8,6 +8,7 @@
 
 #include "base/statistics.h"
 #include "base/topology.h"
+#include "cli/figures.h"
 #include "cli/table.h"
 
 namespace yoke::cli {
@@ -37,12 +38,6 @@ double exchange_share(const BenchRow& row) {
     exchange += sample.exchange_seconds;
   }
   return exchange / seconds;
-}
-
-double longest_load(const std::vector<runtime::RankReport>& ranks) {
-  double seconds = 0;
-  for (const runtime::RankReport& rank : ranks) seconds = std::max(seconds, rank.load_seconds);
-  return seconds;
 }
 
 /// "1.5 B", as llama-bench has it.
@@ -182,7 +177,7 @@ Json json_of_row(const BenchReport& report, const BenchRow& row) {
           {"int8_ops_per_second", json_or_null(report.int8_ops)},
           {"ops_per_prompt_token", prompt_ops(report)},
           {"exchange_share", exchange_share(row)},
-          {"load_seconds", longest_load(report.ranks)},
+          {"load_seconds", longest_load_seconds(report.ranks)},
           {"ranks", json_of_ranks(report.ranks)}};
 }
 

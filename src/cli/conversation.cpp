@@ -16,7 +16,6 @@
 #include "cli/line_editor.h"
 #include "cli/text_file.h"
 #include "cli/text_printer.h"
-#include "gguf/reader.h"
 #include "session/conversation.h"
 
 namespace yoke::cli {
@@ -36,8 +35,7 @@ void note(std::string_view sentence) {
   fmt::print(stderr, "{}{}{}\n", dim ? "\033[2m" : "", sentence, dim ? "\033[0m" : "");
 }
 
-std::string raw_text_sentence(const std::string& model) {
-  const bool has_template = gguf::Model::open(model).metadata().has("tokenizer.chat_template");
+std::string raw_text_sentence(bool has_template) {
   return fmt::format("{}: what you write is continued as plain text. /help shows the commands.",
                      has_template
                          ? "The model has a chat template (tokenizer.chat_template), which this version "
@@ -79,7 +77,7 @@ class Dialogue {
   void run() {
     LineEditor editor(history_file(cluster::current_environment()));
     ConversationInput inputs([&editor](const std::string& prompt) { return editor.read(prompt); });
-    note(raw_text_sentence(options_.model));
+    note(raw_text_sentence(options_.has_chat_template));
     while (true) {
       const Input input = inputs.next();
       if (input.kind == Input::Kind::end || input.text == "/bye") return;

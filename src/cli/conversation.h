@@ -10,7 +10,7 @@
 namespace yoke::cli {
 
 struct ConversationOptions {
-  std::string model;  // path of its file
+  bool has_chat_template = false;  // whether the model has one
   session::CompletionOptions completion;
   bool quiet = false;  // no figures after an answer
 };

@@ -71,6 +71,12 @@ std::string load_note(const cluster::GroupProgress& progress) {
 
 bool is_follower() { return cluster::detect_mpi(cluster::current_environment()).rank > 0; }
 
+bool follow(const EngineFlags& flags) {
+  if (!is_follower()) return false;
+  start_engine(flags);
+  return true;
+}
+
 std::unique_ptr<runtime::Engine> start_engine(const EngineFlags& flags) {
   ProgressBar bar("loading");
   const auto progress = [&bar](const cluster::GroupProgress& loaded) {

@@ -25,8 +25,11 @@ void add_engine_flags(CLI::App& command, EngineFlags& flags);
 std::string load_note(const cluster::GroupProgress& progress);
 
 /// Whether this process is a rank other than 0 of a job that mpirun or srun has started: it has no person to
-/// talk to, and start_engine() is all it does.
+/// talk to, and follow() is all it does.
 bool is_follower();
+
+/// Takes part in the job where this process is a follower, until rank 0 ends it. False where it is none.
+bool follow(const EngineFlags& flags);
 
 /// Starts the engine, showing a progress bar: ranks on this machine or, in a process that mpirun or srun has
 /// started, those of its job. Returns nullptr on the job's other ranks, which have done their part then.

@@ -21,9 +21,14 @@ double decode_rate(const runtime::Statistics& statistics) {
   return per_second(decoded(statistics), statistics.decode_seconds);
 }
 
+double longest_load_seconds(const std::vector<runtime::RankReport>& ranks) {
+  double seconds = 0;
+  for (const runtime::RankReport& rank : ranks) seconds = std::max(seconds, rank.load_seconds);
+  return seconds;
+}
+
 void print_statistics(const runtime::Statistics& s, const std::vector<runtime::RankReport>& ranks) {
-  double load_seconds = 0;
-  for (const runtime::RankReport& rank : ranks) load_seconds = std::max(load_seconds, rank.load_seconds);
+  const double load_seconds = longest_load_seconds(ranks);
   const double seconds = s.prompt_seconds + s.decode_seconds;
   std::uint64_t loaded = 0;
   for (const runtime::RankReport& rank : ranks) loaded += rank.weight_bytes;

@@ -12,6 +12,9 @@ namespace yoke::cli {
 /// Tokens after the first, for each second of decoding; 0 where there are none.
 double decode_rate(const runtime::Statistics& statistics);
 
+/// Of the rank that took longest.
+double longest_load_seconds(const std::vector<runtime::RankReport>& ranks);
+
 void print_statistics(const runtime::Statistics& statistics, const std::vector<runtime::RankReport>& ranks);
 void print_ranks(const std::vector<runtime::RankReport>& ranks);
 

@@ -23,10 +23,7 @@ struct LogitsOptions {
 };
 
 int logits(const LogitsOptions& options) {
-  if (is_follower()) {
-    start_engine(options.engine);
-    return 0;
-  }
+  if (follow(options.engine)) return 0;
   runtime::Request request;
   request.prompt = parse_tokens(options.tokens);
   request.report = runtime::PromptReport::logits;

@@ -50,19 +50,16 @@ EngineFlags engine_for(const PerplexityOptions& options, std::int32_t trained) {
   return flags;
 }
 
-int follow(const PerplexityOptions& options) {
-  EngineFlags flags = options.engine;
+EngineFlags engine_of_follower(const PerplexityOptions& options) {
   try {
-    flags = engine_for(options, runtime::summarise(flags.engine.model).context);
+    return engine_for(options, runtime::summarise(options.engine.engine.model).context);
   } catch (const Error&) {
-    // The start of the engine finds the same, and lets one rank say it.
+    return options.engine;  // the start of the engine finds the same, and lets one rank say it
   }
-  start_engine(flags);
-  return 0;
 }
 
 session::Windows cut(const PerplexityOptions& options, std::int32_t length) {
-  const std::unique_ptr<text::Tokenizer> tokenizer = read_tokenizer(options.engine.engine.model);
+  const std::unique_ptr<text::Tokenizer> tokenizer = read_tokenizer(options.engine.engine.model).tokenizer;
   const std::string text = read_text(options.text);
   require(!text.empty(), "{}: is empty, expected some text", source_name(options.text));
   require_utf8(text, source_name(options.text));
@@ -192,7 +189,7 @@ void print_json(const PerplexityOptions& options, const runtime::ModelSummary& m
 }
 
 int perplexity(const PerplexityOptions& options) {
-  if (is_follower()) return follow(options);
+  if (is_follower() && follow(engine_of_follower(options))) return 0;
   const runtime::ModelSummary model = runtime::summarise(options.engine.engine.model);
   const session::Windows windows = cut(options, window_length(options, model.context));
   Distributions distributions(options, describe_run(options, model, windows));

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "base/thread_pool.h"
@@ -47,12 +48,15 @@ void print_notes(const model::QuantizePlan& plan) {
 void print_figures(const QuantizeOptions& options, const model::QuantizePlan& plan) {
   const double bits = 8.0 * static_cast<double>(plan.bytes_after) / static_cast<double>(plan.weights);
   if (options.json) {
-    fmt::print(
-        R"({{"type": "{}", "bytes_before": {}, "bytes_after": {}, "weights": {}, "bits_per_weight": {:.4f}, )"
-        R"("matrices": {}, "matrices_quantised_before": {}, "matrices_in_another_format": {}}})"
-        "\n",
-        quant::format(*options.type).name, plan.bytes_before, plan.bytes_after, plan.weights, bits,
-        plan.matrices, plan.quantised_before, plan.fallbacks.size());
+    const nlohmann::ordered_json figures{{"type", quant::format(*options.type).name},
+                                         {"bytes_before", plan.bytes_before},
+                                         {"bytes_after", plan.bytes_after},
+                                         {"weights", plan.weights},
+                                         {"bits_per_weight", bits},
+                                         {"matrices", plan.matrices},
+                                         {"matrices_quantised_before", plan.quantised_before},
+                                         {"matrices_in_another_format", plan.fallbacks.size()}};
+    fmt::print("{}\n", figures.dump(2));
   } else {
     fmt::print("{}: {} -> {}, {:.2f} bits per weight\n", options.out, format_bytes(plan.bytes_before),
                format_bytes(plan.bytes_after), bits);
@@ -63,13 +67,13 @@ int quantize(const QuantizeOptions& options) {
   const gguf::Model model = gguf::Model::open(options.in);
   const model::QuantizePlan plan =
       model::plan_quantize(model, {*options.type, options.output, options.embedding});
-  print_notes(plan);
   ThreadPool pool(read_topology().cores);
   {
     ProgressBar bar("writing");
     model::quantize(model, plan, options.out, pool,
                     [&](std::uint64_t done) { bar.update(done, plan.bytes_after); });
   }
+  print_notes(plan);
   print_figures(options, plan);
   return 0;
 }

@@ -87,18 +87,15 @@ void continue_text(runtime::Engine& engine, const text::Tokenizer& tokenizer, co
 }
 
 int run(const RunOptions& options) {
-  if (is_follower()) {
-    start_engine(options.engine);
-    return 0;
-  }
+  if (follow(options.engine)) return 0;
   const std::optional<std::string> prompt = find_prompt(options);
-  const std::unique_ptr<text::Tokenizer> tokenizer = read_tokenizer(options.model());
+  const auto [tokenizer, has_chat_template] = read_tokenizer(options.model());
   check_bias(options.completion.sampling, tokenizer->size());
   const std::unique_ptr<runtime::Engine> engine = start_engine(options.engine);
   if (prompt) {
     continue_text(*engine, *tokenizer, *prompt, options);
   } else {
-    converse(*engine, *tokenizer, {options.model(), options.completion, options.quiet});
+    converse(*engine, *tokenizer, {has_chat_template, options.completion, options.quiet});
   }
   return 0;
 }

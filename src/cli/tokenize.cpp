@@ -60,7 +60,7 @@ std::string json(const text::Tokenizer& tokenizer, const std::vector<text::Token
 }
 
 int tokenize(const TokenizeOptions& options) {
-  const std::unique_ptr<text::Tokenizer> tokenizer = read_tokenizer(options.model);
+  const std::unique_ptr<text::Tokenizer> tokenizer = read_tokenizer(options.model).tokenizer;
   const std::string text = options.text ? *options.text : read_text(*options.file);
   const text::Specials specials = options.specials ? text::Specials::parse : text::Specials::as_text;
   const std::vector<text::Token> tokens =

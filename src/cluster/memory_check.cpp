@@ -48,11 +48,12 @@ std::string refusal(const MachineClaim& machine, std::span<const RankPlace> plac
   const std::string who = machine.ranks.size() == 1
                               ? fmt::format("{} needs", describe(place))
                               : fmt::format("{} ranks on {} need", machine.ranks.size(), place.host);
+  const std::string of_which = machine.ranks.size() == 1 ? "" : fmt::format("rank {}: ", largest.rank);
   const bool kv_is_too_much = machine.bytes_without_kv <= tightest.available;
   return fmt::format(
-      "the model does not fit: {} {} (rank {}: weights {}, KV cache {}, scratch {}), but only {} are "
+      "the model does not fit: {} {} ({}weights {}, KV cache {}, scratch {}), but only {} are "
       "available there ({}){}",
-      who, sum, largest.rank, format_bytes(largest.need.weights), format_bytes(largest.need.kv),
+      who, sum, of_which, format_bytes(largest.need.weights), format_bytes(largest.need.kv),
       format_bytes(largest.need.scratch), format_bytes(tightest.available), tightest.limited_by,
       kv_is_too_much ? "; a smaller context (--ctx) needs less" : "");
 }

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <utility>
 
+#include "model/family.h"
+
 namespace yoke::model {
 namespace {
 
@@ -107,6 +109,7 @@ Config read_config(const gguf::Model& file) {
   const std::string name = file.path().string();
   Config config;
   config.architecture = read.architecture;
+  check_architecture(config.architecture, name + ": ");  // before keys are missed that it may not have
   config.dim = read.count("embedding_length");
   config.context = read.count("context_length");
   const gguf::TensorInfo* embedding = file.find("token_embd.weight");

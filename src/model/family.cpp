@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -22,6 +23,12 @@ constexpr std::array known{
     Known{"qwen3", make_qwen3},
 };
 
+const Known* find_known(std::string_view architecture) {
+  const auto found = std::find_if(known.begin(), known.end(),
+                                  [&](const Known& family) { return family.architecture == architecture; });
+  return found == known.end() ? nullptr : &*found;
+}
+
 }  // namespace
 
 ops::Heads local_heads(const Config& config, const Partition& partition, int layer, int rank) {
@@ -31,14 +38,17 @@ ops::Heads local_heads(const Config& config, const Partition& partition, int lay
           config.k_dim, config.v_dim};
 }
 
-std::unique_ptr<Family> make_family(const Config& config) {
+void check_architecture(std::string_view architecture, std::string_view where) {
+  if (find_known(architecture) != nullptr) return;
   std::vector<std::string_view> names;
-  for (const Known& family : known) {
-    if (family.architecture == config.architecture) return family.make(config);
-    names.push_back(family.architecture);
-  }
-  fail("the model's architecture is '{}', which is not supported; supported: {}", config.architecture,
+  for (const Known& family : known) names.push_back(family.architecture);
+  fail("{}the model's architecture is '{}', which is not supported; supported: {}", where, architecture,
        fmt::join(names, ", "));
+}
+
+std::unique_ptr<Family> make_family(const Config& config) {
+  check_architecture(config.architecture, "");
+  return find_known(config.architecture)->make(config);
 }
 
 }  // namespace yoke::model

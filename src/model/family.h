@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "model/config.h"
@@ -39,6 +40,10 @@ class Family {
 
 /// The heads of a layer that `rank` computes.
 ops::Heads local_heads(const Config& config, const Partition& partition, int layer, int rank);
+
+/// Throws Error that begins with `where` unless there is a family for this architecture; the sentence lists
+/// those that there are.
+void check_architecture(std::string_view architecture, std::string_view where);
 
 /// The family that config.architecture names. Throws Error for one that is not supported; the sentence lists
 /// those that are.

@@ -20,6 +20,13 @@ TEST(Figures, ThereIsNoRateWhereNothingWasDecoded) {
   EXPECT_EQ(decode_rate(one), 0);
 }
 
+TEST(Figures, LoadingTookAsLongAsTheSlowestRank) {
+  std::vector<runtime::RankReport> ranks(3);
+  ranks[0].load_seconds = 1;
+  ranks[1].load_seconds = 2.5;
+  EXPECT_EQ(longest_load_seconds(ranks), 2.5);
+}
+
 TEST(Figures, ALargerContextIsOfferedOnlyWhereTheModelHasOne) {
   EXPECT_EQ(context_advice({2048, 64, 512}),
             "a larger one can be asked for with --ctx, up to the 512 that the model was trained for");

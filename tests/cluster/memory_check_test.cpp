@@ -43,7 +43,7 @@ TEST(MemoryCheck, TakesTheTightestLimitOfAMachineAndNamesTheOneRankThatFails) {
   claims[1].limited_by = "cgroup limit of 2.00 GB";
   EXPECT_EQ(
       judge_memory(std::vector{place(0, "a"), place(1, "b")}, claims),
-      "the model does not fit: rank 1 (host host-b, pid 101) needs 3.00 GB (rank 1: weights 3.00 GB, KV "
+      "the model does not fit: rank 1 (host host-b, pid 101) needs 3.00 GB (weights 3.00 GB, KV "
       "cache 0 bytes, scratch 0 bytes), but only 2.00 GB are available there (cgroup limit of 2.00 GB)");
   EXPECT_THAT(judge_memory(std::vector{place(0, "a"), place(1, "a")}, claims),
               testing::HasSubstr("only 2.00 GB are available there (cgroup limit of 2.00 GB)"));

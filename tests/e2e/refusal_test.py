@@ -44,6 +44,8 @@ DEMO_BYTES = DEMO.stat().st_size
 # Where a control group allows less than the machine has, it is what is named.
 TOO_LARGE = "the model does not fit: {ranks} " + ANY + ", but only " + ANY + " are available there (" + ANY + ")"
 
+UNKNOWN_FAMILY = "{path}: the model's architecture is 'mamba', which is not supported; supported: llama, qwen2, qwen3"
+
 # What makes the file, and what is said of it.
 FILES = {
     "empty": (lambda path: path.touch(), "{path}: is empty, expected a GGUF file"),
@@ -63,8 +65,10 @@ FILES = {
                                            "at byte 3972544 but the file has 3972543 bytes"),
     "of no family": (changed(gguf.text("general.architecture"), gguf.text("general.architectura")),
                      "{path}: the metadata key 'general.architecture' is missing, expected a string"),
-    "of an unknown family": (changed(b"llama", b"mamba"), "the model's architecture is 'mamba', which is not supported; "
-                                                         "supported: llama, qwen2, qwen3"),
+    "of an unknown family": (changed(b"llama", b"mamba"), UNKNOWN_FAMILY),
+    "of an unknown family with keys of its own": (changed(gguf.string_pair("general.architecture", "llama"),
+                                                          gguf.string_pair("general.architecture", "mamba")),
+                                                  UNKNOWN_FAMILY),
     "of another family's keys": (changed(gguf.string_pair("general.architecture", "llama"),
                                          gguf.string_pair("general.architecture", "qwen3")),
                                  "{path}: the metadata key 'qwen3.embedding_length' is missing, expected an integer of at "
@@ -79,7 +83,7 @@ FILES = {
     "of an unknown pre-tokenizer": (without_pre_tokenizer(gguf.string_pair("tokenizer.ggml.pre", "kling\x1bon")),
                                     '{path}: pre-tokenizer "kling\\x1bon" (tokenizer.ggml.pre) is not supported; known: '
                                     + PRE_TOKENIZERS),
-    "of more tokens than rows": (llama(vocabulary=200), "the tokenizer has 256 tokens, but the model computes only 200: "
+    "of more tokens than rows": (llama(vocabulary=200), "{path}: the tokenizer has 256 tokens, but the model computes only 200: "
                                                         "they do not belong together"),
     # 69 billion weights, 276 GB: told before any of them is read.
     "larger than the memory": (llama(layers=80, dim=8192, ffn=28672, heads=64, kv_heads=8), TOO_LARGE),

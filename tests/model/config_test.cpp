@@ -70,7 +70,8 @@ TEST(Config, RefusesWhatCannotBe) {
   EXPECT_THAT(set("llama.rope.scaling.type", std::string("magic")),
               HasSubstr("'magic'; none, linear and yarn"));
   EXPECT_THAT(set("llama.attention.layer_norm_rms_epsilon", 0.0), HasSubstr("layer_norm_rms_epsilon is 0"));
-  EXPECT_THAT(set("general.architecture", std::string("gpt5")), HasSubstr("gpt5."));
+  EXPECT_THAT(set("general.architecture", std::string("gpt5")),
+              HasSubstr("the model's architecture is 'gpt5', which is not supported; supported: llama, "));
 }
 
 TEST(Config, AFactorWithoutATypeIsLinearScaling) {
