@@ -19,6 +19,7 @@
 #include "cli/engine_flags.h"
 #include "cli/number_check.h"
 #include "cli/status_line.h"
+#include "cli/usage.h"
 #include "cluster/environment.h"
 #include "cluster/roofline.h"
 #include "gguf/reader.h"
@@ -197,7 +198,7 @@ void add_bench(CLI::App& app, Action& action) {
       ->default_str(std::to_string(options->repetitions));
   command->add_flag("!--no-warmup", options->warm_up, "Do not run each test once before it is measured");
   CLI::Option* output = command->add_option("-o,--output", options->output, "md: tables in Markdown; json")
-                            ->check(CLI::IsMember({"md", "json"}))
+                            ->check(choice_check({"md", "json"}))
                             ->capture_default_str();
   command
       ->add_flag_callback(

@@ -36,9 +36,12 @@ std::unique_ptr<runtime::Engine> join_job(
 
 }  // namespace
 
+CLI::Option* add_model(CLI::App& command, std::string& model) {
+  return command.add_option("-m,--model,MODEL", model, "GGUF file (any part of a split model)")->required();
+}
+
 void add_engine_flags(CLI::App& command, EngineFlags& flags) {
-  command.add_option("-m,--model,MODEL", flags.engine.model, "GGUF file (any part of a split model)")
-      ->required();
+  add_model(command, flags.engine.model);
   add_number(command, "--ranks", flags.ranks, whole_number_check(1, max_ranks),
              "Ranks on this machine that share every layer (default: 1)");
   add_number(command, "-t,--threads", flags.engine.threads, whole_number_check(1, max_threads),

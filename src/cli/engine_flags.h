@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 
 #include <memory>
+#include <string>
 
 #include "cluster/engine_process.h"
 #include "runtime/engine.h"
@@ -16,6 +17,9 @@ struct EngineFlags {
   int ranks = 0;                  // 0: one, or as many as the job that this process belongs to
   EngineFlags() { engine.threads = 0; }
 };
+
+/// Adds MODEL (or -m), which is required.
+CLI::Option* add_model(CLI::App& command, std::string& model);
 
 /// Adds MODEL (or -m), --ranks, -t, --ctx and --prefill-chunk.
 void add_engine_flags(CLI::App& command, EngineFlags& flags);

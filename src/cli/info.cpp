@@ -9,6 +9,7 @@
 
 #include "base/topology.h"
 #include "cli/commands.h"
+#include "cli/engine_flags.h"
 #include "cli/number_check.h"
 #include "gguf/reader.h"
 #include "model/family.h"
@@ -160,7 +161,7 @@ void add_info(CLI::App& app, Action& action) {
   auto options = std::make_shared<InfoOptions>();
   CLI::App* command =
       app.add_subcommand("info", "Show what a model file holds, and what each rank would hold of it");
-  command->add_option("MODEL", options->model, "GGUF file (any part of a split model)")->required();
+  add_model(*command, options->model);
   add_number(*command, "--ranks", options->ranks, whole_number_check(1, max_ranks),
              "Ranks to divide the model by");
   command->add_flag("--json", options->json, "Print JSON");

@@ -1,28 +1,24 @@
 // The program: parses the command line, runs one command, turns an error into one sentence.
-#include <fmt/ranges.h>
+#include <fmt/core.h>
 
 #include <cstdio>
 #include <exception>
 #include <new>
 #include <string>
-#include <vector>
 
 #include "base/error.h"
 #include "base/file_descriptor.h"
 #include "cli/commands.h"
+#include "cli/usage.h"
 
 namespace {
 
 constexpr int exit_failure = 1;
 constexpr int exit_usage = 2;
 
-/// Those that are for people: "run, info, logits".
-std::string command_names(const CLI::App& app) {
-  std::vector<std::string> names;
-  for (const CLI::App* command : app.get_subcommands({})) {
-    if (!command->get_group().empty()) names.push_back(command->get_name());
-  }
-  return fmt::format("{}", fmt::join(names, ", "));
+int refuse(const std::string& sentence) {
+  fmt::print(stderr, "yoke: {}\nSee 'yoke --help' or 'yoke COMMAND --help'.\n", sentence);
+  return exit_usage;
 }
 
 int run(int argc, char** argv) {
@@ -43,13 +39,12 @@ int run(int argc, char** argv) {
   yoke::cli::add_engine(app, action);
   try {
     app.parse(argc, argv);
-    if (!action) throw CLI::RequiredError(fmt::format("A command ({})", command_names(app)));
   } catch (const CLI::Success& help) {
     return app.exit(help);
   } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "yoke: {}\nSee 'yoke --help' or 'yoke COMMAND --help'.\n", error.what());
-    return exit_usage;
+    return refuse(yoke::cli::usage_sentence(app, error));
   }
+  if (!action) return refuse(fmt::format("expected a command; there are {}", yoke::cli::command_names(app)));
   return action();
 }
 

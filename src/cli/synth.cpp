@@ -17,6 +17,7 @@
 #include "cli/progress_bar.h"
 #include "cli/synth_vocabulary.h"
 #include "cli/type_flag.h"
+#include "cli/usage.h"
 #include "gguf/reader.h"
 #include "model/config.h"
 #include "model/synth.h"
@@ -89,7 +90,7 @@ void add_synth(CLI::App& app, Action& action) {
   command->add_option("--family", options->family, "Family, such as llama, qwen2 or qwen3")->required();
   std::vector<std::string> names;
   for (const Shape& shape : shapes) names.emplace_back(shape.name);
-  command->add_option("--shape", options->shape, "Shape")->required()->check(CLI::IsMember(names));
+  command->add_option("--shape", options->shape, "Shape")->required()->check(choice_check(names));
   add_type_flag(*command, "--type", options->type, "Format of every matrix")->required();
   constexpr std::int64_t most_layers = 1000;
   add_number_function<std::int64_t>(

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/engine_flags.h"
 #include "cli/piece_format.h"
 #include "cli/read_tokenizer.h"
 #include "cli/text_file.h"
@@ -76,12 +77,10 @@ int tokenize(const TokenizeOptions& options) {
 void add_tokenize(CLI::App& app, Action& action) {
   auto options = std::make_shared<TokenizeOptions>();
   CLI::App* command = app.add_subcommand("tokenize", "Show the tokens that a model makes of a text");
-  command
-      ->add_option("MODEL", options->model,
-                   "GGUF file (any part of a split model); one that holds only a vocabulary will do")
-      ->required();
+  add_model(*command, options->model)
+      ->description("GGUF file (any part of a split model); one that holds only a vocabulary will do");
   CLI::Option* text = command->add_option("--text", options->text, "The text");
-  command->add_option("--file", options->file, "File that holds the text; - is the standard input")
+  command->add_option("-f,--file", options->file, "File that holds the text; - is the standard input")
       ->excludes(text);
   command->add_flag("--json", options->json, "Print {\"tokens\": [ids], \"pieces\": [text of each]}");
   command->add_flag("--no-bos", options->no_bos,
@@ -100,7 +99,8 @@ void add_tokenize(CLI::App& app, Action& action) {
       "  yoke tokenize models/demo.gguf --text \"The state of the Union\"\n"
       "  yoke tokenize model.gguf --file story.txt --json --no-bos");
   command->callback([options, &action] {
-    if (!options->text && !options->file) throw CLI::RequiredError("A text (--text or --file)");
+    if (!options->text && !options->file)
+      throw CLI::RequiredError("yoke tokenize needs a text: --text or --file", CLI::ExitCodes::RequiredError);
     action = [options] { return tokenize(*options); };
   });
 }

@@ -63,7 +63,7 @@ class Prompt(YokeTest):
         self.assert_says(f"the prompt in {empty} is empty; expected some text to continue", "-f", empty)
 
     def test_two_prompts_are_one_too_many(self):
-        self.assert_says("--prompt excludes --file", "-p", PROMPT, "-f", self.file(b"x"), code=2)
+        self.assert_says("--prompt and --file do not go together: expected one of them", "-p", PROMPT, "-f", self.file(b"x"), code=2)
 
     def test_a_prompt_that_may_not_be_read(self):
         folder = self.scratch()

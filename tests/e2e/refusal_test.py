@@ -7,7 +7,7 @@ import subprocess
 import gguf
 from harness import DEMO, PROMPT, ROOT, TINY, YOKE, YokeTest, main
 
-ANY = "<any>"  # in a sentence: what differs from machine to machine, or are the argument parser's own words
+ANY = "<any>"  # in a sentence: what differs from machine to machine, or is long
 HINT = "See 'yoke --help' or 'yoke COMMAND --help'.\n"
 LLAMA = TINY / "llama.gguf"
 HELDOUT = ROOT / "models" / "heldout.txt"
@@ -243,31 +243,46 @@ class Request(Refusal):
 class Flags(Refusal):
     def test_commands(self):
         commands = "run, info, logits, tokenize, bench, probe, perplexity, quantize, synth"
-        self.assert_usage(f"A command ({commands}) is required")
-        self.assert_usage("The following argument was not expected: pull", "pull")
+        self.assert_usage(f"expected a command; there are {commands}")
+        self.assert_usage(f"there is no command 'pull'; there are {commands}", "pull")
 
     def test_what_is_missing(self):
+        model, gguf_file = "MODEL: GGUF file (any part of a split model)", "GGUF file (any part of a split model)"
         for sentence, *arguments in (
-                ("--model is required", "run"), ("--model is required", "bench", "-p", 8),
-                ("--model is required", "perplexity", "--text", HELDOUT), ("MODEL is required", "info"),
-                ("--text is required", "perplexity", DEMO), ("A text (--text or --file) is required", "tokenize", DEMO),
-                ("--tokens is required", "logits", LLAMA), ("--out is required", "logits", LLAMA, "--tokens", "1,2"),
-                ("IN is required", "quantize"), ("OUT is required", "quantize", DEMO),
-                ("--type is required", "quantize", DEMO, NOWHERE), ("--family is required", "synth")):
+                (f"yoke run needs {model}", "run"), (f"yoke bench needs {model}", "bench", "-p", 8),
+                (f"yoke perplexity needs {model}", "perplexity", "--text", HELDOUT), (f"yoke info needs {model}", "info"),
+                (f"yoke tokenize needs {model}; one that holds only a vocabulary will do", "tokenize", "--text", "a"),
+                ("yoke perplexity needs --text: File with the text, UTF-8", "perplexity", DEMO),
+                ("yoke tokenize needs a text: --text or --file", "tokenize", DEMO),
+                ("yoke logits needs --tokens: Token ids, separated by commas; nothing is added in front", "logits", LLAMA),
+                ("yoke logits needs --out: File to write: float32, (tokens, vocabulary), row by row", "logits", LLAMA,
+                 "--tokens", "1,2"),
+                (f"yoke quantize needs IN: {gguf_file}, in any format", "quantize"),
+                ("yoke quantize needs OUT: GGUF file to write", "quantize", DEMO),
+                ("yoke quantize needs --type: Format of every matrix", "quantize", DEMO, NOWHERE),
+                ("--ctx was given without its value", "run", DEMO, "--ctx")):
             self.assert_usage(sentence, *arguments)
+        self.assert_usage(f"yoke synth needs --family: {ANY}", "synth")
 
     def test_what_does_not_go_together(self):
-        for sentence, *arguments in (("--prompt excludes --file", "run", DEMO, "-p", "a", "-f", "b"),
-                                     ("--text excludes --file", "tokenize", DEMO, "--text", "a", "--file", "b"),
-                                     ("--output excludes --json", "bench", DEMO, "--json", "-o", "md"),
-                                     ("--disk excludes --no-disk", "probe", "--disk", ".", "--no-disk")):
-            self.assert_usage(sentence, *arguments)
+        for first, second, *arguments in (("--prompt", "--file", "run", DEMO, "-p", "a", "-f", "b"),
+                                          ("--text", "--file", "tokenize", DEMO, "--text", "a", "-f", "b"),
+                                          ("--output", "--json", "bench", DEMO, "--json", "-o", "md"),
+                                           ("--disk", "--no-disk", "probe", "--disk", ".", "--no-disk")):
+            self.assert_usage(f"{first} and {second} do not go together: expected one of them", *arguments)
 
     def test_what_is_not_known(self):
-        self.assert_usage("The following argument was not expected: --speed=9", "run", DEMO, "-p", PROMPT, "--speed=9")
-        self.assert_usage(f"--output: {ANY}xml{ANY}md{ANY}json{ANY}", "bench", DEMO, "-o", "xml")
-        self.assert_usage(f"--shape: {ANY}huge{ANY}tiny,1.5b,8b,70b{ANY}", "synth", "--family", "llama", "--shape", "huge",
+        self.assert_usage("yoke run has no flag --speed=9", "run", DEMO, "-p", PROMPT, "--speed=9")
+        self.assert_usage("--output: 'xml' is none of md, json", "bench", DEMO, "-o", "xml")
+        self.assert_usage("--shape: 'huge' is none of tiny, 1.5b, 8b, 70b", "synth", "--family", "llama", "--shape", "huge",
                           "--type", "Q4_0", NOWHERE)
+
+    def test_every_command_takes_the_model_as_a_flag_too(self):
+        for command in ("info", "tokenize"):
+            more = ("-f", "-") if command == "tokenize" else ()
+            results = [self.yoke(command, *model, *more, stdin=b"a") for model in ((DEMO,), ("-m", DEMO))]
+            self.assertEqual(results[0][0], 0, results[0])
+            self.assertEqual(*results)
 
     def test_numbers(self):
         whole, number = "'{}' is not a whole number from {} to {}", "'{}' is not a number {}"

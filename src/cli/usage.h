@@ -1,0 +1,20 @@
+// What a wrong command line is told.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <string>
+#include <vector>
+
+namespace yoke::cli {
+
+/// One of these words.
+CLI::Validator choice_check(std::vector<std::string> words);
+
+/// The commands that are for people: "run, info, logits".
+std::string command_names(const CLI::App& app);
+
+/// One sentence on what the parser found wrong in a command line of `app`, which has just parsed it.
+std::string usage_sentence(const CLI::App& app, const CLI::ParseError& error);
+
+}  // namespace yoke::cli

@@ -1,0 +1,64 @@
+#include "cli/usage.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+namespace yoke::cli {
+namespace {
+
+/// What a small program says of a command line.
+std::string sentence_for(std::vector<std::string> words) {
+  CLI::App app("", "yoke");
+  app.require_subcommand(0, 1);
+  CLI::App* run = app.add_subcommand("run", "Runs");
+  app.add_subcommand("hidden", "Not for people")->group("");
+  app.add_subcommand("walk", "Walks");
+  std::string model, text, file, pace;
+  int steps = 0;
+  run->add_option("-m,--model,MODEL", model, "GGUF file")->required();
+  CLI::Option* text_option = run->add_option("--text", text, "Some text")->required();
+  run->add_option("-f,--file", file, "A file")->excludes(text_option);
+  run->add_option("--pace", pace, "How fast")->check(choice_check({"slow", "fast"}));
+  run->add_option("-n,--steps", steps, "Steps");
+  std::reverse(words.begin(), words.end());  // as CLI11 takes them
+  try {
+    app.parse(words);
+  } catch (const CLI::ParseError& error) {
+    return usage_sentence(app, error);
+  }
+  return "";
+}
+
+TEST(Usage, AWordThatIsNoCommandIsToldThoseThereAre) {
+  EXPECT_EQ(sentence_for({"pull"}), "there is no command 'pull'; there are run, walk");
+  EXPECT_EQ(sentence_for({"--speed"}), "yoke has no flag --speed");
+}
+
+TEST(Usage, AnUnknownFlagIsNamedWithItsCommand) {
+  EXPECT_EQ(sentence_for({"run", "a", "--text", "b", "--speed=9"}), "yoke run has no flag --speed=9");
+  EXPECT_EQ(sentence_for({"run", "a", "--text", "b", "-x", "9"}), "yoke run has no flag -x");
+  EXPECT_EQ(sentence_for({"walk", "far"}), "'far' is one argument more than yoke walk takes");
+}
+
+TEST(Usage, WhatIsMissingIsNamedWithWhatItIs) {
+  EXPECT_EQ(sentence_for({"run"}), "yoke run needs MODEL: GGUF file");
+  EXPECT_EQ(sentence_for({"run", "-m", "a"}), "yoke run needs --text: Some text");
+  EXPECT_EQ(sentence_for({"run", "a", "--text", "b", "--steps"}), "--steps was given without its value");
+}
+
+TEST(Usage, FlagsThatExcludeEachOtherAreBothNamed) {
+  EXPECT_EQ(sentence_for({"run", "a", "--text", "b", "-f", "c"}),
+            "--text and --file do not go together: expected one of them");
+}
+
+TEST(Usage, AWordThatIsNoneOfAChoiceIsToldTheChoice) {
+  EXPECT_EQ(sentence_for({"run", "a", "--text", "b", "--pace", "fat"}),
+            "--pace: 'fat' is none of slow, fast");
+  EXPECT_EQ(sentence_for({"run", "a", "--text", "b", "--pace", "fast"}), "");
+}
+
+}  // namespace
+}  // namespace yoke::cli
