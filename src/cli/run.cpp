@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "cli/commands.h"
@@ -16,6 +18,7 @@
 #include "cli/prompt_text.h"
 #include "cli/read_tokenizer.h"
 #include "cli/sampling_flags.h"
+#include "cli/status_line.h"
 #include "cli/text_file.h"
 #include "cli/text_printer.h"
 #include "session/completion.h"
@@ -62,10 +65,16 @@ std::optional<std::string> find_prompt(const RunOptions& options) {
 session::Completion print_continuation(runtime::Engine& engine, const text::Tokenizer& tokenizer,
                                        const std::string& prompt, const RunOptions& options) {
   TextPrinter printer(stdout, prompt);
+  std::vector<text::Token> tokens = session::encode_prompt(tokenizer, prompt);
+  std::optional<StatusLine> reading(std::in_place);  // until the first text, which may take its place
+  reading->show(fmt::format("reading {} token{}", tokens.size(), tokens.size() == 1 ? "" : "s"));
   try {
-    session::Completion completion =
-        session::complete(engine, tokenizer, session::encode_prompt(tokenizer, prompt), options.completion,
-                          [&printer](std::string_view text) { printer.print(text); });
+    session::Completion completion = session::complete(engine, tokenizer, std::move(tokens),
+                                                       options.completion, [&](std::string_view text) {
+                                                         reading.reset();
+                                                         printer.print(text);
+                                                       });
+    reading.reset();
     printer.end();
     return completion;
   } catch (const session::PromptTooLong& error) {

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 
 from harness import DEMO, PROMPT, YOKE, YokeTest, main
+from terminal import TerminalRun
 
 
 class Prompt(YokeTest):
@@ -38,6 +39,12 @@ class Prompt(YokeTest):
         code, out, err, _ = run.finish(60)
         self.assertEqual(code, 0, err)
         self.assertEqual(out.replace("\r\n", "\n"), self.generate(tokens=20))
+
+    def test_a_person_is_told_what_is_read_until_the_text_begins(self):
+        run = TerminalRun([YOKE, "run", DEMO, "-p", PROMPT, "-n", "20", "--quiet"])
+        self.addCleanup(run.close)
+        run.expect(r"reading 7 tokens")
+        self.assertEqual(run.end(), (0, self.generate(tokens=20)))
 
     def assert_says(self, sentence, *arguments, code=1, **options):
         for ranks in ([], ["--ranks", 3]):

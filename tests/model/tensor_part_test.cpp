@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <numeric>
 #include <random>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -145,6 +147,45 @@ TEST(TensorPart, CountsThePartsBytesWhateverGapsAreReadToo) {
     EXPECT_EQ(told.back(), read.size());
     EXPECT_TRUE(std::is_sorted(told.begin(), told.end()));
   }
+}
+
+/// Bytes that this process has asked the system for with read calls so far, as the system counts them.
+std::uint64_t bytes_read() {
+  std::ifstream counters("/proc/self/io");
+  std::string name;
+  std::uint64_t value = 0;
+  while (counters >> name >> value) {
+    if (name == "rchar:") return value;
+  }
+  return 0;
+}
+
+/// What reading all of a part asks the system for.
+std::uint64_t bytes_asked_for(const TensorPart& source) {
+  std::vector<std::byte> read(source.slice().bytes());
+  const std::uint64_t before = bytes_read();
+  const std::uint64_t counting = bytes_read() - before;
+  source.read(0, read);
+  return bytes_read() - before - 2 * counting;
+}
+
+TEST(TensorPart, ReadsGapsThatAreShortAndNoOthers) {
+  if (bytes_read() == 0) GTEST_SKIP() << "the system does not count bytes in /proc/self/io";
+  const OneMatrix matrix;
+  const gguf::Model file = matrix.open();
+  const ReadProgress progress(0, [](std::uint64_t, std::uint64_t) {});
+  const TensorEntry whole = entry();
+  constexpr std::size_t row = 340, columns = 136,
+                        gap = row - columns;  // of 320 values, of 128, and of the others
+  const auto asked_for = [&](std::size_t max_gap) {
+    const Part part{{{0, 37}}, {64, 192}};
+    return static_cast<double>(
+        bytes_asked_for({file, *file.find("w"), whole, part, progress, {1 << 20, 1 << 20, max_gap}}));
+  };
+  // The counters themselves are read in between; their length changes by some digits.
+  constexpr double digits = 64;
+  EXPECT_NEAR(asked_for(gap), 37 * row - gap, digits);
+  EXPECT_NEAR(asked_for(gap - 1), 37 * columns, digits);
 }
 
 }  // namespace
