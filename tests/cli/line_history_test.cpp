@@ -65,7 +65,7 @@ TEST(LineHistory, KeepsALineThatIsRepeatedOnce) {
   const auto file = folder / "history";
   LineHistory history(file);
   for (const char* line : {"a", "a", "b", "b", "a"}) history.add(line);
-  const std::string bytes = bytes_of(file);
+  const std::string bytes = read_file(file);
   EXPECT_EQ(std::count(bytes.begin(), bytes.end(), '\n'), 4);  // one is libedit's own
   EXPECT_THAT(lines_in(file), ElementsAre("a", "b", "a"));
 }
@@ -81,10 +81,10 @@ TEST(LineHistory, AFileThatHasGrownIsCutToTheNewestLines) {
   };
   const auto before = fill(2 * LineHistory::most_lines);
   LineHistory{file};
-  EXPECT_EQ(bytes_of(file).size(), before);  // not at every start
+  EXPECT_EQ(read_file(file).size(), before);  // not at every start
   fill(2 * LineHistory::most_lines + 1);
   LineHistory{file};
-  const std::string bytes = bytes_of(file);
+  const std::string bytes = read_file(file);
   EXPECT_EQ(std::count(bytes.begin(), bytes.end(), '\n'), LineHistory::most_lines + 1);
   EXPECT_EQ(lines_in(file).front(), "line1001");
   EXPECT_EQ(lines_in(file).back(), "line2000");

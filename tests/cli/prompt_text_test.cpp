@@ -7,34 +7,20 @@
 #include <fstream>
 
 #include "base/error.h"
+#include "common/error_of.h"
+#include "common/scratch.h"
 
 namespace yoke::cli {
 namespace {
 
 class PromptText : public testing::Test {
  protected:
-  PromptText() {
-    const std::string pattern = testing::TempDir() + "yoke-prompt-XXXXXX";
-    std::vector<char> name(pattern.c_str(), pattern.c_str() + pattern.size() + 1);
-    folder = ::mkdtemp(name.data());
-  }
-  ~PromptText() override { std::filesystem::remove_all(folder); }
-
-  std::string file(const std::string& bytes) const {
-    const std::filesystem::path path = folder / "prompt.txt";
-    std::ofstream(path, std::ios::binary) << bytes;
-    return path;
-  }
+  std::string file(const std::string& bytes) const { return folder.write("prompt.txt", bytes); }
   static std::string complaint(const std::string& path) {
-    try {
-      read_prompt(path);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "";
+    return error_of([&] { read_prompt(path); });
   }
 
-  std::filesystem::path folder;
+  ScratchFolder folder;
 };
 
 TEST_F(PromptText, IsTheFileWithoutItsLastLineBreak) {

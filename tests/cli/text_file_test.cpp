@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "base/error.h"
+#include "common/error_of.h"
 
 namespace yoke::cli {
 namespace {
@@ -18,15 +19,6 @@ class TextFile : public testing::Test {
   ~TextFile() override { std::filesystem::remove_all(path); }
 
   void write(const std::string& text) const { std::ofstream(path, std::ios::binary) << text; }
-  template <class Action>
-  static std::string error_of(const Action& action) {
-    try {
-      action();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "";
-  }
 };
 
 TEST_F(TextFile, IsReadToItsLastByte) {

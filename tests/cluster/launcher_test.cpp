@@ -18,6 +18,7 @@
 #include "cluster/mpi_comm.h"
 #include "cluster/mpirun.h"
 #include "cluster/run_directory.h"
+#include "common/error_of.h"
 #include "fake_engine.h"
 
 namespace yoke::cluster {
@@ -40,15 +41,6 @@ LaunchOptions launch_options(int ranks, const std::string& model) {
   options.engine.model = model;
   options.executable = YOKE_TEST_RANK;
   return options;
-}
-
-std::string error_of(const std::function<void()>& act) {
-  try {
-    act();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 /// Linux's word on a process: 'R', 'S', 'T', …; 'X' if it does not exist (any more).

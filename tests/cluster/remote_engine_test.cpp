@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "cluster/engine_server.h"
 #include "comm/solo.h"
+#include "common/error_of.h"
 #include "fake_engine.h"
 
 namespace yoke::cluster {
@@ -60,15 +61,6 @@ T expect(RemoteEngine& engine) {
   auto event = engine.next(patience);
   if (!event || !std::holds_alternative<T>(*event)) fail("another event, or none, came");
   return std::get<T>(std::move(*event));
-}
-
-std::string error_of(const std::function<void()>& act) {
-  try {
-    act();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TEST(RemoteEngine, StreamsTheTokensOfRequestsAndTheirEnds) {

@@ -13,6 +13,18 @@
 
 namespace yoke {
 
+inline std::string read_file(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// Writes a file anew; its path.
+inline std::filesystem::path write_file(const std::filesystem::path& path, std::string_view bytes) {
+  std::ofstream file(path, std::ios::binary);
+  file << bytes;
+  return path;
+}
+
 /// An empty folder for as long as it is in scope.
 class ScratchFolder {
  public:
@@ -27,22 +39,14 @@ class ScratchFolder {
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+  /// Writes a file of this name; its path.
+  std::filesystem::path write(const std::string& name, std::string_view bytes) const {
+    return write_file(path_ / name, bytes);
+  }
   bool empty() const { return std::filesystem::is_empty(path_); }
 
  private:
   std::filesystem::path path_;
 };
-
-inline std::string bytes_of(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-/// Writes a file anew; its path.
-inline std::filesystem::path write_file(const std::filesystem::path& path, std::string_view bytes) {
-  std::ofstream file(path, std::ios::binary);
-  file << bytes;
-  return path;
-}
 
 }  // namespace yoke

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "common/error_of.h"
 #include "gguf/reader.h"
 #include "gguf/writer.h"
 #include "model/run_model.h"
@@ -71,15 +72,5 @@ class EditedModel {
  private:
   std::filesystem::path path_;
 };
-
-/// What `act` throws, or "" when it does not.
-inline std::string error_of(const std::function<void()>& act) {
-  try {
-    act();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
 
 }  // namespace yoke::model

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <random>
 
+#include "common/scratch.h"
 #include "model/edited_model.h"
-#include "model/folder.h"
 
 namespace yoke::model {
 namespace {
@@ -42,7 +42,7 @@ std::vector<std::byte> naive(const gguf::Model& model, const gguf::TensorInfo& t
 }
 
 TEST(Quantize, ReEncodesMatricesAndCopiesAllElse) {
-  const Folder folder;
+  const ScratchFolder folder;
   const gguf::Model demo = gguf::Model::open(std::filesystem::path(YOKE_MODELS) / "demo.gguf");  // Q8_0
   for (const Type type : {Type::f32, Type::f16, Type::q4_0}) {
     const gguf::Model copy = quantized(demo, {type, {}, {}}, folder / "copy.gguf");
@@ -74,7 +74,7 @@ TEST(Quantize, ATensorOfManyPiecesIsTheSameOnAnyNumberOfThreads) {
     }
   });
   const gguf::Model file = model.open();
-  const Folder folder;
+  const ScratchFolder folder;
   for (const int threads : {1, 3}) {
     const gguf::Model copy = quantized(file, {Type::q8_0, {}, {}}, folder / "copy.gguf", threads);
     for (const gguf::TensorInfo& tensor : copy.tensors()) {
@@ -86,7 +86,7 @@ TEST(Quantize, ATensorOfManyPiecesIsTheSameOnAnyNumberOfThreads) {
 }
 
 TEST(Quantize, MetadataAreKeptButForTheirWordsOfTheFormat) {
-  const Folder folder;
+  const ScratchFolder folder;
   const gguf::Model tiny = gguf::Model::open(tiny_model("qwen3"));
   const gguf::Model copy = quantized(tiny, {Type::q4_0, {}, {}}, folder / "copy.gguf");
   auto expected = tiny.metadata().all();
@@ -96,7 +96,7 @@ TEST(Quantize, MetadataAreKeptButForTheirWordsOfTheFormat) {
 }
 
 TEST(Quantize, TheOutputAndTheEmbeddingMayHaveFormatsOfTheirOwn) {
-  const Folder folder;
+  const ScratchFolder folder;
   const gguf::Model tiny = gguf::Model::open(tiny_model("llama"));
   const gguf::Model copy = quantized(tiny, {Type::q4_0, Type::f16, Type::q8_0}, folder / "copy.gguf");
   EXPECT_EQ(copy.find("output.weight")->type, Type::f16);
@@ -111,7 +111,7 @@ TEST(Quantize, RoutersOfExpertsAndBiasesOfExpertsAreNoMatrices) {
     draft.tensors.push_back({"blk.0.ffn_up_exps.bias", Type::f32, {8, 128}});
     draft.tensors.push_back({"blk.0.ffn_up_exps.weight", Type::f32, {8, 64, 128}});
   });
-  const Folder folder;
+  const ScratchFolder folder;
   const gguf::Model copy = quantized(model.open(), {Type::q4_0, {}, {}}, folder / "copy.gguf");
   EXPECT_EQ(copy.find("blk.0.ffn_gate_inp.weight")->type, Type::f32);
   EXPECT_EQ(copy.find("blk.0.ffn_up_exps.bias")->type, Type::f32);
@@ -156,7 +156,7 @@ TEST(Quantize, APlanTellsWhatWillBeWritten) {
   EXPECT_EQ(plan.bytes_before, before);
   EXPECT_EQ(plan.bytes_after, after);
   EXPECT_EQ(plan.weights, weights);
-  const Folder folder;
+  const ScratchFolder folder;
   ThreadPool pool(1);
   std::uint64_t last = 0;
   quantize(demo, plan, folder / "copy.gguf", pool, [&](std::uint64_t done) {
@@ -167,7 +167,7 @@ TEST(Quantize, APlanTellsWhatWillBeWritten) {
 }
 
 TEST(Quantize, ASplitModelBecomesOneFile) {
-  const Folder folder;
+  const ScratchFolder folder;
   const gguf::Model tiny = gguf::Model::open(tiny_model("llama"));
   const auto n = static_cast<std::int64_t>(tiny.tensors().size());
   for (int part = 0; part < 2; ++part) {
@@ -201,7 +201,7 @@ TEST(Quantize, ASplitModelBecomesOneFile) {
 
 TEST(Quantize, RefusesToWriteOverTheModel) {
   const EditedModel model([](Draft&) {});
-  const Folder folder;
+  const ScratchFolder folder;
   const std::filesystem::path link = folder / "link.gguf";
   std::filesystem::create_symlink(model.path(), link);
   for (const std::filesystem::path& out : {model.path(), link}) {
@@ -218,7 +218,7 @@ TEST(Quantize, RefusesValuesThatAreNotFiniteByTensorAndPosition) {
       values[200 * 128 + 7] = bad;
       draft.data["blk.1.ffn_up.weight"] = values;
     });
-    const Folder folder;
+    const ScratchFolder folder;
     EXPECT_EQ(
         error_of_quantize(model.open(), {Type::q8_0, {}, {}}, folder / "copy.gguf"),
         fmt::format("{}: tensor 'blk.1.ffn_up.weight' holds {} in row 200, column 7, expected finite values",
@@ -230,7 +230,7 @@ TEST(Quantize, RefusesValuesThatAreNotFiniteByTensorAndPosition) {
 TEST(Quantize, RefusesInfinityAndNanInTensorsCopiedAsTheyAre) {
   const auto refusal = [](const std::function<void(Draft&)>& edit, Type type) {
     const EditedModel model(edit);
-    const Folder folder;
+    const ScratchFolder folder;
     const std::string sentence = error_of_quantize(model.open(), {type, {}, {}}, folder / "copy.gguf");
     EXPECT_TRUE(folder.empty());
     const std::string start = model.path().string() + ": ";
@@ -263,7 +263,7 @@ TEST(Quantize, CopiesWhatHasNoDecoderByteForByte) {
     std::vector<float>& values = draft.data["blk.0.numbers"];
     values.assign(21, std::numeric_limits<float>::infinity());  // bits of integers here
   });
-  const Folder folder;
+  const ScratchFolder folder;
   const gguf::Model before = model.open();
   const gguf::Model copy = quantized(before, {Type::q8_0, {}, {}}, folder / "copy.gguf");
   EXPECT_TRUE(copy.read(*copy.find("blk.0.numbers")) == before.read(*before.find("blk.0.numbers")));
@@ -275,7 +275,7 @@ TEST(Quantize, RefusesValuesThatTheFormatCannotHold) {
     values[255 * 128 + 127] = -1e5f;
     draft.data["blk.1.ffn_up.weight"] = values;
   });
-  const Folder folder;
+  const ScratchFolder folder;
   EXPECT_EQ(error_of_quantize(model.open(), {Type::f16, {}, {}}, folder / "copy.gguf"),
             model.path().string() +
                 ": tensor 'blk.1.ffn_up.weight' holds -100000 in row 255, column 127, "

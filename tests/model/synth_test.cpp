@@ -7,8 +7,8 @@
 #include <map>
 #include <random>
 
+#include "common/scratch.h"
 #include "model/edited_model.h"
-#include "model/folder.h"
 #include "model/run_model.h"
 
 namespace yoke::model {
@@ -47,7 +47,7 @@ class SynthModel {
   }
 
  private:
-  Folder folder_;
+  ScratchFolder folder_;
 };
 
 std::vector<float> values_of(const gguf::Model& model, const gguf::TensorInfo& tensor) {

@@ -115,7 +115,7 @@ TEST(LocalEngineReports, SaysSoWhenTheWeightsAreDamagedWhateverIsAskedAndRelease
   for (const Request& asked :
        {request(1, {5, 6, 7}, 3), sampled, report(1, {5, 6, 7}, PromptReport::log_probabilities)}) {
     for (const int ranks : {1, 3}) {
-      const std::string sentence = model::error_of([&] {
+      const std::string sentence = error_of([&] {
         with_engine(ranks, options, [&](Engine& engine) {
           engine.submit(asked);
           engine.next(forever);

@@ -104,7 +104,7 @@ TEST(Distributions, EveryCutIsRefused) {
   const ScratchFolder folder;
   const std::filesystem::path path = folder / "whole", cut = folder / "cut";
   write(path);
-  const std::string whole = bytes_of(path);
+  const std::string whole = read_file(path);
   for (std::size_t length = 0; length < whole.size(); ++length) {
     write_file(cut, whole.substr(0, length));
     EXPECT_THAT(reading_error(cut), StartsWith(cut.string() + ": ")) << length;
@@ -117,7 +117,7 @@ TEST(Distributions, EveryChangedByteIsRefused) {
   const ScratchFolder folder;
   const std::filesystem::path path = folder / "whole", changed = folder / "changed";
   write(path);
-  const std::string whole = bytes_of(path);
+  const std::string whole = read_file(path);
   for (std::size_t i = 0; i < whole.size(); ++i) {
     std::string bytes = whole;
     bytes[i] = static_cast<char>(bytes[i] ^ 0x10);
@@ -130,7 +130,7 @@ TEST(Distributions, RowsThatChangedPlacesAreRefused) {
   const ScratchFolder folder;
   const std::filesystem::path path = folder / "distributions";
   write(path);
-  std::string bytes = bytes_of(path);
+  std::string bytes = read_file(path);
   const std::size_t row = some_run().row_bytes();
   const std::size_t rows = bytes.size() - 3 * row;
   std::swap_ranges(bytes.begin() + rows, bytes.begin() + rows + row, bytes.begin() + rows + row);

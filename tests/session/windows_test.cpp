@@ -4,7 +4,7 @@
 
 #include <numeric>
 
-#include "base/error.h"
+#include "common/error_of.h"
 
 namespace yoke::session {
 namespace {
@@ -18,12 +18,7 @@ std::vector<Token> counted(std::int32_t n) {
 }
 
 std::string error_of(std::int32_t tokens, std::int32_t length) {
-  try {
-    const Windows windows(counted(tokens), length, std::nullopt);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+  return yoke::error_of([&] { Windows(counted(tokens), length, std::nullopt); });
 }
 
 TEST(Windows, FollowOneAnotherAndLeaveTheRestOut) {
