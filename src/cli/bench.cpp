@@ -158,7 +158,8 @@ int bench(const BenchOptions& options) {
   require(!tests.empty(), "there is nothing to measure: expected tokens to compute (-p) or generate (-n)");
   BenchReport report;
   report.model_path = flags.engine.model;
-  report.model = runtime::summarise(flags.engine.model);
+  report.model = runtime::summarise(flags.engine.model, flags.engine.kv_type);
+  report.kv_type = flags.engine.kv_type;
   report.prefill_chunk = flags.engine.prefill_chunk;
   report.version = YOKE_VERSION;
   report.time = fmt::format("{:%FT%TZ}", fmt::gmtime(std::time(nullptr)));

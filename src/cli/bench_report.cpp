@@ -158,6 +158,8 @@ Json json_of_row(const BenchReport& report, const BenchRow& row) {
           {"model_n_params", report.model.weights},
           {"n_batch", report.prefill_chunk},
           {"n_threads", report.ranks.front().threads},
+          {"type_k", kernels::name_of(report.kv_type)},
+          {"type_v", kernels::name_of(report.kv_type)},
           {"n_prompt", row.test.n_prompt},
           {"n_gen", row.test.n_gen},
           {"test_time", report.time},

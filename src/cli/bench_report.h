@@ -21,6 +21,7 @@ struct BenchReport {
   std::string model_path;
   runtime::ModelSummary model;
   std::int32_t prefill_chunk = 0;          // prompt tokens computed in one step at most
+  kernels::KvType kv_type{};               // how keys and values are stored
   std::vector<runtime::RankReport> ranks;  // at least one
   // The limits of all ranks' threads together:
   std::optional<double> stream;    // stream read bandwidth, bytes per second

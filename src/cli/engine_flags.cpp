@@ -51,6 +51,22 @@ void add_engine_flags(CLI::App& command, EngineFlags& flags) {
   add_number(command, "--prefill-chunk", flags.engine.prefill_chunk, whole_number_check(1, most_tokens),
              "Prompt tokens computed in one step at most")
       ->default_str(std::to_string(flags.engine.prefill_chunk));
+  add_kv_type(command, flags.engine.kv_type);
+}
+
+void add_kv_type(CLI::App& command, kernels::KvType& type) {
+  const auto parse = [&type](const std::string& name) {
+    try {
+      type = kernels::kv_type_named(name);
+    } catch (const Error& error) {
+      throw CLI::ValidationError("--kv-type", error.what());
+    }
+  };
+  command
+      .add_option_function<std::string>(
+          "--kv-type", parse, "How the cache stores keys and values: f16; f32, which takes twice the memory")
+      ->type_name("TYPE")
+      ->default_str(std::string(kernels::name_of(type)));
 }
 
 cluster::EngineProcessOptions rank_options(const runtime::EngineOptions& engine, int ranks) {

@@ -24,6 +24,7 @@ using Json = nlohmann::ordered_json;
 struct InfoOptions {
   std::string model;
   int ranks = 1;
+  kernels::KvType kv_type = kernels::KvType::f16;
   bool json = false;
 };
 
@@ -74,10 +75,17 @@ void print_config(const gguf::Model& file, const model::Config& config) {
              file.metadata().string_or("tokenizer.ggml.pre", "no pre-tokenizer named"));
 }
 
-void print_ranks(const std::string& path, const model::Partition& partition) {
-  runtime::EngineOptions options;
-  options.model = path;
-  fmt::print("\n{} rank{}, full context:\n", partition.size(), partition.size() == 1 ? "" : "s");
+runtime::EngineOptions engine_options(const InfoOptions& options) {
+  runtime::EngineOptions engine;
+  engine.model = options.model;
+  engine.kv_type = options.kv_type;
+  return engine;
+}
+
+void print_ranks(const InfoOptions& info, const model::Partition& partition) {
+  const runtime::EngineOptions options = engine_options(info);
+  fmt::print("\n{} rank{}, full context, keys and values as {}:\n", partition.size(),
+             partition.size() == 1 ? "" : "s", kernels::name_of(options.kv_type));
   fmt::print("rank  weights   KV cache  scratch   share\n");
   for (int rank = 0; rank < partition.size(); ++rank) {
     const runtime::MemoryNeed need = runtime::memory_needed(options, rank, partition.size());
@@ -86,9 +94,8 @@ void print_ranks(const std::string& path, const model::Partition& partition) {
   }
 }
 
-Json json_of_ranks(const std::string& path, const model::Partition& partition) {
-  runtime::EngineOptions options;
-  options.model = path;
+Json json_of_ranks(const InfoOptions& info, const model::Partition& partition) {
+  const runtime::EngineOptions options = engine_options(info);
   Json ranks = Json::array();
   for (int rank = 0; rank < partition.size(); ++rank) {
     const runtime::MemoryNeed need = runtime::memory_needed(options, rank, partition.size());
@@ -102,7 +109,8 @@ Json json_of_ranks(const std::string& path, const model::Partition& partition) {
 }
 
 /// The names are those of the metadata, but for what stands in the file only implicitly.
-Json json_of(const gguf::Model& file, const model::Config& config, const model::Partition& partition) {
+Json json_of(const InfoOptions& info, const gguf::Model& file, const model::Config& config,
+             const model::Partition& partition) {
   const gguf::Metadata& metadata = file.metadata();
   const Contents contents = contents_of(file);
   Json types = Json::object();
@@ -128,10 +136,11 @@ Json json_of(const gguf::Model& file, const model::Config& config, const model::
           {"value_length", config.v_dim},
           {"feed_forward_length", layer.ffn_dim},
           {"context_length", config.context},
+          {"kv_type", kernels::name_of(info.kv_type)},
           {"vocabulary", config.vocabulary},
           {"tokenizer_model", metadata.string_or("tokenizer.ggml.model", "")},
           {"tokenizer_pre", metadata.string_or("tokenizer.ggml.pre", "")},
-          {"ranks", json_of_ranks(file.path().string(), partition)}};
+          {"ranks", json_of_ranks(info, partition)}};
 }
 
 int info_json(const InfoOptions& options) {
@@ -140,7 +149,8 @@ int info_json(const InfoOptions& options) {
   const std::unique_ptr<model::Family> family = model::make_family(config);
   const model::Partition partition(config, family->tensors(), file, model::equal_shares(options.ranks));
   // What is no UTF-8 in a name is shown as U+FFFD.
-  fmt::print("{}\n", json_of(file, config, partition).dump(2, ' ', false, Json::error_handler_t::replace));
+  fmt::print("{}\n",
+             json_of(options, file, config, partition).dump(2, ' ', false, Json::error_handler_t::replace));
   return 0;
 }
 
@@ -151,7 +161,7 @@ int info(const InfoOptions& options) {
   const model::Config config = model::read_config(file);
   print_config(file, config);
   const std::unique_ptr<model::Family> family = model::make_family(config);
-  print_ranks(options.model, {config, family->tensors(), file, model::equal_shares(options.ranks)});
+  print_ranks(options, {config, family->tensors(), file, model::equal_shares(options.ranks)});
   return 0;
 }
 
@@ -164,6 +174,7 @@ void add_info(CLI::App& app, Action& action) {
   add_model(*command, options->model);
   add_number(*command, "--ranks", options->ranks, whole_number_check(1, max_ranks),
              "Ranks to divide the model by");
+  add_kv_type(*command, options->kv_type);
   command->add_flag("--json", options->json, "Print JSON");
   command->footer("Example:\n  yoke info models/demo.gguf --ranks 4");
   command->callback([options, &action] { action = [options] { return info(*options); }; });

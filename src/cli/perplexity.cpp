@@ -52,7 +52,7 @@ EngineFlags engine_for(const PerplexityOptions& options, std::int32_t trained) {
 
 EngineFlags engine_of_follower(const PerplexityOptions& options) {
   try {
-    return engine_for(options, runtime::summarise(options.engine.engine.model).context);
+    return engine_for(options, runtime::summarise(options.engine.engine.model, options.engine.engine.kv_type).context);
   } catch (const Error&) {
     return options.engine;  // the start of the engine finds the same, and lets one rank say it
   }
@@ -190,7 +190,8 @@ void print_json(const PerplexityOptions& options, const runtime::ModelSummary& m
 
 int perplexity(const PerplexityOptions& options) {
   if (is_follower() && follow(engine_of_follower(options))) return 0;
-  const runtime::ModelSummary model = runtime::summarise(options.engine.engine.model);
+  const runtime::ModelSummary model =
+      runtime::summarise(options.engine.engine.model, options.engine.engine.kv_type);
   const session::Windows windows = cut(options, window_length(options, model.context));
   Distributions distributions(options, describe_run(options, model, windows));
   const std::unique_ptr<runtime::Engine> engine = start_engine(engine_for(options, model.context));

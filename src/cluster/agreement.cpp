@@ -14,6 +14,9 @@ namespace {
 std::string flag_text(std::string_view flag, std::int64_t value) {
   return value == 0 ? fmt::format("no {}", flag) : fmt::format("{} {}", flag, value);
 }
+std::string flag_text(std::string_view flag, const std::string& value) {
+  return fmt::format("{} {}", flag, value);
+}
 
 }  // namespace
 
@@ -21,7 +24,7 @@ std::string judge_terms(std::span<const RankPlace> places, std::span<const Terms
   assert(places.size() == terms.size());
   const Terms& expected = terms.front();
   for (std::size_t r = 1; r < terms.size(); ++r) {
-    const auto differ = [&](std::string_view flag, std::int64_t found, std::int64_t leader) {
+    const auto differ = [&](std::string_view flag, const auto& found, const auto& leader) {
       return fmt::format("{} was given {}, but {} {}; expected the same on every rank", describe(places[r]),
                          flag_text(flag, found), describe(places.front()), flag_text(flag, leader));
     };
@@ -33,6 +36,7 @@ std::string judge_terms(std::span<const RankPlace> places, std::span<const Terms
     if (terms[r].prefill_chunk != expected.prefill_chunk) {
       return differ("--prefill-chunk", terms[r].prefill_chunk, expected.prefill_chunk);
     }
+    if (terms[r].kv_type != expected.kv_type) return differ("--kv-type", terms[r].kv_type, expected.kv_type);
   }
   return {};
 }
@@ -41,11 +45,11 @@ bool check_terms(comm::Comm& comm, std::span<const RankPlace> places, const Term
   std::vector<Terms> all;
   for (int root = 0; root < comm.size(); ++root) {
     ByteWriter writer;
-    if (root == comm.rank()) writer(mine.model, mine.context, mine.prefill_chunk);
+    if (root == comm.rank()) writer(mine.model, mine.context, mine.prefill_chunk, mine.kv_type);
     std::vector<std::byte> message = writer.take();
     comm.broadcast(message, root);
     Terms& terms = all.emplace_back();
-    ByteReader(message, "a rank's terms")(terms.model, terms.context, terms.prefill_chunk);
+    ByteReader(message, "a rank's terms")(terms.model, terms.context, terms.prefill_chunk, terms.kv_type);
   }
   const std::string sentence = judge_terms(places, all);
   if (comm.rank() == 0) require(sentence.empty(), "{}", sentence);

@@ -16,6 +16,7 @@ struct Terms {
   std::uint64_t model = 0;  // its fingerprint
   std::int64_t context = 0;
   std::int64_t prefill_chunk = 0;
+  std::string kv_type;
 };
 
 /// Empty if all terms are alike; else the sentence that names the first rank that differs from rank 0. Both

@@ -65,7 +65,9 @@ void connect(Group& group, LinkObserver observer) {
 void check_before_loading(Group& group, const EngineProcessOptions& options) {
   comm::Comm& comm = group.comm();
   if (options.model_fingerprint) {
-    const Terms mine{options.model_fingerprint(), options.engine.context, options.engine.prefill_chunk};
+    const runtime::EngineOptions& engine = options.engine;
+    const Terms mine{options.model_fingerprint(), engine.context, engine.prefill_chunk,
+                     std::string(kernels::name_of(engine.kv_type))};
     if (!check_terms(comm, group.places, mine)) group.link->sleep();
   }
   if (options.memory_needed) {

@@ -85,7 +85,9 @@ std::vector<std::string> engine_arguments(const runtime::EngineOptions& engine, 
           "--threads",
           std::to_string(engine.threads),
           "--prefill-chunk",
-          std::to_string(engine.prefill_chunk)};
+          std::to_string(engine.prefill_chunk),
+          "--kv-type",
+          std::string(kernels::name_of(engine.kv_type))};
 }
 
 std::unique_ptr<runtime::Engine> launch(const LaunchOptions& options,

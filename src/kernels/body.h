@@ -24,6 +24,9 @@ constexpr Kernels::MatMulOf matmuls[] = {
     {quant::Type::q6_k, matmul<Q6_KWeights>},    {quant::Type::iq4_nl, matmul<Iq4NlWeights>},
     {quant::Type::iq4_xs, matmul<Iq4XsWeights>}, {quant::Type::mxfp4, matmul<Mxfp4Weights>}};
 
+constexpr KvKernels kv_table[] = {kv_kernels_of<PlainTile<F16Values>>(KvType::f16),
+                                  kv_kernels_of<PlainTile<F32Values>>(KvType::f32)};
+
 constexpr Kernels make_table(std::string_view isa, const PanelMultiplies& panels) {
   return {.isa = isa,
           .matmuls = matmuls,
@@ -35,7 +38,9 @@ constexpr Kernels make_table(std::string_view isa, const PanelMultiplies& panels
           .silu_mul = silu_mul,
           .rope_interleaved = rope_interleaved,
           .rope_neox = rope_neox,
-          .attention_tile = attention_tile,
+          .kv_kernels = kv_table,
+          .merge_attention = merge_attention,
+          .finish_attention = finish_attention,
           .exp = exp_kernel,
           .int8_peak = int8_peak,
           .f32_peak = f32_peak};

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -41,6 +42,11 @@ Kernels::PanelMultiply Kernels::panel_multiply(quant::Type type) const {
     if (entry.type == type) return entry.multiply;
   }
   return nullptr;
+}
+
+const KvKernels& Kernels::kv(KvType type) const {
+  return *std::find_if(kv_kernels.begin(), kv_kernels.end(),
+                       [type](const KvKernels& entry) { return entry.type == type; });
 }
 
 std::span<const Kernels* const> available() {

@@ -12,22 +12,11 @@
 #include <span>
 #include <string_view>
 
+#include "kernels/kv.h"
 #include "kernels/panels.h"
 #include "quant/format.h"
 
 namespace yoke::kernels {
-
-/// Positions in a tile of attention and in a page of the KV cache. Tiles are merged in order, so results do
-/// not depend on how a sequence was cut into batches.
-inline constexpr int tile_positions = 64;
-
-/// Running state of one query head's softmax over tiles: `acc` (v_dim values) is Σ e^(s−max)·v, `sum` is Σ
-/// e^(s−max).
-struct SoftmaxState {
-  float max;
-  float sum;
-  float* acc;
-};
 
 struct Kernels {
   std::string_view isa;  // "scalar", "avx2", "avx512", "neon"
@@ -69,11 +58,11 @@ struct Kernels {
   /// sin have `pairs` entries.
   void (*rope_interleaved)(float* x, const float* cos, const float* sin, std::int64_t pairs);
   void (*rope_neox)(float* x, const float* cos, const float* sin, std::int64_t pairs);
-  /// Adds one tile of at most tile_positions positions to `state`: scores q·k·scale, then max, e^, sum and
-  /// Σ·v. k: (positions, k_dim), rows k_stride floats apart; v: (positions, v_dim), rows v_stride apart.
-  void (*attention_tile)(const float* q, const float* k, std::int64_t k_stride, const float* v,
-                         std::int64_t v_stride, int positions, int k_dim, int v_dim, float scale,
-                         SoftmaxState& state);
+  std::span<const KvKernels> kv_kernels;  // one for each KvType
+  /// Merges a part that was computed apart into `row`: the bits that merging its one tile into `row` gives.
+  void (*merge_attention)(const AttentionRow& part, int v_dim, AttentionRow& row);
+  /// acc = acc / sum: the last step.
+  void (*finish_attention)(AttentionRow& row, int v_dim);
   /// y[i] = e^x[i]
   void (*exp)(const float* x, float* y, std::int64_t n);
 
@@ -85,6 +74,8 @@ struct Kernels {
   /// The matmul for rows stored as `type`; null where there is none.
   MatMul matmul(quant::Type type) const;
   PanelMultiply panel_multiply(quant::Type type) const;
+  /// Those that store keys and values as `type`.
+  const KvKernels& kv(KvType type) const;
 };
 
 /// Tables this machine can run, best first; "scalar" is always the last.

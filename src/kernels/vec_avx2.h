@@ -10,6 +10,7 @@ namespace yoke::kernels {
 namespace {
 
 constexpr int gemm_rows = 2, gemm_tokens = 2, gemv_rows = 4;
+constexpr int attention_sums = 6;
 
 inline float float_of_half(std::uint16_t half) { return _cvtsh_ss(half); }
 
@@ -95,6 +96,11 @@ struct F32x16 {
     std::byte halves[32] = {};
     __builtin_memcpy(halves, from, static_cast<std::size_t>(n) * 2);
     return load_f16(halves);
+  }
+
+  void store_f16(std::byte* to) const {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm256_cvtps_ph(low, _MM_FROUND_TO_NEAREST_INT));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + 16), _mm256_cvtps_ph(high, _MM_FROUND_TO_NEAREST_INT));
   }
 
   static __m256 of_bf16(__m128i halves) {

@@ -10,6 +10,7 @@ namespace yoke::kernels {
 namespace {
 
 constexpr int gemm_rows = 4, gemm_tokens = 4, gemv_rows = 4;
+constexpr int attention_sums = 24;
 
 inline float float_of_half(std::uint16_t half) { return _cvtsh_ss(half); }
 
@@ -68,6 +69,11 @@ struct F32x16 {
   }
   static F32x16 load_f16_partial(const std::byte* from, int n) {
     return {_mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first_lanes(n), from))};
+  }
+
+  void store_f16(std::byte* to) const {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
+                        _mm512_cvtps_ph(raw, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
   }
 
   static F32x16 of_bf16(__m256i halves) {

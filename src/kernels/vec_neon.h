@@ -10,6 +10,7 @@ namespace yoke::kernels {
 namespace {
 
 constexpr int gemm_rows = 2, gemm_tokens = 2, gemv_rows = 4;
+constexpr int attention_sums = 6;
 
 inline float float_of_half(std::uint16_t half) {
   return vgetq_lane_f32(vcvt_f32_f16(vreinterpret_f16_u16(vdup_n_u16(half))), 0);
@@ -104,6 +105,12 @@ struct F32x16 {
     std::byte halves[32] = {};
     __builtin_memcpy(halves, from, static_cast<std::size_t>(n) * 2);
     return load_f16(halves);
+  }
+
+  void store_f16(std::byte* to) const {
+    for (int i = 0; i < 4; ++i) {
+      vst1_u8(reinterpret_cast<std::uint8_t*>(to + 8 * i), vreinterpret_u8_f16(vcvt_f16_f32(raw[i])));
+    }
   }
 
   static float32x4_t of_bf16(uint16x4_t halves) { return vreinterpretq_f32_u32(vshll_n_u16(halves, 16)); }

@@ -14,6 +14,8 @@ namespace {
 
 /// Rows × tokens whose sums a matmul holds in registers.
 constexpr int gemm_rows = 2, gemm_tokens = 2, gemv_rows = 2;
+/// Vectors of sums that attention holds in registers.
+constexpr int attention_sums = 4;
 
 inline float as_float(std::uint32_t bits) { return __builtin_bit_cast(float, bits); }
 
@@ -26,6 +28,25 @@ inline float float_of_half(std::uint16_t half) {
   if (exponent != 0) return as_float(sign | (exponent + 112) << 23 | mantissa << 13);
   const float magnitude = static_cast<float>(mantissa) * 0x1p-24f;  // subnormal or zero
   return sign != 0 ? -magnitude : magnitude;
+}
+
+/// binary32 → IEEE binary16, rounded to nearest, ties to even; beyond the range infinity.
+inline std::uint16_t half_of_float(float value) {
+  const std::uint32_t bits = __builtin_bit_cast(std::uint32_t, value);
+  const std::uint32_t sign = bits >> 16 & 0x8000;
+  const std::uint32_t magnitude = bits & 0x7fffffff;
+  std::uint32_t half = 0;
+  if (magnitude > 0x7f800000) {
+    half = 0x7e00 | (magnitude >> 13 & 0x1ff);  // NaN
+  } else if (magnitude >= 0x477ff000) {
+    half = 0x7c00;
+  } else if (magnitude < 0x38800000) {
+    // A whole number of 2^-24, as floats in [0.5, 1) are: the addition rounds in the right place.
+    half = __builtin_bit_cast(std::uint32_t, as_float(magnitude) + 0.5f) - 0x3f000000;
+  } else {
+    half = (magnitude + 0xfff + (magnitude >> 13 & 1) - 0x38000000) >> 13;
+  }
+  return static_cast<std::uint16_t>(sign | half);
 }
 
 /// Sixteen 32-bit integers; arithmetic wraps.
@@ -139,6 +160,13 @@ struct F32x16 {
     F32x16 out;
     for (int i = 0; i < 16; ++i) out.lane[i] = float_of_half(halves[i]);
     return out;
+  }
+
+  /// As sixteen F16, rounded to nearest, ties to even.
+  void store_f16(std::byte* to) const {
+    std::uint16_t halves[16];
+    for (int i = 0; i < 16; ++i) halves[i] = half_of_float(lane[i]);
+    __builtin_memcpy(to, halves, sizeof halves);
   }
 
   static F32x16 load_bf16(const std::byte* from) { return load_bf16_partial(from, 16); }

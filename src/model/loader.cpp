@@ -39,12 +39,14 @@ std::uint64_t part_bytes(const TensorEntry& entry, const gguf::TensorInfo& tenso
 
 /// An upper bound of what a step needs besides weights and KV.
 std::uint64_t scratch_bytes(const Config& config, const Partition& partition, int rank,
-                            const StepLimits& limits) {
+                            const StepLimits& limits, const ops::Ops& ops) {
   std::int64_t widest = 0;  // values of a token that one layer makes on this rank
+  std::uint64_t attending = 0;
   for (int i = 0; i < static_cast<int>(config.n_layers()); ++i) {
     const ops::Heads heads = local_heads(config, partition, i, rank);
     const std::int64_t attention = (heads.n_heads + heads.n_kv_heads) * (heads.k_dim + heads.v_dim);
     widest = std::max(widest, attention + 2 * partition.range(Space::ffn, i, rank).size());
+    attending = std::max(attending, ops.attend_bytes(heads, limits.pages, limits.tokens));
   }
   // Of the residual's width: the embedding, two norms, two sums, what is carried from layer to layer, and
   // what the others send for a sum.
@@ -55,7 +57,8 @@ std::uint64_t scratch_bytes(const Config& config, const Partition& partition, in
       saturating_sum(saturating_product(limits.tokens, token), saturating_product(limits.rows, row));
   // An arena's blocks are at least so large, and while it grows each may be half empty.
   constexpr std::uint64_t smallest_arena = 256 * 1024;
-  return saturating_sum(saturating_product(2, values, sizeof(float)), smallest_arena);
+  return saturating_sum(saturating_product(2, values, sizeof(float)), saturating_product(2, attending),
+                        smallest_arena);
 }
 
 /// Decodes a whole vector for the family's own use.
@@ -145,7 +148,7 @@ std::uint64_t MemoryNeed::total() const { return saturating_sum(weights, kv, scr
 MemoryNeed memory_need(const gguf::Model& file, const Config& config, const std::vector<TensorEntry>& table,
                        const Partition& partition, int rank, const StepLimits& limits, const ops::Ops& ops) {
   return {weight_bytes(file, table, partition, rank), kv_bytes(config, partition, rank, limits.pages, ops),
-          scratch_bytes(config, partition, rank, limits)};
+          scratch_bytes(config, partition, rank, limits, ops)};
 }
 
 void load_tensors(const gguf::Model& file, const std::vector<TensorEntry>& table, const Partition& partition,

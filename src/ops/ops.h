@@ -130,6 +130,13 @@ struct Heads {
   std::int64_t v_dim = 0;  // values of a value head
 };
 
+/// What a layer's attention is, besides its heads.
+struct AttendSpec {
+  float scale = 1;          // multiplies q·k
+  std::int64_t window = 0;  // positions that a token sees, itself included; 0: all so far
+  Vector sinks;  // (n_heads) of this rank; each adds e^sink to its head's sum of weights, and no value
+};
+
 /// One layer's keys and values on this rank, in pages.
 struct KvCache {
   std::unique_ptr<Storage> storage;
@@ -154,6 +161,8 @@ class Ops {
   virtual bool can_decode(quant::Type type) const = 0;
   /// Bytes that make_kv_cache takes; the largest number there is where they do not fit in 64 bits.
   virtual std::uint64_t kv_cache_bytes(const Heads& heads, std::int64_t pages) const = 0;
+  /// The most bytes that attend needs besides its result, for a step of `tokens` tokens.
+  virtual std::uint64_t attend_bytes(const Heads& heads, std::int64_t pages, std::int64_t tokens) const = 0;
   /// Bytes that the backend holds for activations now; it keeps what the largest step needed.
   virtual std::uint64_t activation_bytes() const = 0;
 
@@ -185,9 +194,9 @@ class Ops {
   /// Rotates each head of x by its token's position; consumes x.
   virtual Activations rope(const Rope& rope, Activations x, std::int64_t head_dim) = 0;
   /// Stores k and v at the step's positions, then causal attention of q over all positions of each token's
-  /// sequence: (tokens, n_heads · v_dim). scale multiplies q·k.
+  /// sequence that the spec lets it see: (tokens, n_heads · v_dim).
   virtual Activations attend(const Heads& heads, KvCache& cache, Activations q, Activations k, Activations v,
-                             float scale) = 0;
+                             const AttendSpec& spec) = 0;
   /// x + y; consumes x.
   virtual Activations add(Activations x, Activations y) = 0;
   /// x + bias on every token, x itself where there is none; consumes x.

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "comm/comm.h"
+#include "kernels/kv.h"
 #include "runtime/engine.h"
 
 namespace yoke::runtime {
@@ -17,6 +18,7 @@ struct EngineOptions {
   std::int32_t context = 0;          // positions of the KV cache; 0: what the model was trained for
   std::int32_t threads = 1;          // compute threads of this rank
   std::int32_t prefill_chunk = 512;  // most prompt tokens computed in one step
+  kernels::KvType kv_type = kernels::KvType::f16;  // how keys and values are stored
 };
 
 /// Called while loading, from the loading thread: bytes read so far and in all, of this rank's share.

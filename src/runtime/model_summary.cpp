@@ -39,14 +39,14 @@ std::string size_label(std::int64_t weights) {
   return fmt::format("{}", weights);
 }
 
-ModelSummary summarise(const std::string& path) {
+ModelSummary summarise(const std::string& path, kernels::KvType kv_type) {
   const gguf::Model file = gguf::Model::open(path);
   const model::Config config = model::read_config(file);
   const std::unique_ptr<model::Family> family = model::make_family(config);
   const std::vector<model::TensorEntry> table = family->tensors();
   ThreadPool pool(1);
   comm::SoloComm comm;
-  const std::unique_ptr<ops::Ops> ops = ops::cpu::make_ops(kernels::best(), pool, comm);
+  const std::unique_ptr<ops::Ops> ops = ops::cpu::make_ops(kernels::best(), pool, comm, {.kv_type = kv_type});
   model::check_tensors(file, config, table, *ops);
 
   ModelSummary summary;

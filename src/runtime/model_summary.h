@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "kernels/kv.h"
 #include "model/products.h"
 #include "model/reads.h"
 
@@ -19,8 +20,9 @@ struct ModelSummary {
   model::TokenProducts products;
 };
 
-/// `path` is that of a GGUF file, any part of a split one. Throws Error where it cannot be run.
-ModelSummary summarise(const std::string& path);
+/// `path` is that of a GGUF file, any part of a split one. Throws Error where it cannot be run. What tokens
+/// read counts keys and values as `kv_type`.
+ModelSummary summarise(const std::string& path, kernels::KvType kv_type);
 
 /// "1.5B", "3.7M", "360K", "12": a number of weights as model names have it.
 std::string size_label(std::int64_t weights);

@@ -47,6 +47,8 @@ OpenModel open_model(const EngineOptions& options, const ops::Ops& ops) {
   return {std::move(file), config, std::move(family), std::move(table), context};
 }
 
+ops::cpu::Options ops_options(const EngineOptions& options) { return {.kv_type = options.kv_type}; }
+
 model::StepLimits step_limits(const EngineOptions& options, const OpenModel& model) {
   const std::int32_t positions = model.pages() * ops::page_positions;
   return {model.pages(), std::min(positions, options.prefill_chunk), strip_rows};
@@ -57,7 +59,7 @@ model::StepLimits step_limits(const EngineOptions& options, const OpenModel& mod
 MemoryNeed memory_needed(const EngineOptions& options, int rank, int ranks) {
   ThreadPool pool(1);
   comm::SoloComm comm;
-  const std::unique_ptr<ops::Ops> ops = ops::cpu::make_ops(kernels::best(), pool, comm);
+  const std::unique_ptr<ops::Ops> ops = ops::cpu::make_ops(kernels::best(), pool, comm, ops_options(options));
   const OpenModel model = open_model(options, *ops);
   return model::memory_need(model.file, model.config, model.table, model.partition(ranks), rank,
                             step_limits(options, model), *ops);
@@ -67,7 +69,7 @@ Worker::Worker(const EngineOptions& options, comm::Comm& comm, const Progress& p
     : comm_(comm), pool_(options.threads) {
   const auto start = std::chrono::steady_clock::now();
   const kernels::Kernels& kernels = kernels::best();
-  ops_ = ops::cpu::make_ops(kernels, pool_, comm);
+  ops_ = ops::cpu::make_ops(kernels, pool_, comm, ops_options(options));
   OpenModel model = open_model(options, *ops_);
   context_ = model.context;
   pages_ = model.pages();

@@ -39,7 +39,7 @@ class Bench(YokeTest):
                     self.assertEqual(row["model_n_params"], 3_672_320)
                     self.assertEqual((row["n_threads"], row["n_ranks"], len(row["ranks"])), (1, ranks, ranks))
                     # No more context than the longest test needs, in pages of 64 positions.
-                    self.assertEqual(sum(rank["kv_bytes"] for rank in row["ranks"]), 64 * 4096)
+                    self.assertEqual(sum(rank["kv_bytes"] for rank in row["ranks"]), 64 * 2048)
                     self.assertGreater(row["load_seconds"], 0)
                     self.assertTrue(0 < row["exchange_share"] < 1 if ranks > 1 else row["exchange_share"] < 0.5)
 
@@ -47,8 +47,8 @@ class Bench(YokeTest):
         prompt, generation = self.rows(*QUICK)
         self.assertIsNone(prompt["percent_of_stream"])
         # 3,908,608 bytes of tensors, of which the embedding serves as the output matrix too, and one row of 272
-        # bytes of it; a key and a value of 4 heads of 32 in 4 layers, float32, of 2.5 positions.
-        expected = 100 * (3_908_608 + 272 + 2.5 * 4096) * generation["avg_ts"] / generation["stream_bytes_per_second"]
+        # bytes of it; a key and a value of 4 heads of 32 in 4 layers, float16, of 2.5 positions.
+        expected = 100 * (3_908_608 + 272 + 2.5 * 2048) * generation["avg_ts"] / generation["stream_bytes_per_second"]
         self.assertAlmostEqual(generation["percent_of_stream"], expected, delta=1e-6 * expected)
         self.assertGreater(generation["stream_bytes_per_second"], 1e8)
         self.assertIsNone(generation["percent_of_int8"])

@@ -26,9 +26,10 @@ def error_against(found, expected):
 
 
 class Logits(YokeTest):
-    def logits(self, family, ranks, tokens=TOKENS):
+    def logits(self, family, ranks, tokens=TOKENS, kv_type="f32"):
         out = self.scratch() / "logits.f32"
-        code, text, err = self.yoke("logits", TINY / f"{family}.gguf", "--tokens", tokens, "--out", out, "--ranks", ranks)
+        code, text, err = self.yoke("logits", TINY / f"{family}.gguf", "--tokens", tokens, "--out", out, "--ranks", ranks,
+                                    "--kv-type", kv_type)
         self.assertEqual((code, text), (0, ""), err)
         return read_floats(out)
 
@@ -40,6 +41,13 @@ class Logits(YokeTest):
                 found = self.logits(family, ranks)
                 self.assertEqual(len(found), len(expected))
                 self.assertLess(error_against(found, expected), 1e-8)
+
+    def test_keys_and_values_are_float16_unless_asked_for_otherwise(self):
+        out = self.scratch() / "logits.f32"
+        code, text, err = self.yoke("logits", TINY / "llama.gguf", "--tokens", TOKENS, "--out", out)
+        self.assertEqual((code, text), (0, ""), err)
+        self.assertEqual(read_floats(out), self.logits("llama", 1, kv_type="f16"))
+        self.assertNotEqual(read_floats(out), self.logits("llama", 1))
 
     def test_llama_on_1_to_8_ranks(self):
         self.assert_golden("llama")

@@ -149,7 +149,7 @@ class Info(YokeTest):
         self.assertEqual(info["types"]["Q8_0"]["tensors"], 29)
         self.assertEqual([rank["share"].split(",")[0] for rank in info["ranks"]],
                          [f"heads {first}-{first + 1} of 8" for first in (0, 2, 4, 6)])
-        self.assertEqual({rank["kv_bytes"] for rank in info["ranks"]}, {512 * 4 * 2 * 32 * 4})
+        self.assertEqual({rank["kv_bytes"] for rank in info["ranks"]}, {512 * 4 * 2 * 32 * 2})
 
     def test_help_of_every_command_shows_an_example(self):
         for command in ([], ["run"], ["info"], ["logits"], ["tokenize"], ["bench"], ["perplexity"], ["quantize"], ["synth"]):

@@ -3,186 +3,352 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
+#include <utility>
 
+#include "quant/half.h"
 #include "support.h"
 
 namespace yoke::kernels {
 namespace {
 
-/// One query over `length` positions.
-struct Attention {
-  int length, k_dim, v_dim;
-  std::int64_t k_stride, v_stride;
-  float scale;
-  std::vector<float> q, k, v;
+constexpr float infinity = std::numeric_limits<float>::infinity();
+constexpr KvType all_types[] = {KvType::f16, KvType::f32};
 
-  Attention(int length_, int k_dim_, int v_dim_, Random& random, float sharpness = 1)
-      : length(length_),
-        k_dim(k_dim_),
-        v_dim(v_dim_),
-        k_stride(k_dim_ + 5),
-        v_stride(v_dim_ + 1),
-        scale(sharpness / std::sqrt(static_cast<float>(k_dim_))),
-        q(random_floats(static_cast<std::size_t>(k_dim), random)),
-        k(random_floats(static_cast<std::size_t>(k_stride * length), random)),
-        v(random_floats(static_cast<std::size_t>(v_stride * length), random)) {}
+/// What a type keeps of a value in its range.
+float stored(KvType type, float value) {
+  return type == KvType::f16 ? quant::f16_to_f32(quant::f32_to_f16(value)) : value;
+}
 
-  struct Result {
-    float max, sum;
-    std::vector<float> acc;
-  };
+struct Shape {
+  KvType type;
+  int k_dim, v_dim;
+  std::size_t tile_bytes() const { return kv_tile_bytes(type, k_dim, v_dim); }
+};
 
-  Result run(const Kernels& kernels) const {
-    Result result{0, 0, std::vector<float>(static_cast<std::size_t>(v_dim))};
-    SoftmaxState state{-std::numeric_limits<float>::infinity(), 0, result.acc.data()};
-    for (int first = 0; first < length; first += tile_positions) {
-      kernels.attention_tile(q.data(), k.data() + first * k_stride, k_stride, v.data() + first * v_stride,
-                             v_stride, std::min(length - first, tile_positions), k_dim, v_dim, scale, state);
-    }
-    result.max = state.max;
-    result.sum = state.sum;
-    return result;
-  }
+/// Keys and values of consecutive positions, and tiles that hold them. What of the last tile no position
+/// fills, and what fills vectors up, is NaN before something is stored there.
+struct Cache {
+  Shape shape;
+  int length;
+  std::vector<float> k, v;  // (length, k_dim), (length, v_dim)
 
-  double score(int position) const {
-    double dot = 0;
-    for (int i = 0; i < k_dim; ++i) {
-      dot += double{q[static_cast<std::size_t>(i)]} * k[static_cast<std::size_t>(position * k_stride + i)];
-    }
-    return dot * scale;
-  }
+  Cache(const Shape& shape_, int length_, Random& random)
+      : shape(shape_),
+        length(length_),
+        k(random_floats(static_cast<std::size_t>(length * shape.k_dim), random)),
+        v(random_floats(static_cast<std::size_t>(length * shape.v_dim), random)) {}
 
-  /// How far a score in F32 may lie from the exact one; weights err by that factor.
-  double score_error() const {
-    double most = 0;
+  int tiles() const { return (length + tile_positions - 1) / tile_positions; }
+  const float* key(int position) const { return k.data() + position * shape.k_dim; }
+  const float* value(int position) const { return v.data() + position * shape.v_dim; }
+
+  std::vector<std::byte> store(const Kernels& kernels) const {
+    std::vector<std::byte> bytes(static_cast<std::size_t>(tiles()) * shape.tile_bytes(), std::byte{0xff});
     for (int p = 0; p < length; ++p) {
-      const auto row = std::span(k).subspan(static_cast<std::size_t>(p * k_stride), q.size());
-      most = std::max(most, lane_order_tolerance(q, row) * scale + 0x1p-23 * std::abs(score(p)));
+      kernels.kv(shape.type)
+          .store(key(p), value(p), shape.k_dim, shape.v_dim, p % tile_positions,
+                 bytes.data() + static_cast<std::size_t>(p / tile_positions) * shape.tile_bytes());
     }
-    return most;
+    return bytes;
   }
 };
 
-void expect_softmax(const Kernels& kernels, const Attention& attention) {
-  const Attention::Result result = attention.run(kernels);
-  double max = -std::numeric_limits<double>::infinity();
-  for (int p = 0; p < attention.length; ++p) max = std::max(max, attention.score(p));
+/// A query and the positions it sees.
+struct Query {
+  std::vector<float> q;
+  int begin, end;
+};
+
+Query random_query(const Shape& shape, int begin, int end, Random& random) {
+  return {random_floats(static_cast<std::size_t>(shape.k_dim), random), begin, end};
+}
+
+struct Result {
+  float max, sum;
+  std::vector<float> acc;
+};
+
+/// Queries through all tiles together, before the last step.
+std::vector<Result> run(const Kernels& kernels, const Cache& cache, const std::vector<Query>& queries,
+                        float scale) {
+  const std::vector<std::byte> tiles = cache.store(kernels);
+  std::vector<Result> results(queries.size(),
+                              {-infinity, 0, std::vector<float>(cache.v.size() / cache.length)});
+  std::vector<AttentionRow> rows(queries.size());
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    rows[r] = {queries[r].q.data(), results[r].acc.data(), -infinity, 0, 0, 0};
+  }
+  for (int tile = 0; tile < cache.tiles(); ++tile) {
+    for (std::size_t r = 0; r < rows.size(); ++r) {
+      rows[r].begin = std::clamp(queries[r].begin - tile * tile_positions, 0, tile_positions);
+      rows[r].end = std::clamp(queries[r].end - tile * tile_positions, rows[r].begin, tile_positions);
+    }
+    kernels.kv(cache.shape.type)
+        .attend(rows.data(), static_cast<int>(rows.size()),
+                tiles.data() + static_cast<std::size_t>(tile) * cache.shape.tile_bytes(), cache.shape.k_dim,
+                cache.shape.v_dim, scale);
+  }
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    results[r].max = rows[r].max;
+    results[r].sum = rows[r].sum;
+  }
+  return results;
+}
+
+float usual_scale(const Shape& shape) { return 1 / std::sqrt(static_cast<float>(shape.k_dim)); }
+
+void expect_softmax(const Cache& cache, const Query& query, float scale, const Result& result) {
+  const Shape& shape = cache.shape;
+  std::vector<double> scores;
+  double score_error = 0;  // of a chain of k_dim multiply-adds and the scale, in F32
+  for (int p = query.begin; p < query.end; ++p) {
+    double score = 0;
+    double magnitude = 0;
+    for (int i = 0; i < shape.k_dim; ++i) {
+      const double term = double{query.q[static_cast<std::size_t>(i)]} * stored(shape.type, cache.key(p)[i]);
+      score += term * scale;
+      magnitude += std::abs(term * scale);
+    }
+    scores.push_back(score);
+    score_error = std::max(score_error, 0x1p-24 * (shape.k_dim + 2) * magnitude);
+  }
+  const double max = *std::max_element(scores.begin(), scores.end());
   double sum = 0;
-  std::vector<double> acc(result.acc.size());
-  std::vector<double> magnitude(result.acc.size());
-  for (int p = 0; p < attention.length; ++p) {
-    const double weight = std::exp(attention.score(p) - max);
+  std::vector<double> acc(static_cast<std::size_t>(shape.v_dim)), magnitude(acc.size());
+  for (int p = query.begin; p < query.end; ++p) {
+    const double weight = std::exp(scores[static_cast<std::size_t>(p - query.begin)] - max);
     sum += weight;
     for (std::size_t i = 0; i < acc.size(); ++i) {
-      const double value = attention.v[static_cast<std::size_t>(p * attention.v_stride) + i];
+      const double value = stored(shape.type, cache.value(p)[i]);
       acc[i] += weight * value;
       magnitude[i] += weight * std::abs(value);
     }
   }
   // Every weight errs by its score's error twice (its own and the maximum's), exp's 2 units and the merges'
   // roundings (3 per tile); sums by one rounding per position at most.
-  const double relative =
-      2 * attention.score_error() + 0x1p-23 * (4 + 2 * attention.length / tile_positions + tile_positions);
-  ASSERT_NEAR(result.max, max, attention.score_error());
+  const int tiles = (query.end - query.begin) / tile_positions + 2;
+  const double relative = 2 * score_error + 0x1p-23 * (4 + 2 * tiles + tile_positions);
+  ASSERT_NEAR(result.max, max, score_error);
   ASSERT_NEAR(result.sum / sum, 1, relative);
   for (std::size_t i = 0; i < acc.size(); ++i) {
     ASSERT_NEAR(result.acc[i], acc[i], 2 * relative * magnitude[i]) << i;
   }
 }
 
-TEST(AttentionTile, EqualsASoftmaxOverAllPositions) {
+void expect_same(const Result& a, const Result& b) {
+  EXPECT_EQ(bits_of(std::vector{a.max, a.sum}), bits_of(std::vector{b.max, b.sum}));
+  ASSERT_EQ(bits_of(a.acc), bits_of(b.acc));
+}
+
+/// A test of every type on every instruction set.
+class AttentionKernels : public testing::TestWithParam<std::tuple<const Kernels*, KvType>> {
+ protected:
+  static const Kernels& kernels() { return *std::get<0>(GetParam()); }
+  static KvType type() { return std::get<1>(GetParam()); }
+};
+INSTANTIATE_TEST_SUITE_P(Isa, AttentionKernels,
+                         testing::Combine(testing::ValuesIn(available()), testing::ValuesIn(all_types)),
+                         [](const auto& test) {
+                           return std::string(std::get<0>(test.param)->isa) + "_" +
+                                  std::string(name_of(std::get<1>(test.param)));
+                         });
+
+TEST_P(AttentionKernels, GiveASoftmaxOverAllPositionsSeen) {
   Random random(1);
-  for (const Kernels* kernels : available()) {
-    for (int length = 1; length <= 200; length += length < 70 ? 1 : 43) {
-      SCOPED_TRACE(testing::Message() << kernels->isa << " length " << length);
-      expect_softmax(*kernels, Attention(length, 32, 32, random));
-    }
+  const Shape shape{type(), 32, 32};
+  for (int length = 1; length <= 200; length += length < 70 ? 1 : 43) {
+    SCOPED_TRACE(length);
+    const Cache cache(shape, length, random);
+    const Query query = random_query(shape, 0, length, random);
+    expect_softmax(cache, query, usual_scale(shape), run(kernels(), cache, {query}, usual_scale(shape))[0]);
   }
 }
 
-TEST(AttentionTile, TakesHeadsOfAnySize) {
+TEST_P(AttentionKernels, TakeHeadsOfAnySize) {
   Random random(2);
-  for (const Kernels* kernels : available()) {
-    for (const int k_dim : {1, 15, 16, 17, 64, 80, 192}) {
-      for (const int v_dim : {1, 15, 16, 17, 63, 64, 65, 80, 128}) {
-        SCOPED_TRACE(testing::Message() << kernels->isa << " k " << k_dim << " v " << v_dim);
-        expect_softmax(*kernels, Attention(70, k_dim, v_dim, random));
-      }
+  for (const int k_dim : {1, 15, 16, 17, 33, 64, 80, 192}) {
+    for (const int v_dim : {1, 15, 16, 17, 63, 64, 65, 80, 128}) {
+      SCOPED_TRACE(testing::Message() << "k " << k_dim << " v " << v_dim);
+      const Shape shape{type(), k_dim, v_dim};
+      const Cache cache(shape, 70, random);
+      const Query query = random_query(shape, 0, 70, random);
+      expect_softmax(cache, query, usual_scale(shape), run(kernels(), cache, {query}, usual_scale(shape))[0]);
     }
   }
 }
 
-TEST(AttentionTile, SharpScoresNeitherOverflowNorVanish) {
+TEST_P(AttentionKernels, SeeNothingBeforeAndBehindTheirPositions) {
   Random random(3);
-  for (const Kernels* kernels : available()) {
-    const Attention attention(150, 64, 16, random, 3000);
-    const Attention::Result result = attention.run(*kernels);
-    int best = 0;
-    for (int p = 1; p < attention.length; ++p) {
-      if (attention.score(p) > attention.score(best)) best = p;
-    }
-    ASSERT_GE(result.sum, 1.0f);
-    for (std::size_t i = 0; i < result.acc.size(); ++i) {
-      EXPECT_NEAR(result.acc[i] / result.sum,
-                  attention.v[static_cast<std::size_t>(best * attention.v_stride) + i], 1e-6);
-    }
+  const Shape shape{type(), 24, 40};
+  const Cache cache(shape, 150, random);
+  for (const auto& [begin, end] : std::vector<std::pair<int, int>>{
+           {0, 1}, {5, 6}, {15, 17}, {16, 32}, {10, 64}, {63, 65}, {64, 128}, {70, 150}, {149, 150}}) {
+    SCOPED_TRACE(testing::Message() << begin << " to " << end);
+    const Query query = random_query(shape, begin, end, random);
+    expect_softmax(cache, query, usual_scale(shape), run(kernels(), cache, {query}, usual_scale(shape))[0]);
   }
 }
 
-TEST(AttentionTile, ATileFarBelowTheMaximumChangesNothing) {
-  for (const Kernels* kernels : available()) {
-    const std::vector<float> q(16, 10.0f);
-    const std::vector<float> high(16, 10.0f);
-    const std::vector<float> low(16, -10.0f);
-    const std::vector<float> v(16, 3.0f);
-    std::vector<float> acc(16);
-    SoftmaxState state{-std::numeric_limits<float>::infinity(), 0, acc.data()};
-    for (const auto* k : {&low, &high, &low}) {  // also before it
-      kernels->attention_tile(q.data(), k->data(), 16, v.data(), 16, 1, 16, 16, 1, state);
-    }
-    EXPECT_EQ(state.max, 1600.0f);
-    EXPECT_EQ(state.sum, 1.0f);
-    EXPECT_EQ(acc, v);
-  }
-}
-
-TEST(AttentionTile, GivesTheSameBitsOnEveryIsa) {
+TEST_P(AttentionKernels, GiveARowTheSameBitsBesideAnyOthers) {
   Random random(4);
-  for (const int length : {1, 7, 16, 63, 64, 65, 128, 190}) {
-    for (const int k_dim : {1, 17, 64, 100}) {
-      for (const int v_dim : {1, 16, 64, 77, 128}) {
-        for (const float sharpness : {0.1f, 1.0f, 100.0f}) {
-          const Attention attention(length, k_dim, v_dim, random, sharpness);
-          const Attention::Result expected = attention.run(named("scalar"));
-          for (const Kernels* kernels : available()) {
-            const Attention::Result result = attention.run(*kernels);
-            ASSERT_EQ(result.max, expected.max) << kernels->isa;
-            ASSERT_EQ(result.sum, expected.sum) << kernels->isa;
-            ASSERT_EQ(bits_of(result.acc), bits_of(expected.acc))
-                << kernels->isa << ' ' << length << ' ' << v_dim;
-          }
+  for (const auto& [k_dim, v_dim] : std::vector<std::pair<int, int>>{{32, 16}, {40, 128}, {64, 72}}) {
+    const Shape shape{type(), k_dim, v_dim};
+    const Cache cache(shape, 180, random);
+    std::vector<Query> queries;
+    for (int i = 0; i < 55; ++i) {  // more than a kernel takes at once
+      const int end = 1 + static_cast<int>(random() % 180);
+      queries.push_back(
+          random_query(shape, random() % 2 == 0 ? 0 : static_cast<int>(random() % end), end, random));
+    }
+    std::vector<Result> alone;
+    for (const Query& query : queries) alone.push_back(run(kernels(), cache, {query}, 0.3f)[0]);
+    for (const std::size_t n : {2, 3, 4, 5, 6, 7, 8, 13, 48, 49, 55}) {
+      const std::vector<Result> together =
+          run(kernels(), cache, {queries.begin(), queries.begin() + n}, 0.3f);
+      for (std::size_t i = 0; i < n; ++i) expect_same(together[i], alone[i]);
+    }
+  }
+}
+
+TEST_P(AttentionKernels, MergeAPartAsIfItsTileHadComeInTurn) {
+  Random random(5);
+  for (const int v_dim : {1, 16, 40, 128}) {
+    const Shape shape{type(), 32, v_dim};
+    const Cache cache(shape, 150, random);
+    const Query query = random_query(shape, 0, 150, random);
+    const Result whole = run(kernels(), cache, {query}, 0.5f)[0];
+    Result result{-infinity, 0, std::vector<float>(static_cast<std::size_t>(v_dim))};
+    AttentionRow row{nullptr, result.acc.data(), -infinity, 0, 0, 0};
+    for (int begin = 0; begin < 150; begin += tile_positions) {
+      Result part = run(kernels(), cache, {{query.q, begin, std::min(begin + tile_positions, 150)}}, 0.5f)[0];
+      kernels().merge_attention({nullptr, part.acc.data(), part.max, part.sum, 0, 0}, v_dim, row);
+    }
+    result.max = row.max;
+    result.sum = row.sum;
+    expect_same(result, whole);
+    kernels().finish_attention(row, v_dim);
+    for (std::size_t i = 0; i < result.acc.size(); ++i) EXPECT_EQ(result.acc[i], whole.acc[i] / whole.sum);
+  }
+}
+
+TEST_P(AttentionKernels, NeitherOverflowNorVanishWhereScoresAreSharp) {
+  Random random(6);
+  const Shape shape{type(), 64, 16};
+  const Cache cache(shape, 150, random);
+  const Query query = random_query(shape, 0, 150, random);
+  const Result result = run(kernels(), cache, {query}, 300)[0];
+  const auto score = [&](int p) {
+    double sum = 0;
+    for (int i = 0; i < 64; ++i)
+      sum += double{query.q[static_cast<std::size_t>(i)]} * stored(type(), cache.key(p)[i]);
+    return sum;
+  };
+  int best = 0;
+  for (int p = 1; p < 150; ++p) best = score(p) > score(best) ? p : best;
+  EXPECT_GE(result.sum, 1.0f);
+  for (int i = 0; i < 16; ++i) {
+    EXPECT_NEAR(result.acc[static_cast<std::size_t>(i)] / result.sum, stored(type(), cache.value(best)[i]),
+                1e-6);
+  }
+}
+
+TEST_P(AttentionKernels, GiveTheSameBitsAsTheScalarOnes) {
+  Random random(7);
+  for (const int k_dim : {1, 17, 64, 100}) {
+    for (const int v_dim : {1, 16, 64, 77, 128}) {
+      for (const float scale : {0.01f, 0.1f, 10.0f}) {
+        const Shape shape{type(), k_dim, v_dim};
+        const Cache cache(shape, 1 + static_cast<int>(random() % 190), random);
+        std::vector<Query> queries;
+        for (int i = 0; i < 9; ++i) {
+          const int end = 1 + static_cast<int>(random() % static_cast<unsigned>(cache.length));
+          queries.push_back(
+              random_query(shape, static_cast<int>(random() % static_cast<unsigned>(end)), end, random));
         }
+        const std::vector<Result> expected = run(named("scalar"), cache, queries, scale);
+        const std::vector<Result> results = run(kernels(), cache, queries, scale);
+        for (std::size_t i = 0; i < queries.size(); ++i) expect_same(results[i], expected[i]);
       }
     }
   }
 }
 
-TEST(AttentionTile, TouchesNothingOutsideItsOperands) {
-  Random random(5);
-  for (const Kernels* kernels : available()) {
-    for (const bool at_start : {false, true}) {
-      for (const int positions : {1, 2, 15, 16, 17, 63, 64}) {
-        for (const int dim : {1, 15, 16, 17, 64, 70}) {
-          const std::size_t n = static_cast<std::size_t>(dim);
-          const std::size_t tile = n * static_cast<std::size_t>(positions);
-          const GuardedFloats q(random_floats(n, random), at_start);
-          const GuardedFloats k(random_floats(tile, random), at_start);
-          const GuardedFloats v(random_floats(tile, random), at_start);
-          const GuardedFloats acc(std::vector<float>(n), at_start);
-          SoftmaxState state{-std::numeric_limits<float>::infinity(), 0, acc.data()};
-          kernels->attention_tile(q.data(), k.data(), dim, v.data(), dim, positions, dim, dim, 0.1f, state);
-          ASSERT_GE(state.sum, 1.0f);
+TEST_P(AttentionKernels, StoreTheSameBytesAsTheScalarOnes) {
+  Random random(8);
+  for (const auto& [k_dim, v_dim] :
+       std::vector<std::pair<int, int>>{{1, 1}, {40, 72}, {64, 128}, {100, 17}}) {
+    Cache cache({type(), k_dim, v_dim}, 130, random);
+    cache.k = wild_floats(cache.k.size(), random);
+    cache.v = wild_floats(cache.v.size(), random);
+    EXPECT_EQ(cache.store(kernels()), cache.store(named("scalar")));
+  }
+}
+
+/// What rows read of the values: one position alone has weight 1.
+std::vector<float> stored_values(const Kernels& kernels, KvType type, std::vector<float> values) {
+  Random random(9);
+  const Shape shape{type, 1, static_cast<int>(values.size())};
+  Cache cache(shape, 1, random);
+  cache.v = std::move(values);
+  return run(kernels, cache, {{{1.0f}, 0, 1}}, 1)[0].acc;
+}
+
+TEST_P(AttentionKernels, RoundValuesAsTheTypeDoes) {
+  Random random(10);
+  std::vector<float> values = random_floats(500, random);
+  for (const float edge : {1 + 0x1p-11f, 1 + 0x1.8p-10f, 0x1p-24f, 0x1p-25f, 0x1.8p-25f, 0x1.ffcp-15f,
+                           65519.0f, 65504.0f, -65519.9f})
+    values.push_back(edge);
+  std::vector<float> expected;
+  for (const float value : values) expected.push_back(stored(type(), value));
+  EXPECT_EQ(stored_values(kernels(), type(), values), expected);
+}
+
+TEST_P(AttentionKernels, SaturateWhatLiesBeyondTheTypesRange) {
+  const float largest = type() == KvType::f32 ? std::numeric_limits<float>::max() : 65504.0f;
+  const float far = type() == KvType::f32 ? largest : 1e30f;
+  EXPECT_EQ(stored_values(kernels(), type(), {far, -far, infinity, -infinity, std::nanf("")}),
+            (std::vector<float>{largest, -largest, largest, -largest, largest}));
+}
+
+TEST_P(AttentionKernels, KeepATokenWithoutMeaningFromThoseThatDoNotSeeIt) {
+  Random random(11);
+  const Shape shape{type(), 16, 16};
+  Cache cache(shape, 40, random);
+  const std::vector<Query> queries = {random_query(shape, 0, 20, random), random_query(shape, 0, 40, random)};
+  const Result expected = run(kernels(), cache, queries, 1)[0];
+  std::fill_n(cache.k.begin() + 25 * 16, 16, std::nanf(""));
+  std::fill_n(cache.v.begin() + 25 * 16, 16, std::nanf(""));
+  const std::vector<Result> results = run(kernels(), cache, queries, 1);
+  expect_same(results[0], expected);
+  EXPECT_TRUE(std::isnan(results[1].sum));
+}
+
+TEST_P(AttentionKernels, TouchNothingOutsideTheirOperands) {
+  Random random(12);
+  for (const bool at_start : {false, true}) {
+    for (const int n : {1, 4, 7}) {
+      for (const int dim : {1, 15, 16, 17, 64, 70}) {
+        const Shape shape{type(), dim, dim};
+        const auto size = static_cast<std::size_t>(dim);
+        const GuardedFloats k(random_floats(size, random), at_start),
+            v(random_floats(size, random), at_start);
+        const GuardedFloats q(random_floats(size, random), at_start);
+        const GuardedBytes tile(shape.tile_bytes(), at_start);
+        const KvKernels& kv = kernels().kv(type());
+        for (int slot = 0; slot < tile_positions; ++slot)
+          kv.store(k.data(), v.data(), dim, dim, slot, tile.data());
+        std::vector<std::unique_ptr<GuardedFloats>> acc;
+        std::vector<AttentionRow> rows;
+        for (int r = 0; r < n; ++r) {
+          acc.push_back(std::make_unique<GuardedFloats>(std::vector<float>(size), at_start));
+          rows.push_back({q.data(), acc.back()->data(), -infinity, 0, 9 * r, tile_positions - r});
         }
+        kv.attend(rows.data(), n, tile.data(), dim, dim, 0.1f);
+        kernels().merge_attention(rows[0], dim, rows[static_cast<std::size_t>(n - 1)]);
+        kernels().finish_attention(rows[0], dim);
+        EXPECT_GE(rows[0].sum, 1.0f);
       }
     }
   }

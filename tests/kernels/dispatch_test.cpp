@@ -67,7 +67,9 @@ TEST(Dispatch, EveryTableIsCompleteAndFoundByItsName) {
     EXPECT_NE(kernels->silu_mul, nullptr);
     EXPECT_NE(kernels->rope_interleaved, nullptr);
     EXPECT_NE(kernels->rope_neox, nullptr);
-    EXPECT_NE(kernels->attention_tile, nullptr);
+    for (const KvType type : {KvType::f16, KvType::f32}) EXPECT_EQ(kernels->kv(type).type, type);
+    EXPECT_NE(kernels->merge_attention, nullptr);
+    EXPECT_NE(kernels->finish_attention, nullptr);
     EXPECT_NE(kernels->exp, nullptr);
     EXPECT_NE(kernels->int8_peak, nullptr);
     EXPECT_NE(kernels->f32_peak, nullptr);

@@ -5,7 +5,9 @@
 #include <cstring>
 #include <random>
 
+#include "model/reference_forward.h"
 #include "model/run_model.h"
+#include "quant/half.h"
 
 namespace yoke::model {
 namespace {
@@ -83,6 +85,31 @@ TEST(Forward, LogitsOfEveryFamilyAreTheReferencesOnEveryInstructionSetWithoutABi
     EXPECT_LT(normalised_error(scalar, golden(name)), tolerance) << name;
     for (const kernels::Kernels* kernels : kernels::available())
       EXPECT_TRUE(same_bits(run(kernels->isa), scalar)) << name << " on " << kernels->isa;
+  }
+}
+
+TEST(Forward, KeysAndValuesOfFloat16GiveTheLogitsOfAReferenceThatRoundsThem) {
+  const std::vector<std::int32_t> tokens = golden_tokens();
+  const auto half = [](double value) {
+    return quant::f16_to_f32(quant::f32_to_f16(static_cast<float>(value)));
+  };
+  for (const char* name : tiny_families) {
+    const std::vector<float> rounded =
+        ReferenceForward(gguf::Model::open(tiny_model(name)), half).logits(tokens);
+    // A key in float32 errs by some 2^-20 of itself, so one of 2^9 rounds the other way, by a whole step of
+    // float16: 12 times the mean square of rounding. That is 2^-5 of what rounding moves the logits by.
+    const double moved = normalised_error(rounded, golden(name));
+    EXPECT_GT(moved, tolerance) << name;
+    for (const int ranks : {1, 3, 8}) {
+      const auto run = [&](std::size_t chunk) {
+        return run_batches(tiny_model(name), ranks, in_chunks(tokens, chunk), 1, equal_shares(ranks), 2, 0,
+                           "", kernels::KvType::f16);
+      };
+      const std::vector<float> whole = run(tokens.size());
+      EXPECT_LT(normalised_error(whole, rounded), moved / 32) << name << " on " << ranks << " ranks";
+      EXPECT_TRUE(same_bits(run(7), whole));
+      EXPECT_TRUE(same_bits(run(1), whole));
+    }
   }
 }
 

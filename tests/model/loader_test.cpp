@@ -243,7 +243,9 @@ TEST(Memory, SharesOfTheWeightsAddUpToTheFileAndWhatIsReplicated) {
   ThreadPool pool(1);
   comm::SoloComm comm;
   const auto ops = ops::cpu::make_ops(kernels::best(), pool, comm);
-  EXPECT_EQ(kv_bytes(config, one, 0, 2, *ops), 3 * 4 * 128 * (32 + 32) * sizeof(float));
+  EXPECT_EQ(kv_bytes(config, one, 0, 2, *ops), 3 * 4 * 128 * (32 + 32) * 2);
+  const auto exact = ops::cpu::make_ops(kernels::best(), pool, comm, {.kv_type = kernels::KvType::f32});
+  EXPECT_EQ(kv_bytes(config, one, 0, 2, *exact), 3 * 4 * 128 * (32 + 32) * sizeof(float));
   EXPECT_EQ(kv_bytes(config, one, 0, std::numeric_limits<std::int64_t>::max(), *ops),
             std::numeric_limits<std::uint64_t>::max());
 }
@@ -253,7 +255,7 @@ TEST(Memory, ScratchOfTheLargestStepIsWithinItsEstimate) {
   for (const int ranks : {1, 3, 8}) {
     for (const int tokens : {1, 48, 500}) {
       comm::run_ranks(ranks, [&](comm::Comm& comm) {
-        ThreadPool pool(1);
+        ThreadPool pool(3);
         const Config config = read_config(file);
         const auto family = make_family(config);
         const auto ops = ops::cpu::make_ops(kernels::best(), pool, comm);

@@ -27,7 +27,7 @@ constexpr std::uint64_t embedding_row = 128;
 TEST(TokenReads, AreEveryMatrixAndVectorAndARowOfTheEmbedding) {
   const TokenReads reads = reads_of(gguf::Model::open(tiny_model("llama")));
   EXPECT_EQ(reads.weights, 4 * (layers + output + embedding_row));
-  EXPECT_EQ(reads.kv_of_position, 3 * 4 * (32 + 32) * 4);  // layers, KV heads, key and value, float32
+  EXPECT_EQ(reads.kv_of_position, 3 * 4 * (32 + 32) * 2);  // layers, KV heads, key and value, float16
 }
 
 TEST(TokenReads, OfATiedEmbeddingAreItsWholeAsTheOutput) {

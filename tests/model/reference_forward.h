@@ -9,9 +9,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gguf/reader.h"
@@ -21,7 +23,11 @@ namespace yoke::model {
 
 class ReferenceForward {
  public:
-  explicit ReferenceForward(const gguf::Model& file) : metadata_(file.metadata()) {
+  /// `kept` is what a cache keeps of each value of a key or value.
+  using Kept = std::function<double(double)>;
+  explicit ReferenceForward(
+      const gguf::Model& file, Kept kept = [](double value) { return value; })
+      : metadata_(file.metadata()), kept_(std::move(kept)) {
     for (const gguf::TensorInfo& info : file.tensors()) {
       std::vector<float> values(static_cast<std::size_t>(info.values()));
       quant::format(info.type).dequantize(file.read(info), values);
@@ -45,8 +51,9 @@ class ReferenceForward {
       for (std::size_t i = 0; i < n_layers; ++i) {
         const std::string layer = fmt::format("blk.{}.", i);
         const Values a = rms_norm(x, layer + "attn_norm");
-        keys[i].push_back(rope(head_norm(linear(layer + "attn_k", a), layer + "attn_k_norm"), position));
-        values[i].push_back(linear(layer + "attn_v", a));
+        keys[i].push_back(
+            cached(rope(head_norm(linear(layer + "attn_k", a), layer + "attn_k_norm"), position)));
+        values[i].push_back(cached(linear(layer + "attn_v", a)));
         const Values q = rope(head_norm(linear(layer + "attn_q", a), layer + "attn_q_norm"), position);
         add(x, linear(layer + "attn_output", attend(i, q, keys[i], values[i])));
         const Values f = rms_norm(x, layer + "ffn_norm");
@@ -74,6 +81,11 @@ class ReferenceForward {
   }
   double number(const std::string& name, double otherwise) const {
     return metadata_.number_or(key(name), otherwise);
+  }
+
+  Values cached(Values x) const {
+    std::transform(x.begin(), x.end(), x.begin(), kept_);
+    return x;
   }
 
   /// W·x, plus the bias where there is one.
@@ -162,6 +174,7 @@ class ReferenceForward {
   }
 
   gguf::Metadata metadata_;
+  Kept kept_;
   std::map<std::string, Values> tensors_;
   std::size_t dim_ = 0;
   std::size_t k_dim_ = 0;

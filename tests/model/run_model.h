@@ -84,18 +84,21 @@ inline std::vector<float> forward(Family& family, ops::Ops& ops, const Partition
 }
 
 /// Loads `path` on `ranks` ranks of `threads` threads, computes the batches one after the other and returns
-/// all wanted logits of rank `reporter`, concatenated.
+/// all wanted logits of rank `reporter`, concatenated. Keys and values are float32 unless a test asks for
+/// less: rounded to float16 they would err by more than the references' tolerances.
 inline std::vector<float> run_batches(const std::filesystem::path& path, int ranks,
                                       const std::vector<Batch>& batches, std::int64_t pages,
                                       const std::vector<double>& shares, int threads = 1, int reporter = 0,
-                                      const std::string& isa = "") {
+                                      const std::string& isa = "",
+                                      kernels::KvType kv_type = kernels::KvType::f32) {
   std::vector<float> result;
   const gguf::Model file = gguf::Model::open(path);
   comm::run_ranks(ranks, [&](comm::Comm& comm) {
     ThreadPool pool(threads);
     const Config config = read_config(file);
     const auto family = make_family(config);
-    const auto ops = ops::cpu::make_ops(isa.empty() ? kernels::best() : kernels::named(isa), pool, comm);
+    const auto ops = ops::cpu::make_ops(isa.empty() ? kernels::best() : kernels::named(isa), pool, comm,
+                                        {.kv_type = kv_type});
     const std::vector<TensorEntry> table = family->tensors();
     check_tensors(file, config, table, *ops);
     const Partition partition(config, table, file, shares);

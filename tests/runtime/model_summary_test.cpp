@@ -27,7 +27,7 @@ TEST(SizeLabel, NeverSaysAThousand) {
 }
 
 TEST(Summarise, TellsWhatTheDemoModelIs) {
-  const ModelSummary demo = summarise(std::filesystem::path(YOKE_MODELS) / "demo.gguf");
+  const ModelSummary demo = summarise(std::filesystem::path(YOKE_MODELS) / "demo.gguf", kernels::KvType::f16);
   // 4 layers of q, k, v, output (256 × 256, 2 of 128 × 256, 256 × 256), FFN (3 of 768 × 256) and two norms;
   // the tied embedding, 2048 × 256; the last norm.
   constexpr std::int64_t matrices = 4 * (256 * 256 + 2 * 128 * 256 + 256 * 256 + 3 * 768 * 256) + 2048 * 256;
@@ -39,12 +39,14 @@ TEST(Summarise, TellsWhatTheDemoModelIs) {
   EXPECT_EQ(demo.vocabulary, 2048);
   // Tied: the embedding is read whole as the output matrix, and one row of it besides.
   EXPECT_EQ(demo.reads.weights, demo.bytes + 256 / 32 * 34);
-  EXPECT_EQ(demo.reads.kv_of_position, 4 * 4 * (32 + 32) * 4);
+  EXPECT_EQ(demo.reads.kv_of_position, 4 * 4 * (32 + 32) * 2);
   EXPECT_EQ(demo.products.layers + demo.products.logits, matrices);
   EXPECT_EQ(demo.products.logits, 2048 * 256);
 }
 
-TEST(Summarise, RefusesWhatCannotBeRun) { EXPECT_THROW(summarise("/nonexistent.gguf"), Error); }
+TEST(Summarise, RefusesWhatCannotBeRun) {
+  EXPECT_THROW(summarise("/nonexistent.gguf", kernels::KvType::f16), Error);
+}
 
 }  // namespace
 }  // namespace yoke::runtime

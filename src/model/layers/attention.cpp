@@ -50,7 +50,8 @@ void Attention::prepare(ops::Ops& ops, const Config& config, const Partition& pa
 
 ops::Activations Attention::operator()(ops::Ops& ops, const Qkv& x) {
   const float scale = 1.0f / std::sqrt(static_cast<float>(heads.k_dim));
-  const ops::Activations attended = ops.attend(heads, kv, x.q, x.k, x.v, scale);
+  const ops::Activations attended =
+      ops.attend(heads, kv, x.q, x.k, x.v, {.scale = scale, .window = 0, .sinks = {}});
   return ops.add_bias(ops.all_reduce(ops.matmul(output, attended)), output_bias);
 }
 

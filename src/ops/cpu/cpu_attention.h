@@ -1,8 +1,10 @@
 // Paged attention of the CPU backend.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
+#include "base/arena.h"
 #include "base/thread_pool.h"
 #include "kernels/kernels.h"
 #include "ops/cpu/cpu_weights.h"
@@ -10,31 +12,41 @@
 
 namespace yoke::ops::cpu {
 
-/// One layer's pages: keys are (pages, n_kv_heads, page_positions, k_dim), values likewise with v_dim,
-/// float32.
+/// One layer's keys and values: (n_kv_heads, pages) tiles, so that consecutive pages of a head are one stream
+/// of memory.
 struct PagedKv final : Storage {
-  PagedKv(const Heads& heads, std::int64_t n_pages);
+  PagedKv(const kernels::KvKernels& kernels, const Heads& heads, std::int64_t n_pages);
 
-  float* key(std::int64_t page, std::int64_t kv_head, std::int64_t slot) const {
-    return keys.get() + ((page * n_kv_heads + kv_head) * page_positions + slot) * k_dim;
-  }
-  float* value(std::int64_t page, std::int64_t kv_head, std::int64_t slot) const {
-    return values.get() + ((page * n_kv_heads + kv_head) * page_positions + slot) * v_dim;
+  std::byte* tile(std::int64_t kv_head, std::int64_t page) const {
+    return tiles.get() + static_cast<std::size_t>(kv_head * pages + page) * tile_bytes;
   }
 
+  const kernels::KvKernels& kernels;  // of the type that the tiles have
   std::int64_t pages;
-  std::int64_t n_kv_heads;
-  std::int64_t k_dim;
-  std::int64_t v_dim;
-  AlignedArray<float> keys;
-  AlignedArray<float> values;
+  std::size_t tile_bytes;
+  AlignedArray<std::byte> tiles;
+};
+
+/// Bytes of the tiles of a PagedKv; the largest number there is where they do not fit in 64 bits.
+std::uint64_t paged_kv_bytes(kernels::KvType type, const Heads& heads, std::int64_t pages);
+
+/// The most scratch that attend() takes.
+std::uint64_t attend_scratch_bytes(const Heads& heads, std::int64_t pages, std::int64_t tokens);
+
+/// What attention works with besides its operands.
+struct AttendTools {
+  const kernels::Kernels& kernels;
+  ThreadPool& pool;
+  Arena& scratch;
 };
 
 /// Writes k (tokens, n_kv_heads · k_dim) and v (tokens, n_kv_heads · v_dim) to the step's positions.
-void store(const Step& step, PagedKv& cache, const float* k, const float* v);
+void store(const Step& step, const Heads& heads, const PagedKv& cache, ThreadPool& pool, const float* k,
+           const float* v);
 
-/// Causal attention of q (tokens, n_heads · k_dim) into out (tokens, n_heads · v_dim), pages in order.
-void attend(const Step& step, const Heads& heads, const PagedKv& cache, const kernels::Kernels& kernels,
-            ThreadPool& pool, const float* q, float scale, float* out);
+/// Attention of q (tokens, n_heads · k_dim) into out (tokens, n_heads · v_dim). `sinks` (n_heads) may be
+/// null. Each row merges its tiles in order, so how threads share the work changes no bit.
+void attend(const Step& step, const Heads& heads, const AttendSpec& spec, const float* sinks,
+            const PagedKv& cache, const AttendTools& tools, const float* q, float* out);
 
 }  // namespace yoke::ops::cpu

@@ -47,15 +47,17 @@ float* row(const Activations& x, std::int64_t token) { return data(x) + token * 
 
 class CpuOps final : public Ops {
  public:
-  CpuOps(const kernels::Kernels& kernels, ThreadPool& pool, comm::Comm& comm)
-      : kernels_(kernels), pool_(pool), comm_(comm) {}
+  CpuOps(const kernels::Kernels& kernels, ThreadPool& pool, comm::Comm& comm, const Options& options)
+      : kernels_(kernels), pool_(pool), comm_(comm), options_(options) {}
 
   bool can_multiply(quant::Type type) const override { return kernels_.matmul(type) != nullptr; }
   bool can_decode(quant::Type type) const override { return quant::format(type).dequantize != nullptr; }
 
   std::uint64_t kv_cache_bytes(const Heads& heads, std::int64_t pages) const override {
-    return saturating_product(heads.n_kv_heads, pages, page_positions, heads.k_dim + heads.v_dim,
-                              sizeof(float));
+    return paged_kv_bytes(options_.kv_type, heads, pages);
+  }
+  std::uint64_t attend_bytes(const Heads& heads, std::int64_t pages, std::int64_t tokens) const override {
+    return attend_scratch_bytes(heads, pages, tokens);
   }
   std::uint64_t activation_bytes() const override {
     return scratch_.capacity() + sizeof(float) * carried_.capacity();
@@ -77,7 +79,7 @@ class CpuOps final : public Ops {
     return {std::move(table)};
   }
   KvCache make_kv_cache(const Heads& heads, std::int64_t pages) override {
-    return {std::make_unique<PagedKv>(heads, pages)};
+    return {std::make_unique<PagedKv>(kernels_.kv(options_.kv_type), heads, pages)};
   }
 
   void begin_step(const Step& step) override {
@@ -151,13 +153,16 @@ class CpuOps final : public Ops {
   }
 
   Activations attend(const Heads& heads, KvCache& cache, Activations q, Activations k, Activations v,
-                     float scale) override {
+                     const AttendSpec& spec) override {
     assert(q.width == heads.n_heads * heads.k_dim && k.width == heads.n_kv_heads * heads.k_dim &&
            v.width == heads.n_kv_heads * heads.v_dim);
-    auto& pages = static_cast<PagedKv&>(*cache.storage);
-    store(step_, pages, data(k), data(v));
+    assert(!spec.sinks || spec.sinks.size == heads.n_heads);
+    const auto& pages = static_cast<const PagedKv&>(*cache.storage);
+    store(step_, heads, pages, pool_, data(k), data(v));
     const Activations out = make(tokens(), heads.n_heads * heads.v_dim);
-    cpu::attend(step_, heads, pages, kernels_, pool_, data(q), scale, data(out));
+    const ArenaScope scope(scratch_);
+    cpu::attend(step_, heads, spec, spec.sinks ? values(spec.sinks).data() : nullptr, pages,
+                {kernels_, pool_, scratch_}, data(q), data(out));
     return out;
   }
 
@@ -227,6 +232,7 @@ class CpuOps final : public Ops {
   const kernels::Kernels& kernels_;
   ThreadPool& pool_;
   comm::Comm& comm_;
+  Options options_;
   Step step_;
   std::uint64_t step_number_ = 0;
   Arena scratch_;
@@ -235,8 +241,9 @@ class CpuOps final : public Ops {
 
 }  // namespace
 
-std::unique_ptr<Ops> make_ops(const kernels::Kernels& kernels, ThreadPool& pool, comm::Comm& comm) {
-  return std::make_unique<CpuOps>(kernels, pool, comm);
+std::unique_ptr<Ops> make_ops(const kernels::Kernels& kernels, ThreadPool& pool, comm::Comm& comm,
+                              const Options& options) {
+  return std::make_unique<CpuOps>(kernels, pool, comm, options);
 }
 
 }  // namespace yoke::ops::cpu

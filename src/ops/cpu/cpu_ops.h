@@ -10,7 +10,13 @@
 
 namespace yoke::ops::cpu {
 
+/// What a user may choose about the arithmetic. The same on every rank.
+struct Options {
+  kernels::KvType kv_type = kernels::KvType::f16;
+};
+
 /// Pool, Comm and kernels outlive the backend; one thread at a time uses it.
-std::unique_ptr<Ops> make_ops(const kernels::Kernels& kernels, ThreadPool& pool, comm::Comm& comm);
+std::unique_ptr<Ops> make_ops(const kernels::Kernels& kernels, ThreadPool& pool, comm::Comm& comm,
+                              const Options& options = {});
 
 }  // namespace yoke::ops::cpu

@@ -3,9 +3,18 @@
 #include <algorithm>
 
 #include "ops/cpu/support.h"
+#include "quant/half.h"
 
 namespace yoke::ops::cpu {
 namespace {
+
+using kernels::KvType;
+
+/// As float16 holds them.
+Matrix halves(Matrix m) {
+  for (double& value : m.values) value = quant::f16_to_f32(quant::f32_to_f16(static_cast<float>(value)));
+  return m;
+}
 
 /// Queries, keys and values of one sequence, and where its pages lie.
 struct Sequence {
@@ -18,27 +27,48 @@ struct Sequence {
   std::vector<std::int32_t> pages;
 };
 
+/// What attends, and how.
+struct Layer {
+  Heads heads;  // n_heads, n_kv_heads, first_head, first_kv_head, group, k_dim, v_dim
+  std::int64_t window = 0;
+  std::vector<float> sinks{};  // none, or one for each head
+  static constexpr float scale = 0.4f;
+
+  AttendSpec spec(Ops& ops) const {
+    AttendSpec spec{.scale = scale, .window = window, .sinks = {}};
+    if (sinks.empty()) return spec;
+    Matrix values(1, std::ssize(sinks));
+    std::copy(sinks.begin(), sinks.end(), values.values.begin());
+    const Stored stored(quant::Type::f32, values);
+    spec.sinks = ops.load_vector(stored.whole());
+    return spec;
+  }
+};
+
 struct Attended {
   Matrix values;
   Matrix scale;  // what a rounding of the scores and of the sum may move each value by, in units of float32's
                  // epsilon
 };
 
-/// softmax(q·k·scale)·v over the positions up to each query's own, as Vaswani et al. write it
-/// (https://arxiv.org/abs/1706.03762, section 3.2.1).
-Attended naive(const Heads& heads, const Sequence& s, double scale) {
+/// softmax(q·k·scale)·v over the positions that each query sees, as Vaswani et al. write it
+/// (https://arxiv.org/abs/1706.03762, section 3.2.1); a sink is a score whose value is 0.
+Attended naive(const Layer& layer, const Sequence& s) {
+  const Heads& heads = layer.heads;
   Attended out{Matrix(s.q.rows, heads.n_heads * heads.v_dim), Matrix(s.q.rows, heads.n_heads * heads.v_dim)};
   for (std::int64_t t = 0; t < s.q.rows; ++t) {
+    const std::int64_t first = layer.window == 0 ? 0 : std::max<std::int64_t>(0, t - layer.window + 1);
     for (std::int64_t head = 0; head < heads.n_heads; ++head) {
       const std::int64_t kv_head = (heads.first_head + head) / heads.group - heads.first_kv_head;
       std::vector<double> weights;
-      double sum = 0;
+      double sum = layer.sinks.empty() ? 0 : std::exp(double{layer.sinks[static_cast<std::size_t>(head)]});
       double largest = 0;  // Σ|q·k|·scale of a score
-      for (std::int64_t p = 0; p <= t; ++p) {
+      for (std::int64_t p = first; p <= t; ++p) {
         double score = 0;
         double size = 0;
         for (std::int64_t i = 0; i < heads.k_dim; ++i) {
-          const double term = s.q(t, head * heads.k_dim + i) * s.k(p, kv_head * heads.k_dim + i) * scale;
+          const double term =
+              s.q(t, head * heads.k_dim + i) * s.k(p, kv_head * heads.k_dim + i) * double{Layer::scale};
           score += term;
           size += std::abs(term);
         }
@@ -48,8 +78,9 @@ Attended naive(const Heads& heads, const Sequence& s, double scale) {
       for (std::int64_t i = 0; i < heads.v_dim; ++i) {
         double& value = out.values(t, head * heads.v_dim + i);
         double size = 0;
-        for (std::int64_t p = 0; p <= t; ++p) {
-          const double term = weights[static_cast<std::size_t>(p)] / sum * s.v(p, kv_head * heads.v_dim + i);
+        for (std::int64_t p = first; p <= t; ++p) {
+          const double term =
+              weights[static_cast<std::size_t>(p - first)] / sum * s.v(p, kv_head * heads.v_dim + i);
           value += term;
           size += std::abs(term);
         }
@@ -60,74 +91,163 @@ Attended naive(const Heads& heads, const Sequence& s, double scale) {
   return out;
 }
 
-/// Rows of several sequences, in the order of a batch.
-struct Batch {
-  std::vector<std::int32_t> sequences;
-  std::vector<std::int32_t> positions;
-};
-Matrix rows_of(const Batch& batch, const std::vector<const Matrix*>& each) {
-  Matrix out(static_cast<std::int64_t>(batch.positions.size()), each[0]->cols);
-  for (std::int64_t t = 0; t < out.rows; ++t) {
-    const auto row = static_cast<std::size_t>(t);
-    const Matrix& from = *each[static_cast<std::size_t>(batch.sequences[row])];
-    for (std::int64_t i = 0; i < out.cols; ++i) out(t, i) = from(batch.positions[row], i);
+/// How many tokens of each of two sequences a step has.
+using Cut = std::vector<std::pair<int, int>>;
+
+/// Two sequences, of 150 and 70 positions on pages in no order.
+struct Conversation {
+  Layer layer;
+  std::vector<Sequence> sequences;
+
+  explicit Conversation(Layer layer_, bool in_halves = false) : layer(std::move(layer_)) {
+    std::mt19937 random(20261205);
+    sequences.emplace_back(layer.heads, 150, std::vector<std::int32_t>{4, 0, 2}, random);
+    sequences.emplace_back(layer.heads, 70, std::vector<std::int32_t>{3, 1}, random);
+    if (!in_halves) return;
+    for (Sequence& s : sequences) s.k = halves(s.k), s.v = halves(s.v);
   }
-  return out;
+
+  /// What steps that mix the sequences give: for each sequence, a row for each token.
+  std::vector<Matrix> attend(Rig& rig, const Cut& cut) const {
+    KvCache cache = rig.ops().make_kv_cache(layer.heads, 5);
+    const AttendSpec spec = layer.spec(rig.ops());
+    std::vector<Matrix> results;
+    for (const Sequence& s : sequences)
+      results.emplace_back(s.q.rows, layer.heads.n_heads * layer.heads.v_dim);
+    std::vector<std::int32_t> next = {0, 0};
+    for (const auto& [first, second] : cut) {
+      std::vector<std::int32_t> of, positions;
+      for (int i = 0; i < std::max(first, second); ++i) {
+        if (i < second) of.push_back(1), positions.push_back(next[1]++);
+        if (i < first) of.push_back(0), positions.push_back(next[0]++);
+      }
+      rig.begin(std::ssize(of), {positions, of, {}, {sequences[0].pages, sequences[1].pages}});
+      const auto rows = [&](Matrix Sequence::*member) {
+        Matrix out(std::ssize(of), (sequences[0].*member).cols);
+        for (std::int64_t t = 0; t < out.rows; ++t) {
+          const auto token = static_cast<std::size_t>(t);
+          const Matrix& from = sequences[static_cast<std::size_t>(of[token])].*member;
+          for (std::int64_t i = 0; i < out.cols; ++i) out(t, i) = from(positions[token], i);
+        }
+        return out;
+      };
+      const Activations q = rig.input(rows(&Sequence::q));
+      const Activations k = rig.input(rows(&Sequence::k));
+      const Activations v = rig.input(rows(&Sequence::v));
+      const Matrix out = rig.output(rig.ops().attend(layer.heads, cache, q, k, v, spec));
+      for (std::size_t t = 0; t < of.size(); ++t) {
+        Matrix& to = results[static_cast<std::size_t>(of[t])];
+        for (std::int64_t i = 0; i < out.cols; ++i)
+          to(positions[t], i) = out(static_cast<std::int64_t>(t), i);
+      }
+    }
+    return results;
+  }
+};
+
+/// Steps that cross the pages' borders: long and short ones, of one sequence and of both.
+const Cut mixed = {{60, 0}, {10, 64}, {0, 1}, {1, 1}, {1, 0}, {78, 4}};
+const Cut whole = {{150, 70}};
+Cut one_by_one() {
+  Cut cut(70, {1, 1});
+  cut.resize(150, {1, 0});
+  return cut;
 }
 
 class Attention : public OnEveryIsa {
  protected:
-  /// Feeds two sequences, of 150 and 70 positions on pages in no order, in batches that mix them and cross
-  /// the pages' borders.
-  static void expect_softmax(const Heads& heads, int threads = 1) {
-    std::mt19937 random(20261205);
-    const std::vector<Sequence> sequences = {{heads, 150, {4, 0, 2}, random}, {heads, 70, {3, 1}, random}};
-    const float scale = 0.4f;
-    const std::vector<Attended> expected = {naive(heads, sequences[0], static_cast<double>(scale)),
-                                            naive(heads, sequences[1], static_cast<double>(scale))};
-    Rig rig(kernels(), threads);
-    KvCache cache = rig.ops().make_kv_cache(heads, 5);
-    std::vector<std::int32_t> next = {0, 0};
-    const std::vector<std::pair<int, int>> batches = {{60, 0}, {10, 64}, {0, 1}, {1, 1}, {1, 0}, {78, 4}};
-    for (const auto& [first, second] : batches) {
-      Batch batch;
-      for (int i = 0; i < std::max(first, second); ++i) {
-        if (i < second) batch.sequences.push_back(1), batch.positions.push_back(next[1]++);
-        if (i < first) batch.sequences.push_back(0), batch.positions.push_back(next[0]++);
-      }
-      const auto rows = [&](const Matrix& a, const Matrix& b) { return rows_of(batch, {&a, &b}); };
-      const Sequence& a = sequences[0];
-      const Sequence& b = sequences[1];
-      rig.begin(static_cast<std::int64_t>(batch.positions.size()),
-                {batch.positions, batch.sequences, {}, {a.pages, b.pages}});
-      const Activations q = rig.input(rows(a.q, b.q));
-      const Activations k = rig.input(rows(a.k, b.k));
-      const Activations v = rig.input(rows(a.v, b.v));
-      const Matrix out = rig.output(rig.ops().attend(heads, cache, q, k, v, scale));
-      expect_near(out, rows(expected[0].values, expected[1].values),
-                  rows(expected[0].scale, expected[1].scale), 32);
+  static void expect_softmax(const Layer& layer, int threads = 1, KvType type = KvType::f32) {
+    const Conversation conversation(layer, type == KvType::f16);
+    Rig rig(kernels(), threads, {.kv_type = type});
+    const std::vector<Matrix> results = conversation.attend(rig, mixed);
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      const Attended expected = naive(layer, conversation.sequences[i]);
+      expect_near(results[i], expected.values, expected.scale, 32);
     }
-    ASSERT_EQ(next, (std::vector<std::int32_t>{150, 70}));
+  }
+
+  static std::vector<Matrix> attend(const Layer& layer, const Cut& cut, int threads, KvType type) {
+    Rig rig(kernels(), threads, {.kv_type = type});
+    return Conversation(layer).attend(rig, cut);
+  }
+  static void expect_same(const std::vector<Matrix>& a, const std::vector<Matrix>& b) {
+    for (std::size_t i = 0; i < a.size(); ++i) ASSERT_EQ(a[i].values, b[i].values) << "of sequence " << i;
   }
 };
 INSTANTIATE_TEST_SUITE_P(Isa, Attention, testing::ValuesIn(kernels::available()), isa_name);
 
-// Heads{n_heads, n_kv_heads, first_head, first_kv_head, group, k_dim, v_dim}
+TEST_P(Attention, IsTheSoftmaxOverAllPagesOfASequence) { expect_softmax({{3, 3, 0, 0, 1, 16, 16}}); }
 
-TEST_P(Attention, IsTheSoftmaxOverAllPagesOfASequence) { expect_softmax({3, 3, 0, 0, 1, 16, 16}); }
+TEST_P(Attention, GroupsOfHeadsReadOneKvHead) { expect_softmax({{6, 2, 0, 0, 3, 10, 6}}); }
 
-TEST_P(Attention, GroupsOfHeadsReadOneKvHead) { expect_softmax({6, 2, 0, 0, 3, 10, 6}); }
+TEST_P(Attention, KeysMayBeShorterThanValues) { expect_softmax({{2, 1, 0, 0, 2, 6, 37}}); }
 
-TEST_P(Attention, KeysMayBeShorterThanValues) { expect_softmax({2, 1, 0, 0, 2, 6, 37}); }
-
-TEST_P(Attention, HeadsOfTheMiddleOfTheModelReadThisRanksKvHeads) { expect_softmax({6, 2, 12, 4, 3, 10, 6}); }
-
-TEST_P(Attention, HeadsFromTheMiddleOfAGroupReadReplicatedKvHeads) {
-  expect_softmax({3, 2, 3, 0, 4, 10, 6});  // heads 3, 4 and 5 in groups of 4: KV heads 0, 1 and 1
-  expect_softmax({2, 1, 5, 1, 4, 10, 6});  // heads 5 and 6: both KV head 1, which is the rank's only one
+TEST_P(Attention, HeadsOfTheMiddleOfTheModelReadThisRanksKvHeads) {
+  expect_softmax({{6, 2, 12, 4, 3, 10, 6}});
 }
 
-TEST_P(Attention, ThreadsShareTokensAndHeads) { expect_softmax({6, 2, 0, 0, 3, 10, 6}, 4); }
+TEST_P(Attention, HeadsFromTheMiddleOfAGroupReadReplicatedKvHeads) {
+  expect_softmax({{3, 2, 3, 0, 4, 10, 6}});  // heads 3, 4 and 5 in groups of 4: KV heads 0, 1 and 1
+  expect_softmax({{2, 1, 5, 1, 4, 10, 6}});  // heads 5 and 6: both KV head 1, which is the rank's only one
+}
+
+TEST_P(Attention, AGroupMayHaveMoreHeadsThanABlockRows) { expect_softmax({{71, 1, 0, 0, 71, 10, 6}}); }
+
+TEST_P(Attention, ThreadsShareTokensHeadsAndTiles) {
+  expect_softmax({{6, 2, 0, 0, 3, 10, 6}}, 4);
+  expect_softmax({{2, 1, 0, 0, 2, 10, 6}}, 7);
+}
+
+TEST_P(Attention, KeysAndValuesAreFloat16) { expect_softmax({{6, 2, 0, 0, 3, 10, 20}}, 2, KvType::f16); }
+
+TEST_P(Attention, AWindowEndsAtTheTokenItself) {
+  for (const std::int64_t window : {1, 2, 63, 64, 65, 100, 149, 150, 1000})
+    expect_softmax({{4, 2, 0, 0, 2, 10, 6}, window}, 3);
+}
+
+TEST_P(Attention, ASinkTakesWeightAndGivesNoValue) {
+  expect_softmax({{4, 2, 0, 0, 2, 10, 6}, 0, {-3, 0, 2, 12}}, 3);
+  expect_softmax({{4, 2, 0, 0, 2, 10, 6}, 40, {-3, 0, 2, 12}}, 3);
+}
+
+TEST_P(Attention, IsTheSameBitsHoweverTokensAreFedAndThreadsShare) {
+  const std::vector<Layer> layers = {{{6, 2, 0, 0, 3, 20, 40}},
+                                     {{1, 1, 0, 0, 1, 32, 16}},
+                                     {{8, 1, 0, 0, 8, 16, 80}, 50, {1, 2, 3, 4, 5, 6, 7, 8}}};
+  for (const Layer& layer : layers) {
+    for (const KvType type : {KvType::f16, KvType::f32}) {
+      const std::vector<Matrix> expected = attend(layer, whole, 1, type);
+      for (const int threads : {1, 2, 3, 7}) {
+        SCOPED_TRACE(testing::Message() << threads << " threads, " << kernels::name_of(type));
+        expect_same(attend(layer, whole, threads, type), expected);
+        expect_same(attend(layer, mixed, threads, type), expected);
+        expect_same(attend(layer, one_by_one(), threads, type), expected);
+      }
+    }
+  }
+}
+
+TEST_P(Attention, IsTheSameBitsOnEveryInstructionSet) {
+  const Conversation conversation({{6, 2, 0, 0, 3, 20, 40}, 100, {1, 2, 3, 4, 5, 6}});
+  Rig scalar(kernels::named("scalar")), rig(kernels());
+  expect_same(conversation.attend(rig, mixed), conversation.attend(scalar, mixed));
+}
+
+TEST_P(Attention, ReadsNoTileThatAWindowMasks) {
+  // Pages that do not exist would be read outside the cache.
+  const Heads heads{1, 1, 0, 0, 1, 16, 16};
+  Rig rig(kernels());
+  KvCache cache = rig.ops().make_kv_cache(heads, 1);
+  std::mt19937 random(1);
+  rig.begin(1, {{70}, {0}, {}, {{-1, 0}}});
+  const Matrix v = random_matrix(1, 16, random);
+  const Activations q = rig.input(random_matrix(1, 16, random));
+  const Activations k = rig.input(random_matrix(1, 16, random));
+  const Activations values = rig.input(v);
+  const Matrix out =
+      rig.output(rig.ops().attend(heads, cache, q, k, values, {.scale = 1, .window = 1, .sinks = {}}));
+  for (std::int64_t i = 0; i < 16; ++i) EXPECT_NEAR(out(0, i), halves(v)(0, i), 1e-6);
+}
 
 }  // namespace
 }  // namespace yoke::ops::cpu

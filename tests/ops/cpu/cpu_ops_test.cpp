@@ -179,7 +179,7 @@ TEST(Wanted, MayBeNone) {
 
 TEST(KvCacheBytes, AreThoseOfTheKeysAndValuesOfEveryPage) {
   Rig rig(kernels::best());
-  EXPECT_EQ(rig.ops().kv_cache_bytes({12, 3, 0, 0, 4, 10, 6}, 5), 5 * 64 * 3 * (10 + 6) * sizeof(float));
+  EXPECT_EQ(rig.ops().kv_cache_bytes({12, 3, 0, 0, 4, 10, 6}, 5), 5 * 64 * 3 * (10 + 16) * 2);
   EXPECT_EQ(rig.ops().kv_cache_bytes({0, 0, 0, 0, 4, 10, 6}, 5), 0);
   const std::int64_t huge = std::int64_t{1} << 32;
   EXPECT_EQ(rig.ops().kv_cache_bytes({huge, huge, 0, 0, 1, huge, huge}, huge),
@@ -337,7 +337,7 @@ TEST_P(Nothing, OfTheHeadsAddsZeros) {
     const Normed x = rig.normed(ones(5, 24));
     const Activations q = ops.rope(rope, ops.matmul(none, x, {}), 10);
     const Activations attended =
-        ops.attend(heads, cache, q, ops.matmul(none, x, {}), ops.matmul(none, x, {}), 1);
+        ops.attend(heads, cache, q, ops.matmul(none, x, {}), ops.matmul(none, x, {}), {});
     EXPECT_EQ(attended.width, 0);
     EXPECT_EQ(addend(rig, out_of_, attended).values, zeros(5, 24).values);
   }

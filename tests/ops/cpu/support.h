@@ -159,9 +159,10 @@ inline StoredPart::operator Slice() const {
 /// A backend and its current step.
 class Rig {
  public:
-  explicit Rig(const kernels::Kernels& kernels, int threads = 1) : Rig(kernels, solo_, threads) {}
-  Rig(const kernels::Kernels& kernels, comm::Comm& comm, int threads = 1)
-      : pool_(threads), ops_(make_ops(kernels, pool_, comm)) {}
+  explicit Rig(const kernels::Kernels& kernels, int threads = 1, const Options& options = {})
+      : Rig(kernels, solo_, threads, options) {}
+  Rig(const kernels::Kernels& kernels, comm::Comm& comm, int threads = 1, const Options& options = {})
+      : pool_(threads), ops_(make_ops(kernels, pool_, comm, options)) {}
 
   Ops& ops() { return *ops_; }
 
