@@ -64,7 +64,8 @@ void add_kv_type(CLI::App& command, kernels::KvType& type) {
   };
   command
       .add_option_function<std::string>(
-          "--kv-type", parse, "How the cache stores keys and values: f16; f32, which takes twice the memory")
+          "--kv-type", parse,
+          "How the cache stores keys and values: f16; f32, which takes twice the memory; q8, about half")
       ->type_name("TYPE")
       ->default_str(std::string(kernels::name_of(type)));
 }

@@ -90,7 +90,7 @@ struct Scores {
 };
 
 /// q·k of all positions that any of the rows sees.
-template <class Panel, int rows>
+template <int rows, class Panel>
 [[gnu::flatten]] inline void score(const AttentionRow* row, const Panel& keys, int k_dim,
                                    float (*scores)[tile_positions]) {
   const float* q[rows];
@@ -145,7 +145,7 @@ inline void merge_vector(float* acc, int count, F32x16 keep, F32x16 sum, F32x16 
 }
 
 /// acc = acc·keep + (Σ weight·v)·take for the `dims` dimensions of a panel.
-template <class Panel, int rows>
+template <int rows, class Panel>
 [[gnu::flatten]] inline void merge_values(const AttentionRow* row, const Panel& panel, int first_dim,
                                           int dims, const Scores& scores, int first_row) {
   const float* weights[rows];
@@ -171,16 +171,14 @@ void attend(AttentionRow* rows, int n_rows, const std::byte* tile, int k_dim, in
   for (int done = 0; done < n_rows; done += cached_rows) {
     AttentionRow* const row = rows + done;
     const int n = n_rows - done < cached_rows ? n_rows - done : cached_rows;
-    const typename Tile::Panel keys = Tile::keys(tile);
-    for_rows(n, [&](auto count, int first) {
-      score<typename Tile::Panel, count>(row + first, keys, k_dim, scores.of + first);
-    });
+    const auto keys = Tile::keys(tile);
+    for_rows(n, [&](auto count, int first) { score<count>(row + first, keys, k_dim, scores.of + first); });
     for (int r = 0; r < n; ++r) weigh(row[r], scale, scores.of[r], scores.keep[r], scores.take[r]);
     for (int dim = 0; dim < v_dim; dim += panel_lanes) {
-      const typename Tile::Panel values = Tile::values(tile, k_dim, v_dim, dim);
+      const auto values = Tile::values(tile, k_dim, v_dim, dim);
       const int dims = v_dim - dim < panel_lanes ? v_dim - dim : panel_lanes;
       for_rows(n, [&](auto count, int first) {
-        merge_values<typename Tile::Panel, count>(row + first, values, dim, dims, scores, first);
+        merge_values<count>(row + first, values, dim, dims, scores, first);
       });
     }
   }

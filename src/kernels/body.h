@@ -25,7 +25,8 @@ constexpr Kernels::MatMulOf matmuls[] = {
     {quant::Type::iq4_xs, matmul<Iq4XsWeights>}, {quant::Type::mxfp4, matmul<Mxfp4Weights>}};
 
 constexpr KvKernels kv_table[] = {kv_kernels_of<PlainTile<F16Values>>(KvType::f16),
-                                  kv_kernels_of<PlainTile<F32Values>>(KvType::f32)};
+                                  kv_kernels_of<PlainTile<F32Values>>(KvType::f32),
+                                  kv_kernels_of<Q8Tile>(KvType::q8)};
 
 constexpr Kernels make_table(std::string_view isa, const PanelMultiplies& panels) {
   return {.isa = isa,

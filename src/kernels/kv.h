@@ -13,10 +13,11 @@ inline constexpr int tile_positions = 64;
 
 /// How keys and values are stored. What lies beyond the range of a type becomes its largest value, and so
 /// does a NaN among values, which is why a token cannot spoil those that do not see it. A NaN among keys
-/// stays one.
+/// stays one, except in q8.
 enum class KvType : std::uint8_t {
   f16,
   f32,
+  q8,  // int8, and one F16 scale for each 32 dimensions of a position
 };
 
 /// "f16".

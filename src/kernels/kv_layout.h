@@ -23,6 +23,20 @@ constexpr std::int64_t value_bytes(std::int64_t v_dim, std::int64_t element) {
   return whole_vectors(v_dim) * tile_positions * element;
 }
 
+/// The same in q8. Keys are groups of 32 steps, each behind the F16 scales of the 64 positions; a panel of
+/// values lies behind two F16 scales for each position.
+constexpr int scaled_values = 32;
+constexpr std::int64_t key_scale_bytes = tile_positions * 2;
+constexpr std::int64_t key_group_bytes = key_scale_bytes + scaled_values * panel_lanes;
+constexpr std::int64_t panel_scale_bytes = tile_positions * 2 * 2;
+
+constexpr std::int64_t q8_key_bytes(std::int64_t k_dim) {
+  return k_dim * panel_lanes + (k_dim + scaled_values - 1) / scaled_values * key_scale_bytes;
+}
+constexpr std::int64_t q8_value_bytes(std::int64_t v_dim) {
+  return whole_vectors(v_dim) * tile_positions + (v_dim + panel_lanes - 1) / panel_lanes * panel_scale_bytes;
+}
+
 /// Dimensions of the values' panel that begins with dimension `first`, filled up to whole vectors.
 constexpr int lanes_of_panel(int v_dim, int first) {
   return static_cast<int>(v_dim - first < panel_lanes ? whole_vectors(v_dim - first) : panel_lanes);

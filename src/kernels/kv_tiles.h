@@ -80,5 +80,89 @@ struct PlainTile {
   }
 };
 
+/// Tiles of q8. A code times its scale is exact in F32.
+struct Q8Tile {
+  struct Keys {
+    const std::byte* data;
+    void prefetch(int step) const {
+      __builtin_prefetch(data + step / scaled_values * key_group_bytes + step % scaled_values * panel_lanes +
+                         prefetch_distance);
+    }
+    F32x16 at(int step, int vector) const {
+      const std::byte* const group = data + step / scaled_values * key_group_bytes;
+      return F32x16::load_i8(group + key_scale_bytes + step % scaled_values * panel_lanes + 16 * vector) *
+             F32x16::load_f16(group + 32 * vector);
+    }
+  };
+  struct Values {
+    const std::byte* data;
+    int lanes;
+    void prefetch(int step) const { __builtin_prefetch(data + step * lanes + prefetch_distance); }
+    F32x16 at(int step, int vector) const {
+      return F32x16::load_i8(data + panel_scale_bytes + step * lanes + 16 * vector) *
+             F32x16::broadcast_f16(data + 4 * step + vector / 2 * 2);
+    }
+  };
+
+  static Keys keys(const std::byte* tile) { return {tile}; }
+  static Values values(const std::byte* tile, int k_dim, int v_dim, int first) {
+    return {tile + q8_key_bytes(k_dim) + q8_value_bytes(first), lanes_of_panel(v_dim, first)};
+  }
+
+  static void store(const float* k, const float* v, int k_dim, int v_dim, int slot, std::byte* tile) {
+    for (int first = 0; first < k_dim; first += scaled_values) {
+      const Codes codes(k + first, k_dim - first);
+      std::byte* const group = tile + first / scaled_values * key_group_bytes;
+      __builtin_memcpy(group + 2 * slot, codes.scale, 2);
+      for (int i = 0; i < scaled_values && first + i < k_dim; ++i)
+        group[key_scale_bytes + i * panel_lanes + slot] = codes.of[i];
+    }
+    for (int first = 0; first < v_dim; first += scaled_values) {
+      const Codes codes(v + first, v_dim - first);
+      const int in_panel = first % panel_lanes;
+      const int lanes = lanes_of_panel(v_dim, first - in_panel);
+      std::byte* const panel = tile + q8_key_bytes(k_dim) + q8_value_bytes(first - in_panel);
+      __builtin_memcpy(panel + 4 * slot + in_panel / scaled_values * 2, codes.scale, 2);
+      const int n = lanes - in_panel < scaled_values ? lanes - in_panel : scaled_values;
+      __builtin_memcpy(panel + panel_scale_bytes + slot * lanes + in_panel, codes.of,
+                       static_cast<std::size_t>(n));
+    }
+  }
+
+ private:
+  /// Up to 32 values as multiples of their largest magnitude / 127.
+  struct Codes {
+    std::byte of[scaled_values];
+    std::byte scale[2];
+
+    Codes(const float* x, int n) {
+      constexpr float most_code = 127.0f, largest = most_code * 65504.0f;
+      const F32x16 low = saturated(load(x, n < 16 ? n : 16), largest);
+      const F32x16 high =
+          n <= 16 ? F32x16::broadcast(0.0f) : saturated(load(x + 16, n < 32 ? n - 16 : 16), largest);
+      const float most = max(magnitude(low), magnitude(high)).reduce_max();
+      std::byte scales[32];
+      F32x16::broadcast(most / most_code).store_f16(scales);
+      __builtin_memcpy(scale, scales, sizeof scale);
+      std::uint16_t half = 0;
+      __builtin_memcpy(&half, scales, sizeof half);
+      const float step = float_of_half(half);
+      const F32x16 inverse = F32x16::broadcast(step > 0 ? 1 / step : 0.0f);
+      round(saturated(low * inverse, most_code), of);
+      round(saturated(high * inverse, most_code), of + 16);
+    }
+
+   private:
+    static F32x16 magnitude(F32x16 x) { return max(x, F32x16::broadcast(-0.0f) - x); }
+    /// Adding 1.5·2^23 leaves the nearest integer in the lowest byte.
+    static void round(F32x16 x, std::byte* to) {
+      float lanes[16];
+      (x + F32x16::broadcast(0x1.8p23f)).store(lanes);
+      for (int i = 0; i < 16; ++i)
+        to[i] = static_cast<std::byte>(__builtin_bit_cast(std::uint32_t, lanes[i]));
+    }
+  };
+};
+
 }  // namespace
 }  // namespace yoke::kernels

@@ -274,6 +274,8 @@ class Flags(Refusal):
     def test_what_is_not_known(self):
         self.assert_usage("yoke run has no flag --speed=9", "run", DEMO, "-p", PROMPT, "--speed=9")
         self.assert_usage("--output: 'xml' is none of md, json", "bench", DEMO, "-o", "xml")
+        self.assert_usage("--kv-type: keys and values cannot be stored as 'q4_0'; expected one of f16, f32, q8", "run", DEMO,
+                          "-p", PROMPT, "--kv-type", "q4_0")
         self.assert_usage("--shape: 'huge' is none of tiny, 1.5b, 8b, 70b", "synth", "--family", "llama", "--shape", "huge",
                           "--type", "Q4_0", NOWHERE)
 

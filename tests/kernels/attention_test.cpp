@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <numeric>
+#include <span>
 #include <utility>
 
 #include "quant/half.h"
@@ -13,11 +15,30 @@ namespace yoke::kernels {
 namespace {
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
-constexpr KvType all_types[] = {KvType::f16, KvType::f32};
+constexpr KvType all_types[] = {KvType::f16, KvType::f32, KvType::q8};
 
-/// What a type keeps of a value in its range.
-float stored(KvType type, float value) {
-  return type == KvType::f16 ? quant::f16_to_f32(quant::f32_to_f16(value)) : value;
+/// What q8 keeps: whole multiples of the largest magnitude / 127 among each 32 values, as F16.
+std::vector<float> kept_as_q8(std::span<const float> row) {
+  std::vector<float> kept;
+  for (std::size_t first = 0; first < row.size(); first += 32) {
+    const std::span<const float> block = row.subspan(first, std::min<std::size_t>(32, row.size() - first));
+    float most = 0;
+    for (const float value : block) most = std::max(most, std::abs(value));
+    const float step = quant::f16_to_f32(quant::f32_to_f16(most / 127));
+    for (const float value : block) {
+      kept.push_back(step == 0 ? 0 : step * std::clamp(std::nearbyint(value * (1 / step)), -127.0f, 127.0f));
+    }
+  }
+  return kept;
+}
+
+/// What a type keeps of a key or value in its range.
+std::vector<float> kept(KvType type, std::span<const float> row) {
+  if (type == KvType::q8) return kept_as_q8(row);
+  std::vector<float> values(row.begin(), row.end());
+  if (type == KvType::f16)
+    for (float& value : values) value = quant::f16_to_f32(quant::f32_to_f16(value));
+  return values;
 }
 
 struct Shape {
@@ -42,6 +63,12 @@ struct Cache {
   int tiles() const { return (length + tile_positions - 1) / tile_positions; }
   const float* key(int position) const { return k.data() + position * shape.k_dim; }
   const float* value(int position) const { return v.data() + position * shape.v_dim; }
+  std::vector<float> kept_key(int position) const {
+    return kept(shape.type, {key(position), static_cast<std::size_t>(shape.k_dim)});
+  }
+  std::vector<float> kept_value(int position) const {
+    return kept(shape.type, {value(position), static_cast<std::size_t>(shape.v_dim)});
+  }
 
   std::vector<std::byte> store(const Kernels& kernels) const {
     std::vector<std::byte> bytes(static_cast<std::size_t>(tiles()) * shape.tile_bytes(), std::byte{0xff});
@@ -105,8 +132,9 @@ void expect_softmax(const Cache& cache, const Query& query, float scale, const R
   for (int p = query.begin; p < query.end; ++p) {
     double score = 0;
     double magnitude = 0;
-    for (int i = 0; i < shape.k_dim; ++i) {
-      const double term = double{query.q[static_cast<std::size_t>(i)]} * stored(shape.type, cache.key(p)[i]);
+    const std::vector<float> key = cache.kept_key(p);
+    for (std::size_t i = 0; i < key.size(); ++i) {
+      const double term = double{query.q[i]} * key[i];
       score += term * scale;
       magnitude += std::abs(term * scale);
     }
@@ -119,10 +147,10 @@ void expect_softmax(const Cache& cache, const Query& query, float scale, const R
   for (int p = query.begin; p < query.end; ++p) {
     const double weight = std::exp(scores[static_cast<std::size_t>(p - query.begin)] - max);
     sum += weight;
+    const std::vector<float> value = cache.kept_value(p);
     for (std::size_t i = 0; i < acc.size(); ++i) {
-      const double value = stored(shape.type, cache.value(p)[i]);
-      acc[i] += weight * value;
-      magnitude[i] += weight * std::abs(value);
+      acc[i] += weight * value[i];
+      magnitude[i] += weight * std::abs(value[i]);
     }
   }
   // Every weight errs by its score's error twice (its own and the maximum's), exp's 2 units and the merges'
@@ -239,18 +267,14 @@ TEST_P(AttentionKernels, NeitherOverflowNorVanishWhereScoresAreSharp) {
   const Query query = random_query(shape, 0, 150, random);
   const Result result = run(kernels(), cache, {query}, 300)[0];
   const auto score = [&](int p) {
-    double sum = 0;
-    for (int i = 0; i < 64; ++i)
-      sum += double{query.q[static_cast<std::size_t>(i)]} * stored(type(), cache.key(p)[i]);
-    return sum;
+    const std::vector<float> key = cache.kept_key(p);
+    return std::inner_product(key.begin(), key.end(), query.q.begin(), 0.0);
   };
   int best = 0;
   for (int p = 1; p < 150; ++p) best = score(p) > score(best) ? p : best;
   EXPECT_GE(result.sum, 1.0f);
-  for (int i = 0; i < 16; ++i) {
-    EXPECT_NEAR(result.acc[static_cast<std::size_t>(i)] / result.sum, stored(type(), cache.value(best)[i]),
-                1e-6);
-  }
+  for (std::size_t i = 0; i < 16; ++i)
+    EXPECT_NEAR(result.acc[i] / result.sum, cache.kept_value(best)[i], 1e-6);
 }
 
 TEST_P(AttentionKernels, GiveTheSameBitsAsTheScalarOnes) {
@@ -300,13 +324,13 @@ TEST_P(AttentionKernels, RoundValuesAsTheTypeDoes) {
   for (const float edge : {1 + 0x1p-11f, 1 + 0x1.8p-10f, 0x1p-24f, 0x1p-25f, 0x1.8p-25f, 0x1.ffcp-15f,
                            65519.0f, 65504.0f, -65519.9f})
     values.push_back(edge);
-  std::vector<float> expected;
-  for (const float value : values) expected.push_back(stored(type(), value));
-  EXPECT_EQ(stored_values(kernels(), type(), values), expected);
+  EXPECT_EQ(stored_values(kernels(), type(), values), kept(type(), values));
 }
 
 TEST_P(AttentionKernels, SaturateWhatLiesBeyondTheTypesRange) {
-  const float largest = type() == KvType::f32 ? std::numeric_limits<float>::max() : 65504.0f;
+  const float largest = type() == KvType::f32   ? std::numeric_limits<float>::max()
+                        : type() == KvType::f16 ? 65504.0f
+                                                : 127 * 65504.0f;
   const float far = type() == KvType::f32 ? largest : 1e30f;
   EXPECT_EQ(stored_values(kernels(), type(), {far, -far, infinity, -infinity, std::nanf("")}),
             (std::vector<float>{largest, -largest, largest, -largest, largest}));
@@ -322,7 +346,7 @@ TEST_P(AttentionKernels, KeepATokenWithoutMeaningFromThoseThatDoNotSeeIt) {
   std::fill_n(cache.v.begin() + 25 * 16, 16, std::nanf(""));
   const std::vector<Result> results = run(kernels(), cache, queries, 1);
   expect_same(results[0], expected);
-  EXPECT_TRUE(std::isnan(results[1].sum));
+  EXPECT_EQ(std::isnan(results[1].sum), type() != KvType::q8);
 }
 
 TEST_P(AttentionKernels, TouchNothingOutsideTheirOperands) {

@@ -67,7 +67,7 @@ TEST(Dispatch, EveryTableIsCompleteAndFoundByItsName) {
     EXPECT_NE(kernels->silu_mul, nullptr);
     EXPECT_NE(kernels->rope_interleaved, nullptr);
     EXPECT_NE(kernels->rope_neox, nullptr);
-    for (const KvType type : {KvType::f16, KvType::f32}) EXPECT_EQ(kernels->kv(type).type, type);
+    for (const KvType type : {KvType::f16, KvType::f32, KvType::q8}) EXPECT_EQ(kernels->kv(type).type, type);
     EXPECT_NE(kernels->merge_attention, nullptr);
     EXPECT_NE(kernels->finish_attention, nullptr);
     EXPECT_NE(kernels->exp, nullptr);

@@ -11,7 +11,8 @@ namespace yoke::kernels {
 namespace {
 
 TEST(KvType, IsFoundByItsName) {
-  for (const KvType type : {KvType::f16, KvType::f32}) EXPECT_EQ(kv_type_named(name_of(type)), type);
+  for (const KvType type : {KvType::f16, KvType::f32, KvType::q8})
+    EXPECT_EQ(kv_type_named(name_of(type)), type);
 }
 
 TEST(KvType, RefusesOtherNamesAndListsThoseThereAre) {
@@ -20,7 +21,8 @@ TEST(KvType, RefusesOtherNamesAndListsThoseThereAre) {
       kv_type_named(name);
       FAIL() << name << " was accepted";
     } catch (const Error& error) {
-      EXPECT_THAT(error.what(), testing::HasSubstr(std::string("'") + name + "'; expected one of f16, f32"));
+      EXPECT_THAT(error.what(),
+                  testing::HasSubstr(std::string("'") + name + "'; expected one of f16, f32, q8"));
     }
   }
 }
@@ -28,6 +30,8 @@ TEST(KvType, RefusesOtherNamesAndListsThoseThereAre) {
 TEST(KvTile, HoldsKeysAndWholeVectorsOfValues) {
   EXPECT_EQ(kv_tile_bytes(KvType::f16, 128, 128), 64 * (128 + 128) * 2);
   EXPECT_EQ(kv_tile_bytes(KvType::f32, 10, 17), 64 * (10 + 32) * 4);
+  EXPECT_EQ(kv_tile_bytes(KvType::q8, 128, 128), 64 * (128 + 128) * 34 / 32);
+  EXPECT_EQ(kv_tile_bytes(KvType::q8, 10, 17), 64 * (10 + 2) + 64 * (32 + 4));
 }
 
 TEST(KvTile, HasNoNegativeSizeForLyingFiles) {

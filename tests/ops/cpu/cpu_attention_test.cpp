@@ -215,7 +215,7 @@ TEST_P(Attention, IsTheSameBitsHoweverTokensAreFedAndThreadsShare) {
                                      {{1, 1, 0, 0, 1, 32, 16}},
                                      {{8, 1, 0, 0, 8, 16, 80}, 50, {1, 2, 3, 4, 5, 6, 7, 8}}};
   for (const Layer& layer : layers) {
-    for (const KvType type : {KvType::f16, KvType::f32}) {
+    for (const KvType type : {KvType::f16, KvType::f32, KvType::q8}) {
       const std::vector<Matrix> expected = attend(layer, whole, 1, type);
       for (const int threads : {1, 2, 3, 7}) {
         SCOPED_TRACE(testing::Message() << threads << " threads, " << kernels::name_of(type));
