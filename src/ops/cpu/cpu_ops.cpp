@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "base/arena.h"
-#include "base/saturating.h"
 #include "ops/cpu/cpu_attention.h"
 #include "ops/cpu/cpu_weights.h"
 
