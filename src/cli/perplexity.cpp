@@ -52,7 +52,8 @@ EngineFlags engine_for(const PerplexityOptions& options, std::int32_t trained) {
 
 EngineFlags engine_of_follower(const PerplexityOptions& options) {
   try {
-    return engine_for(options, runtime::summarise(options.engine.engine.model, options.engine.engine.kv_type).context);
+    return engine_for(options,
+                      runtime::summarise(options.engine.engine.model, options.engine.engine.kv_type).context);
   } catch (const Error&) {
     return options.engine;  // the start of the engine finds the same, and lets one rank say it
   }
