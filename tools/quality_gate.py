@@ -142,8 +142,8 @@ def main():
     parser.add_argument("--ctx", type=int, default=256, help="tokens of a window (default: 256)")
     parser.add_argument("--characters", type=int, help="only so many from the beginning of the text")
     parser.add_argument("--types", default=",".join(TYPES), help="formats, separated by commas")
-    parser.add_argument("--exact-flags", default="--activations f32", help="of yoke perplexity for the exact path")
-    parser.add_argument("--fast-flags", default="--activations q8", help="of yoke perplexity for the fast path")
+    parser.add_argument("--exact-flags", default="--activations f32 --kv-type f32", help="of yoke perplexity for the exact path")
+    parser.add_argument("--fast-flags", default="--activations q8 --kv-type f32", help="of yoke perplexity for the fast path")
     parser.add_argument("--workers", type=int, default=2, help="processes of the reference (default: 2)")
     arguments = parser.parse_args()
     failed = 0

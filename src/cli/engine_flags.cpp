@@ -34,6 +34,22 @@ std::unique_ptr<runtime::Engine> join_job(
   return cluster::join(rank_options(engine, job.ranks), progress);
 }
 
+/// A flag whose values are names; named() throws Error for what is none.
+template <class Type>
+void add_named(CLI::App& command, const std::string& flag, Type& type, Type (*named)(std::string_view),
+               const std::string& help) {
+  const auto parse = [&type, flag, named](const std::string& name) {
+    try {
+      type = named(name);
+    } catch (const Error& error) {
+      throw CLI::ValidationError(flag, error.what());
+    }
+  };
+  command.add_option_function<std::string>(flag, parse, help)
+      ->type_name("TYPE")
+      ->default_str(std::string(kernels::name_of(type)));
+}
+
 }  // namespace
 
 CLI::Option* add_model(CLI::App& command, std::string& model) {
@@ -52,22 +68,18 @@ void add_engine_flags(CLI::App& command, EngineFlags& flags) {
              "Prompt tokens computed in one step at most")
       ->default_str(std::to_string(flags.engine.prefill_chunk));
   add_kv_type(command, flags.engine.kv_type);
+  add_activations(command, flags.engine.activations);
 }
 
 void add_kv_type(CLI::App& command, kernels::KvType& type) {
-  const auto parse = [&type](const std::string& name) {
-    try {
-      type = kernels::kv_type_named(name);
-    } catch (const Error& error) {
-      throw CLI::ValidationError("--kv-type", error.what());
-    }
-  };
-  command
-      .add_option_function<std::string>(
-          "--kv-type", parse,
-          "How the cache stores keys and values: f16; f32, which takes twice the memory; q8, about half")
-      ->type_name("TYPE")
-      ->default_str(std::string(kernels::name_of(type)));
+  add_named(command, "--kv-type", type, kernels::kv_type_named,
+            "How the cache stores keys and values: f16; f32, which takes twice the memory; q8, about half");
+}
+
+void add_activations(CLI::App& command, kernels::ActivationType& type) {
+  add_named(
+      command, "--activations", type, kernels::activation_type_named,
+      "What quantised weights are multiplied with: q8, bytes with a scale for every 32; f32, exact and slow");
 }
 
 cluster::EngineProcessOptions rank_options(const runtime::EngineOptions& engine, int ranks) {

@@ -21,10 +21,12 @@ struct EngineFlags {
 /// Adds MODEL (or -m), which is required.
 CLI::Option* add_model(CLI::App& command, std::string& model);
 
-/// Adds MODEL (or -m), --ranks, -t, --ctx, --prefill-chunk and --kv-type.
+/// Adds MODEL (or -m), --ranks, -t, --ctx, --prefill-chunk, --kv-type and --activations.
 void add_engine_flags(CLI::App& command, EngineFlags& flags);
 /// Adds --kv-type.
 void add_kv_type(CLI::App& command, kernels::KvType& type);
+/// Adds --activations.
+void add_activations(CLI::App& command, kernels::ActivationType& type);
 
 /// What a progress bar says besides its bytes: "rank 2 at 31%", the slowest of several ranks; nothing once
 /// all have loaded.

@@ -71,7 +71,9 @@ session::Windows cut(const PerplexityOptions& options, std::int32_t length) {
 session::SavedRun describe_run(const PerplexityOptions& options, const runtime::ModelSummary& model,
                                const session::Windows& windows) {
   const std::string file = std::filesystem::path(options.engine.engine.model).filename().string();
-  return session::describe_run(windows, model.vocabulary, fmt::format("{} ({})", file, model.description));
+  return session::describe_run(windows, model.vocabulary,
+                               fmt::format("{} ({}), activations {}", file, model.description,
+                                           kernels::name_of(options.engine.engine.activations)));
 }
 
 /// What becomes of the whole distributions, where anything does.

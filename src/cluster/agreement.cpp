@@ -37,6 +37,8 @@ std::string judge_terms(std::span<const RankPlace> places, std::span<const Terms
       return differ("--prefill-chunk", terms[r].prefill_chunk, expected.prefill_chunk);
     }
     if (terms[r].kv_type != expected.kv_type) return differ("--kv-type", terms[r].kv_type, expected.kv_type);
+    if (terms[r].activations != expected.activations)
+      return differ("--activations", terms[r].activations, expected.activations);
   }
   return {};
 }
@@ -45,11 +47,13 @@ bool check_terms(comm::Comm& comm, std::span<const RankPlace> places, const Term
   std::vector<Terms> all;
   for (int root = 0; root < comm.size(); ++root) {
     ByteWriter writer;
-    if (root == comm.rank()) writer(mine.model, mine.context, mine.prefill_chunk, mine.kv_type);
+    if (root == comm.rank())
+      writer(mine.model, mine.context, mine.prefill_chunk, mine.kv_type, mine.activations);
     std::vector<std::byte> message = writer.take();
     comm.broadcast(message, root);
     Terms& terms = all.emplace_back();
-    ByteReader(message, "a rank's terms")(terms.model, terms.context, terms.prefill_chunk, terms.kv_type);
+    ByteReader(message, "a rank's terms")(terms.model, terms.context, terms.prefill_chunk, terms.kv_type,
+                                          terms.activations);
   }
   const std::string sentence = judge_terms(places, all);
   if (comm.rank() == 0) require(sentence.empty(), "{}", sentence);

@@ -17,6 +17,7 @@ struct Terms {
   std::int64_t context = 0;
   std::int64_t prefill_chunk = 0;
   std::string kv_type;
+  std::string activations;
 };
 
 /// Empty if all terms are alike; else the sentence that names the first rank that differs from rank 0. Both

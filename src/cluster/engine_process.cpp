@@ -67,7 +67,8 @@ void check_before_loading(Group& group, const EngineProcessOptions& options) {
   if (options.model_fingerprint) {
     const runtime::EngineOptions& engine = options.engine;
     const Terms mine{options.model_fingerprint(), engine.context, engine.prefill_chunk,
-                     std::string(kernels::name_of(engine.kv_type))};
+                     std::string(kernels::name_of(engine.kv_type)),
+                     std::string(kernels::name_of(engine.activations))};
     if (!check_terms(comm, group.places, mine)) group.link->sleep();
   }
   if (options.memory_needed) {

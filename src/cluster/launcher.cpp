@@ -87,7 +87,9 @@ std::vector<std::string> engine_arguments(const runtime::EngineOptions& engine, 
           "--prefill-chunk",
           std::to_string(engine.prefill_chunk),
           "--kv-type",
-          std::string(kernels::name_of(engine.kv_type))};
+          std::string(kernels::name_of(engine.kv_type)),
+          "--activations",
+          std::string(kernels::name_of(engine.activations))};
 }
 
 std::unique_ptr<runtime::Engine> launch(const LaunchOptions& options,

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "base/error.h"
 #include "quant/blocks.h"
 #include "quant/k_blocks.h"
 #include "quant/table_blocks.h"
@@ -399,6 +400,15 @@ bool is_float(const PanelColumns& columns) { return packer(columns.type).unit ==
 std::int64_t block_values(Type type) { return quant::format(type).block_values; }
 
 }  // namespace
+
+std::string_view name_of(ActivationType type) { return type == ActivationType::q8 ? "q8" : "f32"; }
+
+ActivationType activation_type_named(std::string_view name) {
+  for (const ActivationType type : {ActivationType::q8, ActivationType::f32}) {
+    if (name == name_of(type)) return type;
+  }
+  fail("activations cannot be multiplied as '{}'; expected one of q8, f32", name);
+}
 
 const PanelLayout& panel_layout(Type type) { return packer(type).layout; }
 

@@ -19,6 +19,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "quant/format.h"
 
@@ -62,6 +63,13 @@ struct PanelColumns {
 /// `panel`. Rows that are missing become zeros.
 void pack_panel(const PanelColumns& columns, const std::byte* file_rows, std::size_t stride, int rows,
                 std::byte* panel);
+
+/// How quantised weights are multiplied: with activations as bytes (below), or with the floats themselves.
+enum class ActivationType : std::uint8_t { q8, f32 };
+/// "q8".
+std::string_view name_of(ActivationType type);
+/// Throws Error for a name that is none; the sentence lists those there are.
+ActivationType activation_type_named(std::string_view name);
 
 /// 32 activations as bytes: x ≈ d · q. A cache line, so that a kernel follows one address per token.
 struct alignas(64) ActivationBlock {

@@ -37,6 +37,14 @@ std::uint64_t part_bytes(const TensorEntry& entry, const gguf::TensorInfo& tenso
   return static_cast<std::uint64_t>(wanted.n_rows()) * quant::format(tensor.type).bytes(wanted.cols.size());
 }
 
+/// Bytes that the backend holds of it.
+std::uint64_t held_bytes(const TensorEntry& entry, const gguf::TensorInfo& tensor, const Partition& partition,
+                         int rank, const ops::Ops& ops) {
+  if (!is_matrix(entry.destination)) return part_bytes(entry, tensor, partition, rank);
+  const Part wanted = part(entry, partition, rank);
+  return ops.matrix_bytes(tensor.type, wanted.n_rows(), wanted.cols.size());
+}
+
 /// An upper bound of what a step needs besides weights and KV.
 std::uint64_t scratch_bytes(const Config& config, const Partition& partition, int rank,
                             const StepLimits& limits, const ops::Ops& ops) {
@@ -50,7 +58,9 @@ std::uint64_t scratch_bytes(const Config& config, const Partition& partition, in
   }
   // Of the residual's width: the embedding, two norms, two sums, what is carried from layer to layer, and
   // what the others send for a sum.
-  const std::int64_t token = (6 + partition.size()) * config.dim + widest + config.rope.dims;
+  const std::int64_t as_floats = (6 + partition.size()) * config.dim + widest + config.rope.dims;
+  // What is multiplied also as bytes with their scales, which take half as much; rows may end in 32 zeros.
+  const std::int64_t token = as_floats + (2 * config.dim + widest) / 2 + 4 * 16;
   const std::int64_t row =
       2 * config.dim + partition.range(Space::vocabulary, 0, rank).size() + 3 * config.vocabulary;
   const std::uint64_t values =
@@ -147,7 +157,12 @@ std::uint64_t MemoryNeed::total() const { return saturating_sum(weights, kv, scr
 
 MemoryNeed memory_need(const gguf::Model& file, const Config& config, const std::vector<TensorEntry>& table,
                        const Partition& partition, int rank, const StepLimits& limits, const ops::Ops& ops) {
-  return {weight_bytes(file, table, partition, rank), kv_bytes(config, partition, rank, limits.pages, ops),
+  std::uint64_t weights = 0;
+  for (const TensorEntry& entry : table) {
+    if (const gguf::TensorInfo* tensor = find_source(file, entry))
+      weights += held_bytes(entry, *tensor, partition, rank, ops);
+  }
+  return {weights, kv_bytes(config, partition, rank, limits.pages, ops),
           scratch_bytes(config, partition, rank, limits, ops)};
 }
 

@@ -33,6 +33,7 @@ struct Activations {
 /// inside them.
 struct Normed {
   Activations value;
+  void* prepared = nullptr;  // what the backend makes of it for matmuls; lives as long
 };
 
 /// One rank's addend of a sum over ranks. Nothing but Ops::all_reduce turns it into activations, and it does
@@ -152,6 +153,13 @@ struct Step {
   std::vector<std::span<const std::int32_t>> page_tables;
 };
 
+/// A product of a row-split matrix, and where its result goes.
+struct Linear {
+  const RowMatrix& w;
+  const Vector& bias;
+  Activations* out;
+};
+
 class Ops {
  public:
   virtual ~Ops() = default;
@@ -159,6 +167,8 @@ class Ops {
   /// Whether matrices of this format can be multiplied, and tables or vectors of it read.
   virtual bool can_multiply(quant::Type type) const = 0;
   virtual bool can_decode(quant::Type type) const = 0;
+  /// Bytes that load_rows or load_cols takes.
+  virtual std::uint64_t matrix_bytes(quant::Type type, std::int64_t rows, std::int64_t cols) const = 0;
   /// Bytes that make_kv_cache takes; the largest number there is where they do not fit in 64 bits.
   virtual std::uint64_t kv_cache_bytes(const Heads& heads, std::int64_t pages) const = 0;
   /// The most bytes that attend needs besides its result, for a step of `tokens` tokens.
@@ -186,8 +196,15 @@ class Ops {
   virtual Normed rms_norm(Activations x, const Vector& weight, float epsilon) = 0;
   /// The same for each head of x, which is as wide as the weight; consumes x.
   virtual Activations rms_norm_heads(Activations x, const Vector& weight, float epsilon) = 0;
-  /// (tokens, w.rows), plus the bias where there is one.
-  virtual Activations matmul(const RowMatrix& w, const Normed& x, const Vector& bias) = 0;
+  /// For each product (tokens, w.rows), plus the bias where there is one. What reads the same x is best asked
+  /// for at once.
+  virtual void matmul(std::span<const Linear> products, const Normed& x) = 0;
+  Activations matmul(const RowMatrix& w, const Normed& x, const Vector& bias) {
+    Activations out;
+    const Linear product{w, bias, &out};
+    matmul({&product, 1}, x);
+    return out;
+  }
   /// silu(gate·x + gate_bias) ⊙ (up·x + up_bias): (tokens, gate.rows).
   virtual Activations gated(const RowMatrix& gate, const Vector& gate_bias, const RowMatrix& up,
                             const Vector& up_bias, const Normed& x) = 0;

@@ -8,6 +8,7 @@
 
 #include "comm/comm.h"
 #include "kernels/kv.h"
+#include "kernels/panels.h"
 #include "runtime/engine.h"
 
 namespace yoke::runtime {
@@ -19,6 +20,8 @@ struct EngineOptions {
   std::int32_t threads = 1;          // compute threads of this rank
   std::int32_t prefill_chunk = 512;  // most prompt tokens computed in one step
   kernels::KvType kv_type = kernels::KvType::f16;  // how keys and values are stored
+  kernels::ActivationType activations =
+      kernels::ActivationType::q8;  // what quantised weights are multiplied with
 };
 
 /// Called while loading, from the loading thread: bytes read so far and in all, of this rank's share.

@@ -47,7 +47,9 @@ OpenModel open_model(const EngineOptions& options, const ops::Ops& ops) {
   return {std::move(file), config, std::move(family), std::move(table), context};
 }
 
-ops::cpu::Options ops_options(const EngineOptions& options) { return {.kv_type = options.kv_type}; }
+ops::cpu::Options ops_options(const EngineOptions& options) {
+  return {.kv_type = options.kv_type, .activations = options.activations};
+}
 
 model::StepLimits step_limits(const EngineOptions& options, const OpenModel& model) {
   const std::int32_t positions = model.pages() * ops::page_positions;

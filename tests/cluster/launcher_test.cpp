@@ -133,9 +133,10 @@ TEST(Launcher, SharesTheCoresOut) {
 
 TEST(Launcher, EngineArgumentsCarryEveryOption) {
   EXPECT_EQ(
-      engine_arguments({"m.gguf", 128, 3, 64, kernels::KvType::f32}, 2, "/s"),
+      engine_arguments({"m.gguf", 128, 3, 64, kernels::KvType::f32, kernels::ActivationType::f32}, 2, "/s"),
       (std::vector<std::string>{"engine", "--socket", "/s", "--ranks", "2", "--model", "m.gguf", "--context",
-                                "128", "--threads", "3", "--prefill-chunk", "64", "--kv-type", "f32"}));
+                                "128", "--threads", "3", "--prefill-chunk", "64", "--kv-type", "f32",
+                                "--activations", "f32"}));
 }
 
 TEST(OneRank, RunsWithoutMpirun) {

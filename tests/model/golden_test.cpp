@@ -95,7 +95,7 @@ TEST(Forward, KeysAndValuesOfFloat16GiveTheLogitsOfAReferenceThatRoundsThem) {
   };
   for (const char* name : tiny_families) {
     const std::vector<float> rounded =
-        ReferenceForward(gguf::Model::open(tiny_model(name)), half).logits(tokens);
+        ReferenceForward(gguf::Model::open(tiny_model(name)), {.kept = half}).logits(tokens);
     // A key in float32 errs by some 2^-20 of itself, so one of 2^9 rounds the other way, by a whole step of
     // float16: 12 times the mean square of rounding. That is 2^-5 of what rounding moves the logits by.
     const double moved = normalised_error(rounded, golden(name));
@@ -103,7 +103,8 @@ TEST(Forward, KeysAndValuesOfFloat16GiveTheLogitsOfAReferenceThatRoundsThem) {
     for (const int ranks : {1, 3, 8}) {
       const auto run = [&](std::size_t chunk) {
         return run_batches(tiny_model(name), ranks, in_chunks(tokens, chunk), 1, equal_shares(ranks), 2, 0,
-                           "", kernels::KvType::f16);
+                           "",
+                           {.kv_type = kernels::KvType::f16, .activations = kernels::ActivationType::f32});
       };
       const std::vector<float> whole = run(tokens.size());
       EXPECT_LT(normalised_error(whole, rounded), moved / 32) << name << " on " << ranks << " ranks";

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -23,15 +24,21 @@ namespace yoke::model {
 
 class ReferenceForward {
  public:
-  /// `kept` is what a cache keeps of each value of a key or value.
-  using Kept = std::function<double(double)>;
-  explicit ReferenceForward(
-      const gguf::Model& file, Kept kept = [](double value) { return value; })
-      : metadata_(file.metadata()), kept_(std::move(kept)) {
+  /// Where the forward rounds.
+  struct Rounding {
+    /// What a cache keeps of each value of a key or value.
+    std::function<double(double)> kept = [](double value) { return value; };
+    /// Whether what is multiplied with quantised weights is rounded to 255 steps in every 32 values.
+    bool activations = false;
+  };
+  explicit ReferenceForward(const gguf::Model& file) : ReferenceForward(file, Rounding()) {}
+  ReferenceForward(const gguf::Model& file, Rounding rounding)
+      : metadata_(file.metadata()), rounding_(std::move(rounding)) {
     for (const gguf::TensorInfo& info : file.tensors()) {
       std::vector<float> values(static_cast<std::size_t>(info.values()));
       quant::format(info.type).dequantize(file.read(info), values);
       tensors_[info.name].assign(values.begin(), values.end());
+      if (quant::format(info.type).block_values > 1) quantised_.insert(info.name);
     }
     dim_ = integer("embedding_length", 0);
     k_dim_ = integer("attention.key_length", 0);
@@ -84,17 +91,27 @@ class ReferenceForward {
   }
 
   Values cached(Values x) const {
-    std::transform(x.begin(), x.end(), x.begin(), kept_);
+    std::transform(x.begin(), x.end(), x.begin(), rounding_.kept);
     return x;
   }
 
   /// W·x, plus the bias where there is one.
-  Values linear(const std::string& name, const Values& x) const {
+  Values linear(const std::string& name, Values x) const {
     const Values& w = tensors_.at(name + ".weight");
+    if (rounding_.activations && quantised_.contains(name + ".weight")) round_to_steps(x);
     const auto bias = tensors_.find(name + ".bias");
     Values y = bias != tensors_.end() ? bias->second : Values(w.size() / x.size());
     for (std::size_t i = 0; i < w.size(); ++i) y[i / x.size()] += w[i] * x[i % x.size()];
     return y;
+  }
+
+  static void round_to_steps(Values& x) {
+    for (std::size_t first = 0; first < x.size(); first += 32) {
+      double most = 0;
+      for (std::size_t i = first; i < first + 32; ++i) most = std::max(most, std::abs(x[i]));
+      const double step = most / 127;
+      for (std::size_t i = first; i < first + 32 && step > 0; ++i) x[i] = step * std::nearbyint(x[i] / step);
+    }
   }
 
   Values rms_norm(Values x, const std::string& name) const {
@@ -174,7 +191,8 @@ class ReferenceForward {
   }
 
   gguf::Metadata metadata_;
-  Kept kept_;
+  Rounding rounding_;
+  std::set<std::string> quantised_;
   std::map<std::string, Values> tensors_;
   std::size_t dim_ = 0;
   std::size_t k_dim_ = 0;

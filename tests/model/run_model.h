@@ -83,22 +83,25 @@ inline std::vector<float> forward(Family& family, ops::Ops& ops, const Partition
   return result;
 }
 
+inline constexpr ops::cpu::Options exact_arithmetic{.kv_type = kernels::KvType::f32,
+                                                    .activations = kernels::ActivationType::f32};
+
 /// Loads `path` on `ranks` ranks of `threads` threads, computes the batches one after the other and returns
-/// all wanted logits of rank `reporter`, concatenated. Keys and values are float32 unless a test asks for
-/// less: rounded to float16 they would err by more than the references' tolerances.
+/// all wanted logits of rank `reporter`, concatenated. Unless a test asks for less, nothing is rounded but
+/// float32: that alone would err by more than the references' tolerances.
 inline std::vector<float> run_batches(const std::filesystem::path& path, int ranks,
                                       const std::vector<Batch>& batches, std::int64_t pages,
                                       const std::vector<double>& shares, int threads = 1, int reporter = 0,
                                       const std::string& isa = "",
-                                      kernels::KvType kv_type = kernels::KvType::f32) {
+                                      const ops::cpu::Options& options = exact_arithmetic) {
   std::vector<float> result;
   const gguf::Model file = gguf::Model::open(path);
   comm::run_ranks(ranks, [&](comm::Comm& comm) {
     ThreadPool pool(threads);
     const Config config = read_config(file);
     const auto family = make_family(config);
-    const auto ops = ops::cpu::make_ops(isa.empty() ? kernels::best() : kernels::named(isa), pool, comm,
-                                        {.kv_type = kv_type});
+    const auto ops =
+        ops::cpu::make_ops(isa.empty() ? kernels::best() : kernels::named(isa), pool, comm, options);
     const std::vector<TensorEntry> table = family->tensors();
     check_tensors(file, config, table, *ops);
     const Partition partition(config, table, file, shares);

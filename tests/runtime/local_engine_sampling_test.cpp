@@ -39,11 +39,13 @@ double agreement(const std::vector<std::vector<Token>>& a, const std::vector<std
 }
 
 TEST(LocalEngineSampling, SamplesTheSameWayOnAnyNumberOfRanks) {
-  const auto one = sampled_together(1, demo_options(), 2048);
+  // Sums over ranks round differently, so a draw near a border may fall on its other side. Activations that
+  // are rounded to bytes would make of that a step of a byte now and then.
+  EngineOptions options = demo_options();
+  options.activations = kernels::ActivationType::f32;
+  const auto one = sampled_together(1, options, 2048);
   for (const std::vector<Token>& tokens : one) EXPECT_EQ(tokens.size(), 12);
-  // Sums over ranks round differently, so a draw near a border may fall on its other side.
-  for (const int ranks : {2, 3, 4})
-    EXPECT_GE(agreement(sampled_together(ranks, demo_options(), 2048), one), 0.9);
+  for (const int ranks : {2, 3, 4}) EXPECT_GE(agreement(sampled_together(ranks, options, 2048), one), 0.9);
 }
 
 TEST(LocalEngineSampling, SamplesWhereSomeRanksHaveNoVocabularyRows) {

@@ -20,7 +20,10 @@ void QkvProjection::add_tensors(TableBuilder& table, const Config& config, int i
 }
 
 Qkv QkvProjection::operator()(ops::Ops& ops, const ops::Normed& x) const {
-  return {ops.matmul(q, x, q_bias), ops.matmul(k, x, k_bias), ops.matmul(v, x, v_bias)};
+  Qkv out;
+  const ops::Linear products[] = {{q, q_bias, &out.q}, {k, k_bias, &out.k}, {v, v_bias, &out.v}};
+  ops.matmul(products, x);
+  return out;
 }
 
 void HeadNorms::add_tensors(TableBuilder& table, const Config& config) {

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <deque>
 #include <vector>
 
 #include "base/arena.h"
 #include "ops/cpu/cpu_attention.h"
+#include "ops/cpu/cpu_matrix.h"
 #include "ops/cpu/cpu_weights.h"
 
 namespace yoke::ops::cpu {
@@ -35,12 +37,14 @@ struct RopeTable final : Storage {
   }
 };
 
-const PackedMatrix& matrix(const std::unique_ptr<Storage>& storage) {
-  return static_cast<const PackedMatrix&>(*storage);
+const WeightMatrix& matrix(const std::unique_ptr<Storage>& storage) {
+  return static_cast<const WeightMatrix&>(*storage);
 }
 const std::vector<float>& values(const Vector& vector) {
-  return static_cast<const PackedVector&>(*vector.storage).values;
+  return static_cast<const FloatVector&>(*vector.storage).values;
 }
+/// Null where there is none.
+const float* values_or_none(const Vector& vector) { return vector ? values(vector).data() : nullptr; }
 float* data(const Activations& x) { return static_cast<float*>(x.handle); }
 float* row(const Activations& x, std::int64_t token) { return data(x) + token * x.width; }
 
@@ -55,6 +59,11 @@ class CpuOps final : public Ops {
   std::uint64_t kv_cache_bytes(const Heads& heads, std::int64_t pages) const override {
     return paged_kv_bytes(options_.kv_type, heads, pages);
   }
+  std::uint64_t matrix_bytes(quant::Type type, std::int64_t rows, std::int64_t cols) const override {
+    if (options_.activations == kernels::ActivationType::f32)
+      return static_cast<std::uint64_t>(rows) * quant::format(type).bytes(cols);
+    return panel_matrix_bytes(type, rows, cols);
+  }
   std::uint64_t attend_bytes(const Heads& heads, std::int64_t pages, std::int64_t tokens) const override {
     return attend_scratch_bytes(heads, pages, tokens);
   }
@@ -62,15 +71,11 @@ class CpuOps final : public Ops {
     return scratch_.capacity() + sizeof(float) * carried_.capacity();
   }
 
-  RowMatrix load_rows(const Slice& slice) override {
-    return {pack(slice, kernels_.matmul(slice.type), pool_), slice.rows, slice.cols};
-  }
-  ColMatrix load_cols(const Slice& slice) override {
-    return {pack(slice, kernels_.matmul(slice.type), pool_), slice.rows, slice.cols};
-  }
-  Vector load_vector(const Slice& slice) override { return {pack_vector(slice), slice.rows * slice.cols}; }
+  RowMatrix load_rows(const Slice& slice) override { return {load_matrix(slice), slice.rows, slice.cols}; }
+  ColMatrix load_cols(const Slice& slice) override { return {load_matrix(slice), slice.rows, slice.cols}; }
+  Vector load_vector(const Slice& slice) override { return {read_vector(slice), slice.rows * slice.cols}; }
   Embedding load_embedding(const Slice& slice) override {
-    return {pack(slice, nullptr, pool_), slice.rows, slice.cols};
+    return {read_rows(slice, pool_), slice.rows, slice.cols};
   }
   Rope make_rope(const RopeSpec& spec) override {
     auto table = std::make_unique<RopeTable>();
@@ -84,7 +89,7 @@ class CpuOps final : public Ops {
   void begin_step(const Step& step) override {
     step_ = step;
     ++step_number_;
-    scratch_.reset();
+    forget();
   }
 
   Activations carry_over(Activations x) override {
@@ -93,21 +98,23 @@ class CpuOps final : public Ops {
       if (carried_.size() < n) carried_.resize(n);
       std::copy_n(data(x), n, carried_.data());
     }
-    scratch_.reset();
+    forget();
     return {carried_.data(), x.tokens, x.width};
   }
 
   Activations embed(const Embedding& table) override {
     const Activations out = make(tokens(), table.cols);
-    decode_rows(matrix(table.storage), step_.tokens, data(out));
+    decode_rows(static_cast<const FileRows&>(*table.storage), step_.tokens, data(out));
     return out;
   }
 
   Normed rms_norm(Activations x, const Vector& weight, float epsilon) override {
     assert(weight.size == x.width);
     const Activations out = make(x.tokens, x.width);
-    for (std::int64_t t = 0; t < x.tokens; ++t) normalise(row(x, t), values(weight), epsilon, row(out, t));
-    return {out};
+    pool_.split(x.tokens, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t t = begin; t < end; ++t) normalise(row(x, t), values(weight), epsilon, row(out, t));
+    });
+    return {out, &operands_.emplace_back(operand(out))};
   }
 
   Activations rms_norm_heads(Activations x, const Vector& weight, float epsilon) override {
@@ -120,19 +127,26 @@ class CpuOps final : public Ops {
     return x;
   }
 
-  Activations matmul(const RowMatrix& w, const Normed& x, const Vector& bias) override {
-    return add_bias(multiply(matrix(w.storage), x.value), bias);
+  void matmul(std::span<const Linear> products, const Normed& x) override {
+    std::vector<Product> all;
+    for (const Linear& each : products) {
+      *each.out = make(x.value.tokens, each.w.rows);
+      all.push_back({&matrix(each.w.storage), data(*each.out)});
+    }
+    multiply(all, operand(x), tools());
+    for (const Linear& each : products) add_bias(*each.out, each.bias);
   }
 
   Activations gated(const RowMatrix& gate, const Vector& gate_bias, const RowMatrix& up,
                     const Vector& up_bias, const Normed& x) override {
-    const Activations g = matmul(gate, x, gate_bias);
-    const Activations u = matmul(up, x, up_bias);
-    assert(g.width == u.width);
-    pool_.split(g.tokens * g.width, element_grain, [&](std::int64_t begin, std::int64_t end) {
-      kernels_.silu_mul(data(g) + begin, data(u) + begin, data(g) + begin, end - begin);
-    });
-    return g;
+    const Activations out = make(x.value.tokens, gate.rows);
+    const Activations other = make(x.value.tokens, up.rows);
+    multiply_gated({.gate = {&matrix(gate.storage), data(out)},
+                    .up = {&matrix(up.storage), data(other)},
+                    .gate_bias = values_or_none(gate_bias),
+                    .up_bias = values_or_none(up_bias)},
+                   operand(x), tools());
+    return out;
   }
 
   Activations rope(const Rope& rope, Activations x, std::int64_t head_dim) override {
@@ -193,7 +207,12 @@ class CpuOps final : public Ops {
 
  protected:
   Activations partial_matmul(const ColMatrix& w, Activations x) override {
-    return multiply(matrix(w.storage), x);
+    const Activations out = make(x.tokens, w.rows);
+    const ArenaScope scope(scratch_);
+    Operand read = operand(x);
+    const Product product{&matrix(w.storage), data(out)};
+    multiply({&product, 1}, read, tools());
+    return out;
   }
 
   Activations reduce(Activations addend) override {
@@ -202,9 +221,6 @@ class CpuOps final : public Ops {
   }
 
  private:
-  static constexpr std::int64_t row_grain = 16;        // rows of a matrix that one thread takes at a time
-  static constexpr std::int64_t element_grain = 4096;  // values of an element-wise op
-
   std::int64_t tokens() const { return static_cast<std::int64_t>(step_.tokens.size()); }
 
   Activations make(std::int64_t n_tokens, std::int64_t width) {
@@ -218,14 +234,18 @@ class CpuOps final : public Ops {
     kernels_.scale_by(x, 1.0f / std::sqrt(mean + epsilon), weight.data(), y, n);
   }
 
-  Activations multiply(const PackedMatrix& w, Activations x) {
-    assert(w.cols == x.width);
-    const Activations out = make(x.tokens, w.rows);
-    pool_.split(w.rows, row_grain, [&](std::int64_t begin, std::int64_t end) {
-      w.matmul(w.row(begin), w.row_bytes, end - begin, w.cols, data(x), x.width, x.tokens, data(out) + begin,
-               w.rows);
-    });
-    return out;
+  std::unique_ptr<WeightMatrix> load_matrix(const Slice& slice) {
+    return options_.activations == kernels::ActivationType::f32 ? load_file_rows(slice, kernels_, pool_)
+                                                                : load_panels(slice, kernels_, pool_);
+  }
+
+  Tools tools() { return {kernels_, pool_, scratch_}; }
+  static Operand operand(Activations x) { return {data(x), x.tokens, x.width}; }
+  static Operand& operand(const Normed& x) { return *static_cast<Operand*>(x.prepared); }
+  /// Takes back what lives until the layer ends.
+  void forget() {
+    scratch_.reset();
+    operands_.clear();
   }
 
   const kernels::Kernels& kernels_;
@@ -235,6 +255,7 @@ class CpuOps final : public Ops {
   Step step_;
   std::uint64_t step_number_ = 0;
   Arena scratch_;
+  std::deque<Operand> operands_;  // of what has been normalised
   std::vector<float> carried_;
 };
 

@@ -13,6 +13,7 @@ namespace yoke::ops::cpu {
 /// What a user may choose about the arithmetic. The same on every rank.
 struct Options {
   kernels::KvType kv_type = kernels::KvType::f16;
+  kernels::ActivationType activations = kernels::ActivationType::q8;
 };
 
 /// Pool, Comm and kernels outlive the backend; one thread at a time uses it.

@@ -21,33 +21,32 @@ AlignedArray<float> allocate_floats(std::size_t n) {
   return AlignedArray<float>(reinterpret_cast<float*>(allocate_bytes(n * sizeof(float)).release()));
 }
 
-std::unique_ptr<PackedMatrix> pack(const Slice& slice, kernels::Kernels::MatMul matmul, ThreadPool& pool) {
-  auto packed = std::make_unique<PackedMatrix>();
-  packed->matmul = matmul;
-  packed->type = slice.type;
-  packed->rows = slice.rows;
-  packed->cols = slice.cols;
-  packed->row_bytes = slice.row_bytes();
-  packed->data = allocate_bytes(slice.bytes());
+std::unique_ptr<FileRows> read_rows(const Slice& slice, ThreadPool& pool) {
+  auto table = std::make_unique<FileRows>();
+  table->type = slice.type;
+  table->rows = slice.rows;
+  table->cols = slice.cols;
+  table->row_bytes = slice.row_bytes();
+  table->data = allocate_bytes(slice.bytes());
   pool.split(slice.rows, 1, [&](std::int64_t begin, std::int64_t end) {
-    std::byte* const to = packed->data.get() + static_cast<std::size_t>(begin) * packed->row_bytes;
-    slice.source->read(begin, {to, static_cast<std::size_t>(end - begin) * packed->row_bytes});
+    std::byte* const to = table->data.get() + static_cast<std::size_t>(begin) * table->row_bytes;
+    slice.source->read(begin, {to, static_cast<std::size_t>(end - begin) * table->row_bytes});
   });
-  return packed;
+  return table;
 }
 
-std::unique_ptr<PackedVector> pack_vector(const Slice& slice) {
+std::unique_ptr<FloatVector> read_vector(const Slice& slice) {
   const quant::Format& format = quant::format(slice.type);
   assert(format.dequantize != nullptr);
   std::vector<std::byte> bytes(slice.bytes());
   slice.source->read(0, bytes);
-  auto packed = std::make_unique<PackedVector>();
-  packed->values.resize(static_cast<std::size_t>(slice.rows * slice.cols));
-  format.dequantize(bytes, packed->values);
-  return packed;
+  auto vector = std::make_unique<FloatVector>();
+  vector->values.resize(static_cast<std::size_t>(slice.rows * slice.cols));
+  format.dequantize(bytes, vector->values);
+  return vector;
 }
 
-void decode_rows(const PackedMatrix& table, std::span<const std::int32_t> tokens, float* out) {
+void decode_rows(const FileRows& table, std::span<const std::int32_t> tokens, float* out) {
   const quant::Format& format = quant::format(table.type);
   for (std::size_t t = 0; t < tokens.size(); ++t) {
     assert(tokens[t] >= 0 && tokens[t] < table.rows);

@@ -1,4 +1,4 @@
-// How the CPU backend stores what it loads.
+// How the CPU backend stores what it loads, but for the matrices it multiplies (see cpu_matrix.h).
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "base/thread_pool.h"
-#include "kernels/kernels.h"
 #include "ops/ops.h"
 
 namespace yoke::ops::cpu {
@@ -25,29 +24,25 @@ using AlignedArray = std::unique_ptr<T[], FreeDeleter>;
 AlignedArray<std::byte> allocate_bytes(std::size_t bytes);
 AlignedArray<float> allocate_floats(std::size_t n);
 
-/// A matrix in the format of the file, rows one after the other, read straight into place. This is the
-/// packing hook: a layout that suits the kernels better is made here, some rows of the slice at a time.
-struct PackedMatrix final : Storage {
+/// Rows in the format of the file, one after the other, read straight into place.
+struct FileRows final : Storage {
   quant::Type type{};
   std::int64_t rows = 0;
   std::int64_t cols = 0;
   std::size_t row_bytes = 0;
   AlignedArray<std::byte> data;
-  kernels::Kernels::MatMul matmul = nullptr;  // null where the rows are only read, never multiplied
 
   const std::byte* row(std::int64_t r) const { return data.get() + static_cast<std::size_t>(r) * row_bytes; }
 };
-
 /// Reads a slice, each thread of the pool its own rows. Throws Error where it cannot be read.
-std::unique_ptr<PackedMatrix> pack(const Slice& slice, kernels::Kernels::MatMul matmul, ThreadPool& pool);
+std::unique_ptr<FileRows> read_rows(const Slice& slice, ThreadPool& pool);
+/// Decodes the rows `tokens` of an embedding into `out`, (tokens, cols).
+void decode_rows(const FileRows& table, std::span<const std::int32_t> tokens, float* out);
 
-struct PackedVector final : Storage {
+struct FloatVector final : Storage {
   std::vector<float> values;
 };
 /// One row of values, or one value per row (a bias split by rows), as float32. The format can be decoded.
-std::unique_ptr<PackedVector> pack_vector(const Slice& slice);
-
-/// Decodes the embedding's rows `tokens` into `out`, (tokens, cols).
-void decode_rows(const PackedMatrix& table, std::span<const std::int32_t> tokens, float* out);
+std::unique_ptr<FloatVector> read_vector(const Slice& slice);
 
 }  // namespace yoke::ops::cpu

@@ -159,9 +159,11 @@ inline StoredPart::operator Slice() const {
 /// A backend and its current step.
 class Rig {
  public:
-  explicit Rig(const kernels::Kernels& kernels, int threads = 1, const Options& options = {})
+  /// Products are exact unless a test asks for less.
+  static constexpr Options exact{.activations = kernels::ActivationType::f32};
+  explicit Rig(const kernels::Kernels& kernels, int threads = 1, const Options& options = exact)
       : Rig(kernels, solo_, threads, options) {}
-  Rig(const kernels::Kernels& kernels, comm::Comm& comm, int threads = 1, const Options& options = {})
+  Rig(const kernels::Kernels& kernels, comm::Comm& comm, int threads = 1, const Options& options = exact)
       : pool_(threads), ops_(make_ops(kernels, pool_, comm, options)) {}
 
   Ops& ops() { return *ops_; }

@@ -1,0 +1,202 @@
+#include "ops/cpu/cpu_matrix.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cassert>
+#include <vector>
+
+#include "base/anonymous_memory.h"
+#include "ops/cpu/cpu_weights.h"
+
+namespace yoke::ops::cpu {
+namespace {
+
+using kernels::panel_rows;
+
+std::int64_t panels_of(std::int64_t rows) { return (rows + panel_rows - 1) / panel_rows; }
+
+class PanelMatrix final : public WeightMatrix {
+ public:
+  PanelMatrix(const Slice& slice, const kernels::Kernels& kernels)
+      : multiply_(kernels.panel_multiply(slice.type)),
+        columns_{slice.type, 0, slice.cols},
+        panel_bytes_(slice.cols == 0 ? 0 : columns_.bytes()),
+        memory_(std::max<std::uint64_t>(1, panel_matrix_bytes(slice.type, slice.rows, slice.cols))) {
+    rows = slice.rows;
+    cols = slice.cols;
+  }
+
+  /// Reads and packs panels [begin, end), some at a time.
+  void pack(const Slice& slice, std::int64_t begin, std::int64_t end) {
+    constexpr std::size_t piece_bytes = std::size_t{1} << 20;
+    const std::size_t row_bytes = slice.row_bytes();
+    const std::size_t panel_of_file = row_bytes * panel_rows;
+    const auto at_once = static_cast<std::int64_t>(
+        std::max<std::size_t>(1, piece_bytes / std::max<std::size_t>(1, panel_of_file)));
+    std::vector<std::byte> piece;
+    for (std::int64_t first = begin; first < end; first += at_once) {
+      const std::int64_t last = std::min(first + at_once, end);
+      const std::int64_t n = std::min(last * panel_rows, rows) - first * panel_rows;
+      piece.resize(static_cast<std::size_t>(n) * row_bytes);
+      slice.source->read(first * panel_rows, piece);
+      for (std::int64_t panel = first; panel < last; ++panel) {
+        const std::int64_t row = (panel - first) * panel_rows;
+        kernels::pack_panel(columns_, piece.data() + static_cast<std::size_t>(row) * row_bytes, row_bytes,
+                            static_cast<int>(std::min<std::int64_t>(panel_rows, n - row)),
+                            memory_.bytes().data() + static_cast<std::size_t>(panel) * panel_bytes_);
+      }
+    }
+  }
+
+  std::int64_t grain() const override { return panel_rows; }
+  bool needs_bytes() const override { return quant::format(columns_.type).block_values > 1; }
+
+  void multiply(const Operand& x, std::int64_t begin, std::int64_t end, float* y,
+                std::int64_t stride) const override {
+    assert(begin % panel_rows == 0 && (end % panel_rows == 0 || end == rows));
+    multiply_({.panels = memory_.bytes().data(),
+               .panel_bytes = panel_bytes_,
+               .rows = rows,
+               .phase = 0,
+               .units = cols == 0 ? 0 : columns_.units(),
+               .first_panel = begin / panel_rows,
+               .end_panel = panels_of(end),
+               .x = {x.floats, x.width, x.blocks, x.block_stride},
+               .first_token = 0,
+               .end_token = x.tokens,
+               .y = y,
+               .y_stride = stride});
+  }
+
+ private:
+  kernels::Kernels::PanelMultiply multiply_;
+  kernels::PanelColumns columns_;
+  std::size_t panel_bytes_;
+  AnonymousMemory memory_;
+};
+
+class FileRowMatrix final : public WeightMatrix {
+ public:
+  FileRowMatrix(const Slice& slice, const kernels::Kernels& kernels, ThreadPool& pool)
+      : multiply_(kernels.matmul(slice.type)), table_(read_rows(slice, pool)) {
+    rows = slice.rows;
+    cols = slice.cols;
+  }
+
+  std::int64_t grain() const override { return 16; }
+  bool needs_bytes() const override { return false; }
+
+  void multiply(const Operand& x, std::int64_t begin, std::int64_t end, float* y,
+                std::int64_t stride) const override {
+    multiply_(table_->row(begin), table_->row_bytes, end - begin, cols, x.floats, x.width, x.tokens,
+              y + begin, stride);
+  }
+
+ private:
+  kernels::Kernels::MatMul multiply_;
+  std::unique_ptr<FileRows> table_;
+};
+
+std::int64_t grains_of(const WeightMatrix& matrix) {
+  return (matrix.rows + matrix.grain() - 1) / matrix.grain();
+}
+
+/// Calls body(begin, end) for ranges that make up [0, grains). One range per thread where tokens are few:
+/// each thread reads the weights that lie nearest to it. Otherwise threads take small ones as they come to
+/// them, since what takes long should not depend on the slowest thread.
+template <class Body>
+void share(std::int64_t grains, std::int64_t tokens, ThreadPool& pool, const Body& body) {
+  constexpr std::int64_t few_tokens = 8, grains_at_once = 4;
+  if (tokens <= few_tokens || grains <= grains_at_once || pool.size() == 1) {
+    pool.split(grains, 1, body);
+    return;
+  }
+  std::atomic<std::int64_t> next = 0;
+  pool.run([&](int) {
+    for (;;) {
+      const std::int64_t begin = next.fetch_add(grains_at_once, std::memory_order_relaxed);
+      if (begin >= grains) return;
+      body(begin, std::min(begin + grains_at_once, grains));
+    }
+  });
+}
+
+}  // namespace
+
+void Operand::quantize(const Tools& tools) {
+  if (blocks != nullptr || width == 0) return;
+  block_stride = (width + kernels::unit_cols - 1) / kernels::unit_cols * 2;
+  constexpr std::int64_t floats_per_block = sizeof(kernels::ActivationBlock) / sizeof(float);
+  auto* made = reinterpret_cast<kernels::ActivationBlock*>(
+      tools.scratch.floats(tokens * block_stride * floats_per_block).data());
+  tools.pool.split(tokens, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t t = begin; t < end; ++t) {
+      tools.kernels.quantize_activations(floats + t * width, width, made + t * block_stride);
+    }
+  });
+  blocks = made;
+}
+
+std::unique_ptr<WeightMatrix> load_panels(const Slice& slice, const kernels::Kernels& kernels,
+                                          ThreadPool& pool) {
+  auto matrix = std::make_unique<PanelMatrix>(slice, kernels);
+  if (slice.cols > 0) {
+    pool.split(panels_of(slice.rows), 1,
+               [&](std::int64_t begin, std::int64_t end) { matrix->pack(slice, begin, end); });
+  }
+  return matrix;
+}
+
+std::unique_ptr<WeightMatrix> load_file_rows(const Slice& slice, const kernels::Kernels& kernels,
+                                             ThreadPool& pool) {
+  return std::make_unique<FileRowMatrix>(slice, kernels, pool);
+}
+
+std::uint64_t panel_matrix_bytes(quant::Type type, std::int64_t rows, std::int64_t cols) {
+  if (cols == 0) return 0;
+  return static_cast<std::uint64_t>(panels_of(rows)) * kernels::PanelColumns{type, 0, cols}.bytes();
+}
+
+void multiply(std::span<const Product> products, Operand& x, const Tools& tools) {
+  std::int64_t grains = 0;
+  for (const Product& product : products) {
+    assert(product.matrix->cols == x.width);
+    if (product.matrix->needs_bytes()) x.quantize(tools);
+    grains += grains_of(*product.matrix);
+  }
+  share(grains, x.tokens, tools.pool, [&](std::int64_t begin, std::int64_t end) {
+    std::int64_t first = 0;  // of the product, among all grains
+    for (const auto& [matrix, y] : products) {
+      const std::int64_t n = grains_of(*matrix);
+      const std::int64_t from = std::max(begin - first, std::int64_t{0}), to = std::min(end - first, n);
+      if (from < to)
+        matrix->multiply(x, from * matrix->grain(), std::min(to * matrix->grain(), matrix->rows), y,
+                         matrix->rows);
+      first += n;
+    }
+  });
+}
+
+void multiply_gated(const GatedProduct& product, Operand& x, const Tools& tools) {
+  const WeightMatrix &gate = *product.gate.matrix, &up = *product.up.matrix;
+  assert(gate.rows == up.rows && gate.cols == x.width && up.cols == x.width);
+  if (gate.needs_bytes() || up.needs_bytes()) x.quantize(tools);
+  const auto finish = [&](const float* bias, float* y, std::int64_t begin, std::int64_t end) {
+    if (bias != nullptr) tools.kernels.add(y + begin, bias + begin, end - begin);
+  };
+  const std::int64_t grain = std::max(gate.grain(), up.grain());
+  share((gate.rows + grain - 1) / grain, x.tokens, tools.pool, [&](std::int64_t first, std::int64_t last) {
+    const std::int64_t begin = first * grain, end = std::min(last * grain, gate.rows);
+    gate.multiply(x, begin, end, product.gate.y, gate.rows);
+    up.multiply(x, begin, end, product.up.y, gate.rows);
+    for (std::int64_t t = 0; t < x.tokens; ++t) {
+      float* const g = product.gate.y + t * gate.rows;
+      float* const u = product.up.y + t * gate.rows;
+      finish(product.gate_bias, g, begin, end);
+      finish(product.up_bias, u, begin, end);
+      tools.kernels.silu_mul(g + begin, u + begin, g + begin, end - begin);
+    }
+  });
+}
+
+}  // namespace yoke::ops::cpu
