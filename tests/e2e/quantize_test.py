@@ -27,7 +27,8 @@ class ModelWriter(YokeTest):
 
     def logits(self, model, ranks=1):
         out = self.scratch() / "logits.f32"
-        self.write("logits", model, "--tokens", TOKENS, "--out", out, "--ranks", ranks)
+        # Formats are judged here, not what multiplies them.
+        self.write("logits", model, "--tokens", TOKENS, "--out", out, "--ranks", ranks, "--activations", "f32")
         values = array.array("f")
         values.frombytes(out.read_bytes())
         return values
