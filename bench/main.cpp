@@ -9,6 +9,8 @@ int main(int argc, char** argv) {
   yoke::bench::Stage stage;
   yoke::bench::add_regions(stage);
   yoke::bench::add_matmuls(stage);
+  yoke::bench::add_panels(stage);
+  yoke::bench::add_attention(stage);
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   try {

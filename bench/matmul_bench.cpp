@@ -2,9 +2,9 @@
 #include <fmt/core.h>
 
 #include <cstdint>
-#include <random>
 #include <vector>
 
+#include "bench/random.h"
 #include "bench/stage.h"
 #include "kernels/kernels.h"
 
@@ -13,34 +13,21 @@ namespace {
 
 constexpr std::int64_t token_counts[] = {1, 2, 4, 8, 64, 512};
 
-/// Plain code is there to compare results with; hundreds of tokens would take it minutes.
-constexpr std::int64_t most_tokens_of_plain_code = 8;
-
-std::vector<float> random_activations(std::int64_t tokens) {
-  std::mt19937_64 random(1);
-  std::normal_distribution<float> normal;
-  std::vector<float> values(static_cast<std::size_t>(tokens * Matrices::cols));
-  for (float& value : values) value = normal(random);
-  return values;
-}
-
-Work work_of(const Matrices& matrices, std::int64_t tokens) {
-  return {static_cast<double>(matrices.matrix_bytes()),
-          2.0 * static_cast<double>(Matrices::rows * Matrices::cols * tokens)};
-}
+constexpr std::int64_t rows = 4096, cols = 4096;
 
 /// Weights as the file has them, activations F32.
 void multiply_exactly(benchmark::State& state, Stage& stage, const kernels::Kernels::MatMulOf& kernel,
                       std::int64_t tokens) {
-  Matrices& matrices = stage.matrices(quant::format(kernel.type));
-  const std::vector<float> x = random_activations(tokens);
-  std::vector<float> y(static_cast<std::size_t>(tokens * Matrices::rows));
-  stage.run(state, work_of(matrices, tokens), [&] {
+  Matrices& matrices = stage.matrices({kernel.type, Pieces::rows, rows, cols});
+  const std::vector<float> x = random_floats(tokens * cols);
+  std::vector<float> y(static_cast<std::size_t>(tokens * rows));
+  const Work work{static_cast<double>(matrices.matrix_bytes()),
+                  2.0 * static_cast<double>(rows * cols * tokens)};
+  stage.run(state, work, [&] {
     const std::byte* w = matrices.next();
-    split_rows(stage.pool(), [&](std::int64_t begin, std::int64_t end) {
-      kernel.multiply(w + static_cast<std::size_t>(begin) * matrices.row_bytes(), matrices.row_bytes(),
-                      end - begin, Matrices::cols, x.data(), Matrices::cols, tokens, y.data() + begin,
-                      Matrices::rows);
+    matrices.split(stage.pool(), [&](std::int64_t begin, std::int64_t end) {
+      kernel.multiply(w + static_cast<std::size_t>(begin) * matrices.piece_bytes(), matrices.piece_bytes(),
+                      end - begin, cols, x.data(), cols, tokens, y.data() + begin, rows);
     });
   });
 }
@@ -62,7 +49,7 @@ void add_matmuls(Stage& stage) {
     for (const kernels::Kernels::MatMulOf& each : kernels::available().front()->matmuls) {
       for (const kernels::Kernels* table : kernels::available()) {
         for (const std::int64_t tokens : token_counts) {
-          if (table->isa == "scalar" && tokens > most_tokens_of_plain_code) continue;
+          if (is_too_slow(*table, tokens)) continue;
           add_matmul(stage, *table, {each.type, table->matmul(each.type)}, tokens, threads);
         }
       }

@@ -17,8 +17,12 @@ void Stage::prepare(int threads) {
   const bool stale = known == limits_.end() || Clock::now() - known->second.measured > fresh;
   const bool same_threads = pool_ != nullptr && pool_->size() == threads;
   if (same_threads && !stale) return;
-  if (!same_threads) matrices_.reset();  // they lie where the threads of the old pool put them
-  pool_.reset();                         // its threads are pinned, and so would be those that measure
+  if (!same_threads) {
+    // They lie where the threads of the old pool put them.
+    matrices_.reset();
+    kv_layers_.reset();
+  }
+  pool_.reset();  // its threads are pinned, and so would be those that measure
   if (stale) {
     Limits limits{cluster::Roofline(threads), {}};
     limits.roofline.measure();
@@ -28,13 +32,20 @@ void Stage::prepare(int threads) {
   pool_ = std::make_unique<ThreadPool>(threads, true);
 }
 
-Matrices& Stage::matrices(const quant::Format& format) {
-  if (matrices_ == nullptr || format_ != &format) {
+Matrices& Stage::matrices(const MatrixShape& shape) {
+  if (matrices_ == nullptr || matrices_->shape() != shape) {
     matrices_.reset();
-    matrices_ = std::make_unique<Matrices>(format, *pool_);
-    format_ = &format;
+    matrices_ = std::make_unique<Matrices>(shape, *pool_);
   }
   return *matrices_;
+}
+
+KvLayers& Stage::kv_layers(const kernels::KvKernels& kernels, std::int64_t head_dim) {
+  if (kv_layers_ == nullptr || &kv_layers_->kernels() != &kernels || kv_layers_->head_dim() != head_dim) {
+    kv_layers_.reset();
+    kv_layers_ = std::make_unique<KvLayers>(kernels, head_dim, *pool_);
+  }
+  return *kv_layers_;
 }
 
 void Stage::run(benchmark::State& state, const Work& work, const std::function<void()>& iteration) const {
@@ -50,6 +61,11 @@ void Stage::run(benchmark::State& state, const Work& work, const std::function<v
     state.counters["%stream"] = 100 * work.bytes * per_second / *stream;
   state.counters["%int8"] = 100 * work.ops * per_second / roofline.int8_ops();
   state.counters["%f32"] = 100 * work.ops * per_second / roofline.f32_ops();
+}
+
+bool is_too_slow(const kernels::Kernels& table, std::int64_t tokens) {
+  constexpr std::int64_t most_tokens_of_plain_code = 8;
+  return table.isa == "scalar" && tokens > most_tokens_of_plain_code;
 }
 
 }  // namespace yoke::bench
