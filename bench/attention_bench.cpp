@@ -58,7 +58,7 @@ void attend(benchmark::State& state, Stage& stage, const kernels::Kernels& table
   const std::vector<float> kv = random_floats(tokens.count() * heads.n_kv_heads * heads.k_dim);
   std::vector<float> out(q.size());
   Arena scratch;
-  const ops::cpu::AttendTools tools{table, stage.pool(), scratch};
+  const ops::cpu::Tools tools{table, stage.pool(), scratch};
   const ops::AttendSpec spec{
       .scale = 1 / std::sqrt(static_cast<float>(heads.k_dim)), .window = 0, .sinks = {}};
   const ops::Step step = tokens.step();

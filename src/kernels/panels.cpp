@@ -83,15 +83,12 @@ void spread_nibbles(const std::uint8_t* q, int n, std::uint8_t* low, std::uint8_
   }
 }
 
-/// Of a small block: value i in the low half of q[i], value i + 16 in its high half.
-void small_block_codes(const std::uint8_t (&q)[16], std::uint8_t* to) { spread_nibbles(q, 16, to, to + 16); }
-
 void add_fifth_bits(const std::uint8_t (&high)[4], std::uint8_t* to) {
   for (int i = 0; i < 32; ++i) to[i] = static_cast<std::uint8_t>(to[i] | (high[i / 8] >> (i % 8) & 1) << 4);
 }
 
-// ---- Formats. write(block or blocks of the unit, unit's place in its block, row, codes, extras), and what
-// they share of a group's header
+// ---- Formats: unit(the row's block or blocks, the unit's place in a block, blocks of 32 that it has, where
+// to) and header(the row's block, row, where to)
 
 /// Where one row of a unit goes.
 struct RowPlace {
@@ -104,99 +101,48 @@ struct RowPlace {
   std::byte* halves(int offset) const { return extras + offset + 2 * row; }
 };
 
-/// Formats of 32 values: a unit is two blocks, of which the second may be missing.
-template <class Block, class Writer>
+/// Formats of 32 values: a unit is two blocks, of which the second may be missing. A missing one has zeros
+/// for scales, so any codes do.
+template <class Block>
 struct SmallBlocks {
-  static constexpr int header_bytes = 0;
+  static constexpr bool has_offset = requires(Block block) { block.m; };
+  static constexpr bool has_fifth_bits = requires(Block block) { block.high; };
+  static constexpr bool has_exponent = requires(Block block) { block.e; };
+  static constexpr bool has_whole_bytes = sizeof(Block::q) == Block::values;
+
   static void header(const std::byte*, int, std::byte*) {}
   static void unit(const std::byte* from, int, int blocks, const RowPlace& to) {
     Block both[2] = {};
     std::memcpy(both, from, sizeof(Block) * static_cast<std::size_t>(blocks));
-    // A missing block has zeros for scales, so any codes do.
-    Writer::write(both, to);
-  }
-};
-
-struct PackQ4_0 {
-  static void write(const quant::BlockQ4_0 (&blocks)[2], const RowPlace& to) {
     Codes codes;
     for (int half = 0; half < 2; ++half) {
-      small_block_codes(blocks[half].q, &codes[32 * half]);
-      put_half(blocks[half].d, to.halves(32 * half));
+      read_codes(both[half], &codes[Block::values * half]);
+      put_scales(both[half], half, to);
     }
-    put_nibbles(codes, to.atoms());
+    if constexpr (has_whole_bytes) {
+      put_bytes(codes, to.atoms());
+    } else {
+      put_nibbles(codes, to.atoms());
+    }
+    if constexpr (has_fifth_bits) put_single_bits(codes, 4, to.atoms(512));
   }
-};
 
-struct PackQ4_1 {
-  static void write(const quant::BlockQ4_1 (&blocks)[2], const RowPlace& to) {
-    Codes codes;
-    for (int half = 0; half < 2; ++half) {
-      small_block_codes(blocks[half].q, &codes[32 * half]);
-      put_half(blocks[half].d, to.halves(32 * half));
-      put_half(blocks[half].m, to.halves(64 + 32 * half));
+ private:
+  static void read_codes(const Block& block, std::uint8_t* to) {
+    if constexpr (has_whole_bytes) {
+      for (int i = 0; i < Block::values; ++i) to[i] = static_cast<std::uint8_t>(block.q[i] + 128);
+    } else {
+      spread_nibbles(block.q, 16, to, to + 16);
     }
-    put_nibbles(codes, to.atoms());
+    if constexpr (has_fifth_bits) add_fifth_bits(block.high, to);
   }
-};
-
-struct PackQ5_0 {
-  static void write(const quant::BlockQ5_0 (&blocks)[2], const RowPlace& to) {
-    Codes codes;
-    for (int half = 0; half < 2; ++half) {
-      small_block_codes(blocks[half].q, &codes[32 * half]);
-      add_fifth_bits(blocks[half].high, &codes[32 * half]);
-      put_half(blocks[half].d, to.halves(32 * half));
+  static void put_scales(const Block& block, int half, const RowPlace& to) {
+    if constexpr (has_exponent) {
+      *to.bytes(panel_rows * half) = static_cast<std::byte>(block.e);
+    } else {
+      put_half(block.d, to.halves(2 * panel_rows * half));
     }
-    put_nibbles(codes, to.atoms());
-    put_single_bits(codes, 4, to.atoms(512));
-  }
-};
-
-struct PackQ5_1 {
-  static void write(const quant::BlockQ5_1 (&blocks)[2], const RowPlace& to) {
-    Codes codes;
-    for (int half = 0; half < 2; ++half) {
-      small_block_codes(blocks[half].q, &codes[32 * half]);
-      add_fifth_bits(blocks[half].high, &codes[32 * half]);
-      put_half(blocks[half].d, to.halves(32 * half));
-      put_half(blocks[half].m, to.halves(64 + 32 * half));
-    }
-    put_nibbles(codes, to.atoms());
-    put_single_bits(codes, 4, to.atoms(512));
-  }
-};
-
-struct PackQ8_0 {
-  static void write(const quant::BlockQ8_0 (&blocks)[2], const RowPlace& to) {
-    Codes codes;
-    for (int half = 0; half < 2; ++half) {
-      for (int i = 0; i < 32; ++i) codes[32 * half + i] = static_cast<std::uint8_t>(blocks[half].q[i] + 128);
-      put_half(blocks[half].d, to.halves(32 * half));
-    }
-    put_bytes(codes, to.atoms());
-  }
-};
-
-struct PackIq4Nl {
-  static void write(const quant::BlockIQ4_NL (&blocks)[2], const RowPlace& to) {
-    Codes codes;
-    for (int half = 0; half < 2; ++half) {
-      small_block_codes(blocks[half].q, &codes[32 * half]);
-      put_half(blocks[half].d, to.halves(32 * half));
-    }
-    put_nibbles(codes, to.atoms());
-  }
-};
-
-struct PackMxfp4 {
-  static void write(const quant::BlockMXFP4 (&blocks)[2], const RowPlace& to) {
-    Codes codes;
-    for (int half = 0; half < 2; ++half) {
-      small_block_codes(blocks[half].q, &codes[32 * half]);
-      *to.bytes(16 * half) = static_cast<std::byte>(blocks[half].e);
-    }
-    put_nibbles(codes, to.atoms());
+    if constexpr (has_offset) put_half(block.m, to.halves(4 * panel_rows + 2 * panel_rows * half));
   }
 };
 
@@ -360,9 +306,9 @@ template <class Format>
 constexpr Packer super_blocks(Type type, int code_bytes, int extra_bytes) {
   return {type, {4, code_bytes, extra_bytes, Format::header_bytes}, Format::header, Format::unit};
 }
-template <class Block, class Writer>
+template <class Block>
 constexpr Packer small_blocks(Type type, int code_bytes, int extra_bytes) {
-  using Format = SmallBlocks<Block, Writer>;
+  using Format = SmallBlocks<Block>;
   return {type, {1, code_bytes, extra_bytes, 0}, Format::header, Format::unit};
 }
 constexpr Packer floats(Type type, int bytes) {
@@ -373,13 +319,13 @@ constexpr Packer packers[] = {
     floats(Type::f32, 4),
     floats(Type::f16, 2),
     floats(Type::bf16, 2),
-    small_blocks<quant::BlockQ4_0, PackQ4_0>(Type::q4_0, 512, 64),
-    small_blocks<quant::BlockQ4_1, PackQ4_1>(Type::q4_1, 512, 128),
-    small_blocks<quant::BlockQ5_0, PackQ5_0>(Type::q5_0, 640, 64),
-    small_blocks<quant::BlockQ5_1, PackQ5_1>(Type::q5_1, 640, 128),
-    small_blocks<quant::BlockQ8_0, PackQ8_0>(Type::q8_0, 1024, 64),
-    small_blocks<quant::BlockIQ4_NL, PackIq4Nl>(Type::iq4_nl, 512, 64),
-    small_blocks<quant::BlockMXFP4, PackMxfp4>(Type::mxfp4, 512, 32),
+    small_blocks<quant::BlockQ4_0>(Type::q4_0, 512, 64),
+    small_blocks<quant::BlockQ4_1>(Type::q4_1, 512, 128),
+    small_blocks<quant::BlockQ5_0>(Type::q5_0, 640, 64),
+    small_blocks<quant::BlockQ5_1>(Type::q5_1, 640, 128),
+    small_blocks<quant::BlockQ8_0>(Type::q8_0, 1024, 64),
+    small_blocks<quant::BlockIQ4_NL>(Type::iq4_nl, 512, 64),
+    small_blocks<quant::BlockMXFP4>(Type::mxfp4, 512, 32),
     super_blocks<PackQ2_K>(Type::q2_k, 256, 64),
     super_blocks<PackQ3_K>(Type::q3_k, 384, 48),
     super_blocks<PackQ4_K>(Type::q4_k, 512, 48),

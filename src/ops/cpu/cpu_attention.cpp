@@ -39,7 +39,7 @@ std::int64_t most_parts(const Heads& heads, std::int64_t pages) {
 class Attention {
  public:
   Attention(const Step& step, const Heads& heads, const AttendSpec& spec, const float* sinks,
-            const PagedKv& cache, const AttendTools& tools, const float* q, float* out)
+            const PagedKv& cache, const Tools& tools, const float* q, float* out)
       : step_(step),
         heads_(heads),
         spec_(spec),
@@ -168,7 +168,7 @@ class Attention {
   const AttendSpec& spec_;
   const float* sinks_;
   const PagedKv& cache_;
-  const AttendTools& tools_;
+  const Tools& tools_;
   const float* q_;
   float* out_;
   AttentionPlan plan_;
@@ -215,7 +215,7 @@ void store(const Step& step, const Heads& heads, const PagedKv& cache, ThreadPoo
 }
 
 void attend(const Step& step, const Heads& heads, const AttendSpec& spec, const float* sinks,
-            const PagedKv& cache, const AttendTools& tools, const float* q, float* out) {
+            const PagedKv& cache, const Tools& tools, const float* q, float* out) {
   Attention(step, heads, spec, sinks, cache, tools, q, out).run();
 }
 

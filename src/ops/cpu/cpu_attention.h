@@ -4,10 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "base/arena.h"
-#include "base/thread_pool.h"
 #include "kernels/kernels.h"
 #include "ops/cpu/cpu_weights.h"
+#include "ops/cpu/tools.h"
 #include "ops/ops.h"
 
 namespace yoke::ops::cpu {
@@ -33,13 +32,6 @@ std::uint64_t paged_kv_bytes(kernels::KvType type, const Heads& heads, std::int6
 /// The most scratch that attend() takes.
 std::uint64_t attend_scratch_bytes(const Heads& heads, std::int64_t pages, std::int64_t tokens);
 
-/// What attention works with besides its operands.
-struct AttendTools {
-  const kernels::Kernels& kernels;
-  ThreadPool& pool;
-  Arena& scratch;
-};
-
 /// Writes k (tokens, n_kv_heads · k_dim) and v (tokens, n_kv_heads · v_dim) to the step's positions.
 void store(const Step& step, const Heads& heads, const PagedKv& cache, ThreadPool& pool, const float* k,
            const float* v);
@@ -47,6 +39,6 @@ void store(const Step& step, const Heads& heads, const PagedKv& cache, ThreadPoo
 /// Attention of q (tokens, n_heads · k_dim) into out (tokens, n_heads · v_dim). `sinks` (n_heads) may be
 /// null. Each row merges its tiles in order, so how threads share the work changes no bit.
 void attend(const Step& step, const Heads& heads, const AttendSpec& spec, const float* sinks,
-            const PagedKv& cache, const AttendTools& tools, const float* q, float* out);
+            const PagedKv& cache, const Tools& tools, const float* q, float* out);
 
 }  // namespace yoke::ops::cpu

@@ -6,19 +6,11 @@
 #include <memory>
 #include <span>
 
-#include "base/arena.h"
-#include "base/thread_pool.h"
 #include "kernels/kernels.h"
+#include "ops/cpu/tools.h"
 #include "ops/ops.h"
 
 namespace yoke::ops::cpu {
-
-/// What multiplies: the kernels, the threads, and memory until the layer ends.
-struct Tools {
-  const kernels::Kernels& kernels;
-  ThreadPool& pool;
-  Arena& scratch;
-};
 
 /// What a matrix is multiplied with: floats and, once a matrix has asked for them, the same as bytes.
 struct Operand {
