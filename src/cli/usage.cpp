@@ -65,7 +65,7 @@ std::string command_names(const CLI::App& app) {
 }
 
 std::string usage_sentence(const CLI::App& app, const CLI::ParseError& error) {
-  const std::string found = error.what();
+  std::string found = error.what();
   const std::vector<std::string> extras = app.remaining(true);
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !extras.empty())
     return sentence_on_extra(app, extras.front());
