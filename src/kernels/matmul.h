@@ -9,6 +9,8 @@
 namespace yoke::kernels {
 namespace {
 
+constexpr int least_of(int a, int b) { return b < a ? b : a; }
+
 /// A number known to the compiler.
 template <int n>
 struct Constant {

@@ -114,7 +114,7 @@ class BlockProduct {
 template <int count, class Block, int panels, int tokens>
 [[gnu::always_inline]] inline void add_block(const Block (&block)[panels], const TokenTile<tokens>& x,
                                              std::int64_t at, F32x16 (&sum)[panels][tokens]) {
-  constexpr int step = count < tokens ? count : tokens;
+  constexpr int step = least_of(count, tokens);
   static_assert(tokens % step == 0);
   unrolled<tokens / step>(
       [&](auto i) { BlockProduct<Block, panels, tokens, i * step, step>(block, x, at).add_to(sum); });

@@ -102,7 +102,7 @@ class Dot {
       : low_(_mm256_set1_epi32(is_signed ? 0 : minus_sum * zero)), high_(low_) {}
 
   void add(const U8x64& codes, const std::int8_t* x) {
-    std::int32_t four;
+    std::int32_t four = 0;
     __builtin_memcpy(&four, x, sizeof four);
     const __m256i all = _mm256_set1_epi32(four);
     const __m256i low = products(codes.low, all), high = products(codes.high, all);

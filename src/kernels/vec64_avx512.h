@@ -69,7 +69,7 @@ class Dot {
       : sum_(zero == 0 ? _mm512_setzero_si512()
                        : _mm512_slli_epi32(_mm512_set1_epi32(minus_sum), __builtin_ctz(zero | 1 << 30))) {}
   void add(const U8x64& codes, const std::int8_t* x) {
-    std::int32_t four;
+    std::int32_t four = 0;
     __builtin_memcpy(&four, x, sizeof four);
     sum_ = _mm512_dpbusd_epi32(sum_, codes.raw, _mm512_set1_epi32(four));
   }

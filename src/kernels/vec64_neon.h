@@ -111,7 +111,7 @@ class Dot {
     for (int32x4_t& each : sum_) each = vdupq_n_s32(is_signed ? 0 : minus_sum * zero);
   }
   void add(const U8x64& codes, const std::int8_t* x) {
-    std::int32_t four;
+    std::int32_t four = 0;
     __builtin_memcpy(&four, x, sizeof four);
     const int8x16_t all = vreinterpretq_s8_s32(vdupq_n_s32(four));
     for (int i = 0; i < 4; ++i) {

@@ -30,7 +30,7 @@ constexpr std::int64_t state_floats = sizeof(RowState) / sizeof(float);
 std::int64_t most_parts(const Heads& heads, std::int64_t pages) {
   constexpr std::uint64_t tokens = 8;
   constexpr std::uint64_t most_bytes = 64 << 20;
-  const std::uint64_t part_bytes = saturating_product(heads.v_dim + state_floats, sizeof(float));
+  const auto part_bytes = static_cast<std::uint64_t>(heads.v_dim + state_floats) * sizeof(float);
   return static_cast<std::int64_t>(
       std::min(saturating_product(tokens, heads.n_heads, pages), most_bytes / part_bytes));
 }
