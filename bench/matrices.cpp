@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/topology.h"
 #include "cluster/stream_rate.h"
+#include "kernels/pack.h"
 #include "kernels/panels.h"
 
 namespace yoke::bench {

@@ -27,6 +27,14 @@ inline void store(F32x16 value, float* to, int n) {
   }
 }
 
+/// Whole numbers nearest to x, ties to even, for |x| ≤ 2²².
+inline I32x16 nearest(F32x16 x) {
+  const F32x16 rounder = F32x16::broadcast(0x1.8p23f);  // adding it leaves them in the low bits
+  return (x + rounder).bits() - rounder.bits();
+}
+
+inline F32x16 magnitude(F32x16 x) { return max(x, F32x16::broadcast(0.0f) - x); }
+
 /// e^x within 1 unit in the last place (0.9 measured); subnormal results too. e^−∞ = 0, beyond the range ∞,
 /// NaN stays. x = n·ln 2 + r with |r| ≤ ln 2 / 2 (Cody and Waite: ln 2 in two parts), then the Taylor series
 /// of e^r, whose first missing term is below 2⁻²⁷.

@@ -1,5 +1,5 @@
 // Tiles of the KV cache for each KvType: how kernels write and read them. kv_layout.h says what lies where.
-// Written over F32x16, which vec_*.h defines before; see vec_scalar.h.
+// Written over F32x16 and I32x16, which vec_*.h and vec64_*.h define before; see vec_scalar.h.
 #pragma once
 
 #include <cstddef>
@@ -115,7 +115,7 @@ struct Q8Tile {
       std::byte* const group = tile + first / scaled_values * key_group_bytes;
       __builtin_memcpy(group + 2 * slot, codes.scale, 2);
       for (int i = 0; i < scaled_values && first + i < k_dim; ++i)
-        group[key_scale_bytes + i * panel_lanes + slot] = codes.of[i];
+        group[key_scale_bytes + i * panel_lanes + slot] = static_cast<std::byte>(codes.of[i]);
     }
     for (int first = 0; first < v_dim; first += scaled_values) {
       const Codes codes(v + first, v_dim - first);
@@ -132,7 +132,7 @@ struct Q8Tile {
  private:
   /// Up to 32 values as multiples of their largest magnitude / 127.
   struct Codes {
-    std::byte of[scaled_values];
+    std::int8_t of[scaled_values];
     std::byte scale[2];
 
     Codes(const float* x, int n) {
@@ -148,18 +148,8 @@ struct Q8Tile {
       __builtin_memcpy(&half, scales, sizeof half);
       const float step = float_of_half(half);
       const F32x16 inverse = F32x16::broadcast(step > 0 ? 1 / step : 0.0f);
-      round(saturated(low * inverse, most_code), of);
-      round(saturated(high * inverse, most_code), of + 16);
-    }
-
-   private:
-    static F32x16 magnitude(F32x16 x) { return max(x, F32x16::broadcast(-0.0f) - x); }
-    /// Adding 1.5·2^23 leaves the nearest integer in the lowest byte.
-    static void round(F32x16 x, std::byte* to) {
-      float lanes[16];
-      (x + F32x16::broadcast(0x1.8p23f)).store(lanes);
-      for (int i = 0; i < 16; ++i)
-        to[i] = static_cast<std::byte>(__builtin_bit_cast(std::uint32_t, lanes[i]));
+      store_low_bytes(nearest(saturated(low * inverse, most_code)), of);
+      store_low_bytes(nearest(saturated(high * inverse, most_code)), of + 16);
     }
   };
 };

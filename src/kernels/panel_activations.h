@@ -5,18 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/elementwise.h"
 #include "kernels/panels.h"
 
 namespace yoke::kernels {
 namespace {
-
-/// Whole numbers nearest to x, ties to even, for |x| ≤ 2²².
-inline I32x16 nearest(F32x16 x) {
-  const F32x16 magic = F32x16::broadcast(0x1.8p23f);
-  return (x + magic).bits() - magic.bits();
-}
-
-inline F32x16 magnitude(F32x16 x) { return max(x, F32x16::broadcast(0.0f) - x); }
 
 inline void quantize_block(const float* x, ActivationBlock& block) {
   const F32x16 low = F32x16::load(x), high = F32x16::load(x + 16);

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/panels.h"
 #include "quant/table_blocks.h"
 
 namespace yoke::kernels {
@@ -20,20 +21,25 @@ namespace {
 
 // ---- Pieces that formats share
 
-/// A group of one unit without a header.
-struct NoHeader {
-  explicit NoHeader(const std::byte*) {}
-};
-
-struct UnitGroup {
-  using Header = NoHeader;
-  static constexpr int units_per_group = 1, header_bytes = 0;
+/// What most formats are.
+template <quant::Type type>
+struct PanelFormat {
+  static constexpr int units_per_group = panel_layout(type).units_per_group;
+  static constexpr int code_bytes = panel_layout(type).code_bytes;
+  static constexpr int extra_bytes = panel_layout(type).extra_bytes;
+  static constexpr int header_bytes = panel_layout(type).header_bytes;
   static constexpr int offsets = 0;
   static constexpr bool by_halves = false;
 };
 
+/// Of a group of one unit.
+struct NoHeader {
+  explicit NoHeader(const std::byte*) {}
+};
+
 /// Sixteen F16 scales for each half of a unit.
 struct HalfScales {
+  using Header = NoHeader;
   template <int half>
   static F32x16 scale(const NoHeader&, const std::byte* extra) {
     return F32x16::load_f16(extra + 32 * half);
@@ -92,14 +98,6 @@ struct ScaleAndMinHeader {
       : d(F32x16::load_f16(header)), minus_dmin(F32x16::load_f16(header + 32) * F32x16::broadcast(-1.0f)) {}
 };
 
-template <class AHeader, int bytes>
-struct SuperGroup {
-  using Header = AHeader;
-  static constexpr int units_per_group = 4, header_bytes = bytes;
-  static constexpr int offsets = 0;
-  static constexpr bool by_halves = false;
-};
-
 /// Codes of a table are made positive; the compiler makes the table, so that quant's own, which other files
 /// share, is not linked from here.
 struct ShiftedTable {
@@ -115,56 +113,57 @@ constexpr ShiftedTable mxfp4_codes = shifted(quant::mxfp4_table, 16);
 
 // ---- Blocks of 32
 
-struct Q4_0Panels : UnitGroup, HalfScales {
-  static constexpr int code_bytes = 512, extra_bytes = 64, max_code = 15, zero = 8;
+struct Q4_0Panels : PanelFormat<quant::Type::q4_0>, HalfScales {
+  static constexpr int max_code = 15, zero = 8;
   template <int half, int quad>
   static U8x64 codes(const std::byte* codes, const std::byte*) {
     return nibbles<half, quad>(codes);
   }
 };
 
-struct Q4_1Panels : UnitGroup, HalfScalesAndOffsets {
-  static constexpr int code_bytes = 512, extra_bytes = 128, max_code = 15, zero = 0, offsets = 1;
+struct Q4_1Panels : PanelFormat<quant::Type::q4_1>, HalfScalesAndOffsets {
+  static constexpr int max_code = 15, zero = 0, offsets = 1;
   template <int half, int quad>
   static U8x64 codes(const std::byte* codes, const std::byte*) {
     return nibbles<half, quad>(codes);
   }
 };
 
-struct Q5_0Panels : UnitGroup, HalfScales {
-  static constexpr int code_bytes = 640, extra_bytes = 64, max_code = 31, zero = 16;
+struct Q5_0Panels : PanelFormat<quant::Type::q5_0>, HalfScales {
+  static constexpr int max_code = 31, zero = 16;
   template <int half, int quad>
   static U8x64 codes(const std::byte* codes, const std::byte*) {
     return nibbles<half, quad>(codes) | single_bits<half, quad, 4>(codes + 512);
   }
 };
 
-struct Q5_1Panels : UnitGroup, HalfScalesAndOffsets {
-  static constexpr int code_bytes = 640, extra_bytes = 128, max_code = 31, zero = 0, offsets = 1;
+struct Q5_1Panels : PanelFormat<quant::Type::q5_1>, HalfScalesAndOffsets {
+  static constexpr int max_code = 31, zero = 0, offsets = 1;
   template <int half, int quad>
   static U8x64 codes(const std::byte* codes, const std::byte*) {
     return nibbles<half, quad>(codes) | single_bits<half, quad, 4>(codes + 512);
   }
 };
 
-struct Q8_0Panels : UnitGroup, HalfScales {
-  static constexpr int code_bytes = 1024, extra_bytes = 64, max_code = 255, zero = 128;
+struct Q8_0Panels : PanelFormat<quant::Type::q8_0>, HalfScales {
+  static constexpr int max_code = 255, zero = 128;
   template <int half, int quad>
   static U8x64 codes(const std::byte* codes, const std::byte*) {
     return U8x64::load(codes + 512 * half + 64 * quad);
   }
 };
 
-struct Iq4NlPanels : UnitGroup, HalfScales {
-  static constexpr int code_bytes = 512, extra_bytes = 64, max_code = 255, zero = 128;
+struct Iq4NlPanels : PanelFormat<quant::Type::iq4_nl>, HalfScales {
+  static constexpr int max_code = 255, zero = 128;
   template <int half, int quad>
   static U8x64 codes(const std::byte* codes, const std::byte*) {
     return nibbles<half, quad>(codes).look_up(iq4_codes.values);
   }
 };
 
-struct Mxfp4Panels : UnitGroup {
-  static constexpr int code_bytes = 512, extra_bytes = 32, max_code = 31, zero = 16;
+struct Mxfp4Panels : PanelFormat<quant::Type::mxfp4> {
+  using Header = NoHeader;
+  static constexpr int max_code = 31, zero = 16;
   template <int half, int quad>
   static U8x64 codes(const std::byte* codes, const std::byte*) {
     return nibbles<half, quad>(codes).look_up(mxfp4_codes.values);
@@ -182,9 +181,10 @@ struct Mxfp4Panels : UnitGroup {
 
 // ---- Super-blocks
 
-struct Q2_KPanels : SuperGroup<ScaleAndMinHeader, 64> {
+struct Q2_KPanels : PanelFormat<quant::Type::q2_k> {
+  using Header = ScaleAndMinHeader;
   // Extras: for each sixteen columns a scale in the low half and a min in the high one.
-  static constexpr int code_bytes = 256, extra_bytes = 64, max_code = 45, zero = 0, offsets = 2;
+  static constexpr int max_code = 45, zero = 0, offsets = 2;
   /// The small scale goes into the code.
   template <int half, int quad>
   static U8x64 codes(const std::byte* codes, const std::byte* extra) {
@@ -201,8 +201,9 @@ struct Q2_KPanels : SuperGroup<ScaleAndMinHeader, 64> {
   }
 };
 
-struct Q3_KPanels : SuperGroup<ScaleHeader, 32> {
-  static constexpr int code_bytes = 384, extra_bytes = 48, max_code = 7, zero = 4;
+struct Q3_KPanels : PanelFormat<quant::Type::q3_k> {
+  using Header = ScaleHeader;
+  static constexpr int max_code = 7, zero = 4;
   static constexpr bool by_halves = true;
   template <int half, int quad>
   static U8x64 codes(const std::byte* codes, const std::byte*) {
@@ -219,8 +220,8 @@ struct Q3_KPanels : SuperGroup<ScaleHeader, 32> {
 };
 
 /// Six-bit scales of both halves, then their minima.
-struct SixBitScalesAndMins : SuperGroup<ScaleAndMinHeader, 64> {
-  static constexpr int extra_bytes = 48, offsets = 1;
+struct SixBitScalesAndMins {
+  using Header = ScaleAndMinHeader;
   template <int half>
   static F32x16 scale(const Header& header, const std::byte* extra) {
     return F32x16::of_u8(six_bits<half>(extra)) * header.d;
@@ -231,24 +232,25 @@ struct SixBitScalesAndMins : SuperGroup<ScaleAndMinHeader, 64> {
   }
 };
 
-struct Q4_KPanels : SixBitScalesAndMins {
-  static constexpr int code_bytes = 512, max_code = 15, zero = 0;
+struct Q4_KPanels : PanelFormat<quant::Type::q4_k>, SixBitScalesAndMins {
+  static constexpr int max_code = 15, zero = 0, offsets = 1;
   template <int half, int quad>
   static U8x64 codes(const std::byte* codes, const std::byte*) {
     return nibbles<half, quad>(codes);
   }
 };
 
-struct Q5_KPanels : SixBitScalesAndMins {
-  static constexpr int code_bytes = 640, max_code = 31, zero = 0;
+struct Q5_KPanels : PanelFormat<quant::Type::q5_k>, SixBitScalesAndMins {
+  static constexpr int max_code = 31, zero = 0, offsets = 1;
   template <int half, int quad>
   static U8x64 codes(const std::byte* codes, const std::byte*) {
     return nibbles<half, quad>(codes) | single_bits<half, quad, 4>(codes + 512);
   }
 };
 
-struct Q6_KPanels : SuperGroup<ScaleHeader, 32> {
-  static constexpr int code_bytes = 768, extra_bytes = 64, max_code = 63, zero = 32;
+struct Q6_KPanels : PanelFormat<quant::Type::q6_k> {
+  using Header = ScaleHeader;
+  static constexpr int max_code = 63, zero = 32;
   static constexpr bool by_halves = true;
   template <int half, int quad>
   static U8x64 codes(const std::byte* codes, const std::byte*) {
@@ -264,9 +266,10 @@ struct Q6_KPanels : SuperGroup<ScaleHeader, 32> {
   }
 };
 
-struct Iq4XsPanels : SuperGroup<ScaleHeader, 32> {
+struct Iq4XsPanels : PanelFormat<quant::Type::iq4_xs> {
+  using Header = ScaleHeader;
   // Extras: lower halves of both scales; for every second row (i and i + 8) the two higher bits of both.
-  static constexpr int code_bytes = 512, extra_bytes = 24, max_code = 255, zero = 128;
+  static constexpr int max_code = 255, zero = 128;
   template <int half, int quad>
   static U8x64 codes(const std::byte* codes, const std::byte*) {
     return nibbles<half, quad>(codes).look_up(iq4_codes.values);
@@ -281,16 +284,13 @@ struct Iq4XsPanels : SuperGroup<ScaleHeader, 32> {
 
 // ---- Plain floats: sixteen of a column
 
-struct F32Panels {
-  static constexpr int code_bytes = 64;
+struct F32Panels : PanelFormat<quant::Type::f32> {
   static F32x16 column(const std::byte* from) { return F32x16::load(reinterpret_cast<const float*>(from)); }
 };
-struct F16Panels {
-  static constexpr int code_bytes = 32;
+struct F16Panels : PanelFormat<quant::Type::f16> {
   static F32x16 column(const std::byte* from) { return F32x16::load_f16(from); }
 };
-struct Bf16Panels {
-  static constexpr int code_bytes = 32;
+struct Bf16Panels : PanelFormat<quant::Type::bf16> {
   static F32x16 column(const std::byte* from) { return F32x16::load_bf16(from); }
 };
 

@@ -1,4 +1,4 @@
-// Products of packed weights (panels.h) with activations. Contract: Kernels::PanelMultiply.
+// Products of quantised packed weights with activations as bytes.
 // Written over the formats of panel_formats.h.
 //
 // A row's sum is one chain of F32 over blocks of 32 columns, whatever the number of tokens and whether the
@@ -10,9 +10,8 @@
 #include <cstdint>
 #include <utility>
 
-#include "kernels/matmul.h"
 #include "kernels/panel_formats.h"
-#include "kernels/panels.h"
+#include "kernels/panel_tiles.h"
 
 namespace yoke::kernels {
 namespace {
@@ -41,7 +40,7 @@ class BlockProduct {
 
   [[gnu::always_inline]] void add_to(F32x16 (&sum)[panels][tokens]) const {
     I32x16 total[panels][count];
-    if constexpr (Block::by_halves) {
+    if constexpr (Format::by_halves) {
       dot_half<0>(total);
       I32x16 second[panels][count];
       dot_half<1>(second);
@@ -55,16 +54,17 @@ class BlockProduct {
       const F32x16 d = F32x16::broadcast(token(t).d);
       sum[p][first + t] = fma(to_float(total[p][t]), scale[p] * d, sum[p][first + t]);
     });
-    if constexpr (Block::offsets == 1) {
+    if constexpr (Format::offsets == 1) {
       add_offset<0>(sum, [](const ActivationBlock& x) { return x.d_sum; });
-    } else if constexpr (Block::offsets == 2) {
+    } else if constexpr (Format::offsets == 2) {
       add_offset<0>(sum, [](const ActivationBlock& x) { return x.d_half_sums[0]; });
       add_offset<1>(sum, [](const ActivationBlock& x) { return x.d_half_sums[1]; });
     }
   }
 
  private:
-  using Sum = Dot<Block::max_code, Block::zero>;
+  using Format = typename Block::Format;
+  using Sum = Dot<Format::max_code, Format::zero>;
 
   template <class Body>
   [[gnu::always_inline]] static void each(const Body& body) {
@@ -120,13 +120,12 @@ template <int count, class Block, int panels, int tokens>
       [&](auto i) { BlockProduct<Block, panels, tokens, i * step, step>(block, x, at).add_to(sum); });
 }
 
-// ---- A few tokens: straight from the panel
+// ---- Where a block lies: in its panel, or unpacked
 
 /// One half of a unit where it lies.
-template <class Format, int half>
+template <class AFormat, int half>
 struct PackedBlock {
-  static constexpr int max_code = Format::max_code, zero = Format::zero, offsets = Format::offsets;
-  static constexpr bool by_halves = Format::by_halves;
+  using Format = AFormat;
   const std::byte* at;  // codes
   const std::byte* extra;
   const typename Format::Header* header;
@@ -146,129 +145,28 @@ struct PackedBlock {
   }
 };
 
-/// The panels of a tile, from `first` on. Where there are fewer than the tile has, the last one is repeated:
-/// its results are computed and stored again.
-template <int panels>
-struct PanelTile {
-  std::int64_t index[panels];
-  std::size_t skip[panels];  // bytes from the first
-
-  PanelTile(const PanelProduct& a, std::int64_t first) {
-    for (int p = 0; p < panels; ++p) {
-      index[p] = first + p < a.end_panel ? first + p : a.end_panel - 1;
-      skip[p] = static_cast<std::size_t>(index[p] - first) * a.panel_bytes;
-    }
-  }
-};
-
-/// The headers at one place of a tile's panels.
-template <class Format, int panels>
-struct PanelHeaders {
-  typename Format::Header of[panels];
-  PanelHeaders(const std::byte* first, const PanelTile<panels>& tile)
-      : PanelHeaders(first, tile, std::make_integer_sequence<int, panels>()) {}
-
- private:
-  template <int... p>
-  PanelHeaders(const std::byte* first, const PanelTile<panels>& tile, std::integer_sequence<int, p...>)
-      : of{typename Format::Header(first + tile.skip[p])...} {}
-};
-
-/// Calls body(first unit, units, codes, extras, header) for each group of a panel.
-template <class Format, class Body>
-inline void for_each_group(const PanelProduct& a, const std::byte* panel, const Body& body) {
-  const std::byte* group = panel;
-  int phase = a.phase;
-  for (std::int64_t unit = 0; unit < a.units;) {
-    const std::int64_t left = a.units - unit;
-    const int units =
-        left < Format::units_per_group - phase ? static_cast<int>(left) : Format::units_per_group - phase;
-    const std::byte* extras = group + units * Format::code_bytes;
-    const std::byte* header = extras + units * Format::extra_bytes;
-    body(unit, units, group, extras, header);
-    group = header + Format::header_bytes;
-    unit += units;
-    phase = 0;
-  }
-}
-
-inline void store_rows(const PanelProduct& a, std::int64_t panel, std::int64_t token, F32x16 sums) {
-  float* to = a.y + token * a.y_stride + panel * panel_rows;
-  const std::int64_t rows = a.rows - panel * panel_rows;
-  if (rows >= panel_rows) {
-    sums.store(to);
-  } else {
-    sums.store_partial(to, static_cast<int>(rows));
-  }
-}
-
-template <class Format, int panels, int tokens>
-[[gnu::flatten]] inline void multiply_panels(const PanelProduct& a, std::int64_t panel,
-                                             const TokenTile<tokens>& tile) {
-  constexpr int count = Format::by_halves ? gemv_tile_by_halves : gemv_tile;
-  const PanelTile<panels> rows(a, panel);
-  F32x16 sum[panels][tokens];
-  unrolled<tokens>([&](auto t) { unrolled<panels>([&](auto p) { sum[p][t] = F32x16::broadcast(0.0f); }); });
-  const std::byte* from = a.panels + static_cast<std::size_t>(panel) * a.panel_bytes;
-  for_each_group<Format>(a, from,
-                         [&](std::int64_t first, int units, const std::byte* codes, const std::byte* extras,
-                             const std::byte* header) {
-                           const PanelHeaders<Format, panels> headers(header, rows);
-                           for (int i = 0; i < units; ++i) {
-                             unrolled<2>([&](auto half) {
-                               PackedBlock<Format, half> block[panels];
-                               unrolled<panels>([&](auto p) {
-                                 const std::size_t skip = rows.skip[p];
-                                 block[p] = {codes + skip + i * Format::code_bytes,
-                                             extras + skip + i * Format::extra_bytes, &headers.of[p]};
-                               });
-                               add_block<count>(block, tile, 2 * (first + i) + half, sum);
-                             });
-                           }
-                         });
-  // No loop over an index: it would keep the sums in memory.
-  unrolled<tokens>([&](auto t) {
-    unrolled<panels>([&](auto p) {
-      if (t < tile.n) store_rows(a, rows.index[p], tile.first + t, sum[p][t]);
-    });
-  });
-}
-
-template <class Format, int panels, int tokens>
-inline void multiply_few(const PanelProduct& a, std::int64_t first, std::int64_t end) {
-  const TokenTile<tokens> tile(a.x, first, end);
-  for (std::int64_t panel = a.first_panel; panel < a.end_panel; panel += panels) {
-    multiply_panels<Format, panels, tokens>(a, panel, tile);
-  }
-}
-
-// ---- Many tokens: unpacked into the first cache, and used for all
-
 /// A block of sixteen rows and 32 columns, unpacked.
 template <class Format>
 struct UnpackedBlock {
-  static constexpr int max_code = Format::max_code, zero = Format::zero, offsets = Format::offsets;
-  static constexpr bool by_halves = Format::by_halves;
   alignas(64) std::byte codes[8][64];
   float scale[16];
-  float offset[offsets == 0 ? 1 : offsets][16];
-  std::int32_t half_scale[by_halves ? 2 : 1][16];
+  float offset[Format::offsets == 0 ? 1 : Format::offsets][16];
+  std::int32_t half_scale[Format::by_halves ? 2 : 1][16];
 
   template <int half>
   void unpack(const PackedBlock<Format, half>& from) {
     unrolled<8>([&](auto quad) { from.template codes<quad>().store(codes[quad]); });
     from.scale().store(scale);
-    unrolled<offsets>([&](auto i) { from.template offset<i>().store(offset[i]); });
-    if constexpr (by_halves) {
+    unrolled<Format::offsets>([&](auto i) { from.template offset<i>().store(offset[i]); });
+    if constexpr (Format::by_halves) {
       unrolled<2>([&](auto i) { store_i32(from.template half_scale<i>(), half_scale[i]); });
     }
   }
 };
 
-template <class Format>
+template <class AFormat>
 struct UnpackedView {
-  static constexpr int max_code = Format::max_code, zero = Format::zero, offsets = Format::offsets;
-  static constexpr bool by_halves = Format::by_halves;
+  using Format = AFormat;
   const UnpackedBlock<Format>* block;
 
   template <int quad>
@@ -286,8 +184,75 @@ struct UnpackedView {
   }
 };
 
-/// Tokens that a pair of unpacked panels is used for at once, and the columns unpacked at a time.
-constexpr int strip_tokens = 96;
+// ---- Walking through a panel
+
+/// The headers at one place of a tile's panels.
+template <class Format, int panels>
+struct PanelHeaders {
+  typename Format::Header of[panels];
+  PanelHeaders(const std::byte* first, const PanelTile<panels>& tile)
+      : PanelHeaders(first, tile, std::make_integer_sequence<int, panels>()) {}
+
+ private:
+  template <int... p>
+  PanelHeaders(const std::byte* first, const PanelTile<panels>& tile, std::integer_sequence<int, p...>)
+      : of{typename Format::Header(first + tile.skip[p])...} {}
+};
+
+/// Calls body(first unit, units, codes, extras, header) for each group of a panel. All panels of a matrix
+/// have their groups at the same places.
+template <class Format, class Body>
+inline void for_each_group(const PanelProduct& a, std::int64_t panel, const Body& body) {
+  const std::byte* group = a.panels + static_cast<std::size_t>(panel) * a.panel_bytes;
+  int phase = a.phase;
+  for (std::int64_t unit = 0; unit < a.units;) {
+    const std::int64_t left = a.units - unit;
+    const int units =
+        left < Format::units_per_group - phase ? static_cast<int>(left) : Format::units_per_group - phase;
+    const std::byte* extras = group + units * Format::code_bytes;
+    const std::byte* header = extras + units * Format::extra_bytes;
+    body(unit, units, group, extras, header);
+    group = header + Format::header_bytes;
+    unit += units;
+    phase = 0;
+  }
+}
+
+// ---- A few tokens: straight from the panel
+
+template <class Format, int panels, int tokens>
+[[gnu::flatten]] inline void multiply_panels(const PanelProduct& a, std::int64_t panel,
+                                             const TokenTile<tokens>& tile) {
+  constexpr int count = Format::by_halves ? gemv_tile_by_halves : gemv_tile;
+  const PanelTile<panels> rows(a, panel);
+  F32x16 sum[panels][tokens];
+  unrolled<tokens>([&](auto t) { unrolled<panels>([&](auto p) { sum[p][t] = F32x16::broadcast(0.0f); }); });
+  const auto add_group = [&](std::int64_t first, int units, const std::byte* codes, const std::byte* extras,
+                             const std::byte* header) {
+    const PanelHeaders<Format, panels> headers(header, rows);
+    for (int i = 0; i < units; ++i) {
+      unrolled<2>([&](auto half) {
+        PackedBlock<Format, half> block[panels];
+        unrolled<panels>([&](auto p) {
+          block[p] = {codes + rows.skip[p] + i * Format::code_bytes,
+                      extras + rows.skip[p] + i * Format::extra_bytes, &headers.of[p]};
+        });
+        add_block<count>(block, tile, 2 * (first + i) + half, sum);
+      });
+    }
+  };
+  for_each_group<Format>(a, panel, add_group);
+  // No loop over an index: it would keep the sums in memory.
+  unrolled<tokens>([&](auto t) {
+    unrolled<panels>([&](auto p) {
+      if (t < tile.n) store_rows(a, rows.index[p], tile.first + t, sum[p][t]);
+    });
+  });
+}
+
+// ---- Many tokens: a few columns are unpacked into the first cache, and used for all
+
+/// Units unpacked at a time.
 constexpr int chunk_units = 4;
 
 template <int panels>
@@ -316,6 +281,7 @@ template <class Format, int panels, int tokens>
   });
 }
 
+/// Tokens [first, end), at most strip_tokens, against `panels` panels from `panel` on.
 template <class Format, int panels>
 inline void multiply_strip(const PanelProduct& a, std::int64_t panel, std::int64_t first, std::int64_t end) {
   constexpr int tokens = Format::by_halves ? tile_tokens_by_halves : tile_tokens;
@@ -325,146 +291,57 @@ inline void multiply_strip(const PanelProduct& a, std::int64_t panel, std::int64
     for (int p = 0; p < panels; ++p) F32x16::broadcast(0.0f).store(sums.of[t][p]);
   }
   UnpackedBlock<Format> chunk[2 * chunk_units][panels];
-  const auto use = [&](std::int64_t unit, int units) {
+  std::int64_t chunk_first = 0;  // its first unit
+  int filled = 0;                // units in it
+  const auto unpack = [&](int units, const std::byte* codes, const std::byte* extras,
+                          const std::byte* header_at) {
+    for (int p = 0; p < panels; ++p) {
+      const typename Format::Header header(header_at + rows.skip[p]);
+      for (int i = 0; i < units; ++i) {
+        unrolled<2>([&](auto half) {
+          chunk[2 * (filled + i) + half][p].unpack(
+              PackedBlock<Format, half>{codes + rows.skip[p] + i * Format::code_bytes,
+                                        extras + rows.skip[p] + i * Format::extra_bytes, &header});
+        });
+      }
+    }
+    filled += units;
+  };
+  const auto use = [&] {
     for (std::int64_t t = first; t < end; t += tokens) {
-      add_chunk<Format, panels, tokens>(chunk, 2 * units, 2 * unit, TokenTile<tokens>(a.x, t, end),
+      add_chunk<Format, panels, tokens>(chunk, 2 * filled, 2 * chunk_first, TokenTile<tokens>(a.x, t, end),
                                         sums.of + (t - first));
     }
+    chunk_first += filled;
+    filled = 0;
   };
-  const std::byte* from = a.panels + static_cast<std::size_t>(panel) * a.panel_bytes;
-  std::int64_t chunk_first = 0;
-  int filled = 0;
-  // All panels of a matrix have their groups at the same places.
   for_each_group<Format>(
-      a, from,
-      [&](std::int64_t unit, int units, const std::byte* codes, const std::byte* extras,
-          const std::byte* header_at) {
-        for (int p = 0; p < panels; ++p) {
-          const std::size_t skip = rows.skip[p];
-          const typename Format::Header header(header_at + skip);
-          for (int i = 0; i < units; ++i) {
-            unrolled<2>([&](auto half) {
-              chunk[2 * (filled + i) + half][p].unpack(PackedBlock<Format, half>{
-                  codes + skip + i * Format::code_bytes, extras + skip + i * Format::extra_bytes, &header});
-            });
-          }
-        }
-        if (filled == 0) chunk_first = unit;
-        filled += units;
-        if (filled + Format::units_per_group > chunk_units || unit + units == a.units) {
-          use(chunk_first, filled);
-          filled = 0;
-        }
+      a, panel,
+      [&](std::int64_t, int units, const std::byte* codes, const std::byte* extras, const std::byte* header) {
+        unpack(units, codes, extras, header);
+        if (filled + Format::units_per_group > chunk_units) use();
       });
+  if (filled > 0) use();
   for (std::int64_t t = first; t < end; ++t) {
     for (int p = 0; p < panels; ++p) store_rows(a, rows.index[p], t, F32x16::load(sums.of[t - first][p]));
   }
 }
 
 template <class Format>
-inline void multiply_many(const PanelProduct& a) {
-  for (std::int64_t first = a.first_token; first < a.end_token; first += strip_tokens) {
-    const std::int64_t end = first + strip_tokens < a.end_token ? first + strip_tokens : a.end_token;
+struct QuantisedProduct {
+  template <int panels, int tokens>
+  static void few(const PanelProduct& a, std::int64_t first, std::int64_t end) {
+    const TokenTile<tokens> tile(a.x, first, end);
+    for (std::int64_t panel = a.first_panel; panel < a.end_panel; panel += panels) {
+      multiply_panels<Format, panels, tokens>(a, panel, tile);
+    }
+  }
+  static void many(const PanelProduct& a, std::int64_t first, std::int64_t end) {
     for (std::int64_t panel = a.first_panel; panel < a.end_panel; panel += tile_panels) {
       multiply_strip<Format, tile_panels>(a, panel, first, end);
     }
   }
-}
-
-/// Up to so many tokens are multiplied as the panel is read.
-constexpr int few_tokens = 8;
-
-template <class Format>
-void panel_matmul(const PanelProduct& a) {
-  const std::int64_t tokens = a.end_token - a.first_token;
-  if (tokens > few_tokens) return multiply_many<Format>(a);
-  for (std::int64_t first = a.first_token; first < a.end_token; first += gemv_tokens) {
-    const std::int64_t end = first + gemv_tokens < a.end_token ? first + gemv_tokens : a.end_token;
-    if constexpr (gemv_tokens > 1) {
-      if (end - first > 4) {
-        multiply_few<Format, gemv_panels, gemv_tokens>(a, first, end);
-        continue;
-      }
-      if (end - first > 2) {
-        multiply_few<Format, gemv_panels, 4>(a, first, end);
-        continue;
-      }
-      if (end - first == 2) {
-        multiply_few<Format, 1, 2>(a, first, end);
-        continue;
-      }
-    }
-    multiply_few<Format, 1, 1>(a, first, end);
-  }
-}
-
-// ---- Plain floats
-
-template <int panels, int tokens, class Load>
-[[gnu::flatten]] inline void add_columns(std::int64_t columns, const Load& load, const float* (&x)[tokens],
-                                         F32x16 (&sum)[panels][tokens]) {
-  for (std::int64_t k = 0; k < columns; ++k) {
-    F32x16 weights[panels];
-    unrolled<panels>([&](auto p) { weights[p] = load(p, k); });
-    unrolled<tokens>([&](auto t) {
-      const F32x16 value = F32x16::broadcast(x[t][k]);
-      unrolled<panels>([&](auto p) { sum[p][t] = fma(weights[p], value, sum[p][t]); });
-    });
-  }
-}
-
-template <class Format, int panels, int tokens>
-[[gnu::flatten]] inline void multiply_float_tile(const PanelProduct& a, std::int64_t panel,
-                                                 std::int64_t first, std::int64_t end) {
-  const PanelTile<panels> rows(a, panel);
-  const std::byte* from = a.panels + static_cast<std::size_t>(panel) * a.panel_bytes;
-  const float* x[tokens];
-  F32x16 sum[panels][tokens];
-  unrolled<tokens>([&](auto t) {
-    // What is missing to a whole tile repeats the last token.
-    x[t] = a.x.floats + (first + t < end ? first + t : end - 1) * a.x.float_stride;
-    unrolled<panels>([&](auto p) { sum[p][t] = F32x16::broadcast(0.0f); });
-  });
-  const auto load = [&](int p, std::int64_t k) {
-    return Format::column(from + rows.skip[p] + k * Format::code_bytes);
-  };
-  add_columns(a.units, load, x, sum);
-  unrolled<tokens>([&](auto t) {
-    unrolled<panels>([&](auto p) {
-      if (first + t < end) store_rows(a, rows.index[p], first + t, sum[p][t]);
-    });
-  });
-}
-
-template <class Format, int panels, int tokens>
-inline void multiply_float_panels(const PanelProduct& a, std::int64_t first, std::int64_t end) {
-  for (std::int64_t panel = a.first_panel; panel < a.end_panel; panel += panels) {
-    for (std::int64_t t = first; t < end; t += tokens)
-      multiply_float_tile<Format, panels, tokens>(a, panel, t, end);
-  }
-}
-
-template <class Format>
-void float_panel_matmul(const PanelProduct& a) {
-  for (std::int64_t first = a.first_token; first < a.end_token; first += strip_tokens) {
-    const std::int64_t end = first + strip_tokens < a.end_token ? first + strip_tokens : a.end_token;
-    if constexpr (gemv_tokens > 1) {
-      if (end - first > few_tokens) {
-        multiply_float_panels<Format, tile_panels, tile_tokens>(a, first, end);
-        continue;
-      }
-      if (end - first > 2) {
-        multiply_float_panels<Format, 1, 4>(a, first, end);
-        continue;
-      }
-      if (end - first == 2) {
-        multiply_float_panels<Format, 1, 2>(a, first, end);
-        continue;
-      }
-    }
-    multiply_float_panels<Format, 1, 1>(a, first, end);
-  }
-}
+};
 
 }  // namespace
 }  // namespace yoke::kernels

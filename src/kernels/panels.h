@@ -30,17 +30,54 @@ inline constexpr int unit_cols = 64;
 /// Columns that share one scale of an activation.
 inline constexpr int activation_block = 32;
 
+/// Up to so many tokens are multiplied while a panel is read; for more it is unpacked into the first cache.
+inline constexpr int few_tokens = 8;
+
 /// Bytes of the parts of a group. For plain floats a unit is one column.
 struct PanelLayout {
   int units_per_group;
   int code_bytes;    // of a unit
   int extra_bytes;   // of a unit
   int header_bytes;  // of a group
-  int unit_bytes() const { return code_bytes + extra_bytes; }
 };
 
-/// Throws std::out_of_range (a programmer's error) for a type that has no panels.
-const PanelLayout& panel_layout(quant::Type type);
+/// All zeros for a type that has no panels. Kernels use it as a constant only (see vec_scalar.h).
+constexpr PanelLayout panel_layout(quant::Type type) {
+  switch (type) {
+    case quant::Type::f32:
+      return {1, 64, 0, 0};
+    case quant::Type::f16:
+    case quant::Type::bf16:
+      return {1, 32, 0, 0};
+    case quant::Type::q4_0:
+    case quant::Type::iq4_nl:
+      return {1, 512, 64, 0};
+    case quant::Type::q4_1:
+      return {1, 512, 128, 0};
+    case quant::Type::q5_0:
+      return {1, 640, 64, 0};
+    case quant::Type::q5_1:
+      return {1, 640, 128, 0};
+    case quant::Type::q8_0:
+      return {1, 1024, 64, 0};
+    case quant::Type::mxfp4:
+      return {1, 512, 32, 0};
+    case quant::Type::q2_k:
+      return {4, 256, 64, 64};
+    case quant::Type::q3_k:
+      return {4, 384, 48, 32};
+    case quant::Type::q4_k:
+      return {4, 512, 48, 64};
+    case quant::Type::q5_k:
+      return {4, 640, 48, 64};
+    case quant::Type::q6_k:
+      return {4, 768, 64, 32};
+    case quant::Type::iq4_xs:
+      return {4, 512, 24, 32};
+    default:
+      return {};
+  }
+}
 
 /// The columns [first, first + cols) of rows stored as `type`. `first` is a multiple of unit_cols and `cols`
 /// of the smaller of that and the format's block, but for the end of the row. For floats both are free.
@@ -49,6 +86,8 @@ struct PanelColumns {
   std::int64_t first = 0;
   std::int64_t cols = 0;
 
+  /// Whether these are floats, which are not quantised.
+  bool is_plain() const;
   /// Units of the first group that lie before the panel.
   int phase() const;
   std::int64_t units() const;
@@ -58,11 +97,6 @@ struct PanelColumns {
   std::size_t file_begin() const;
   std::size_t file_end() const;
 };
-
-/// Packs `rows` ≤ panel_rows rows, each given from file_begin() to file_end(), `stride` bytes apart, into
-/// `panel`. Rows that are missing become zeros.
-void pack_panel(const PanelColumns& columns, const std::byte* file_rows, std::size_t stride, int rows,
-                std::byte* panel);
 
 /// How quantised weights are multiplied: with activations as bytes (below), or with the floats themselves.
 enum class ActivationType : std::uint8_t { q8, f32 };

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <string>
 
+#include "kernels/pack.h"
 #include "kernels/panels.h"
 #include "support.h"
 
@@ -180,6 +181,24 @@ TEST(PanelMatMul, GivesATokenTheSameBitsInAnyCompanyOnAnyInstructionSet) {
             }
           }
         }
+      }
+    }
+  }
+}
+
+TEST(PanelMatMul, GivesTheSameBitsToTokensOfAnyStrip) {
+  Random random(6);
+  // One format of each kind of scale; so many tokens that they are computed in several strips.
+  for (const quant::Type type :
+       {quant::Type::f16, quant::Type::q4_0, quant::Type::q4_k, quant::Type::q6_k, quant::Type::q2_k}) {
+    const Problem problem({type, 0, 256}, 256, 37, 201, random);
+    const std::vector<float> expected = problem.run(named("scalar"));
+    for (const Kernels* kernels : available()) {
+      for (const std::int64_t first : {0, 3, 190, 200}) {
+        const std::vector<float> y = problem.run(*kernels, first, problem.tokens);
+        const auto from = static_cast<std::size_t>(first * problem.rows);
+        EXPECT_EQ(bits_of(std::span(y).subspan(from)), bits_of(std::span(expected).subspan(from)))
+            << kernels->isa << " " << quant::format(type).name << ", tokens from " << first;
       }
     }
   }

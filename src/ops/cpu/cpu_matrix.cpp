@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/anonymous_memory.h"
+#include "kernels/pack.h"
 #include "ops/cpu/cpu_weights.h"
 
 namespace yoke::ops::cpu {
@@ -49,7 +50,7 @@ class PanelMatrix final : public WeightMatrix {
   }
 
   std::int64_t grain() const override { return panel_rows; }
-  bool needs_bytes() const override { return quant::format(columns_.type).block_values > 1; }
+  bool needs_bytes() const override { return !columns_.is_plain(); }
 
   void multiply(const Operand& x, std::int64_t begin, std::int64_t end, float* y,
                 std::int64_t stride) const override {
@@ -106,8 +107,8 @@ std::int64_t grains_of(const WeightMatrix& matrix) {
 /// them, since what takes long should not depend on the slowest thread.
 template <class Body>
 void share(std::int64_t grains, std::int64_t tokens, ThreadPool& pool, const Body& body) {
-  constexpr std::int64_t few_tokens = 8, grains_at_once = 4;
-  if (tokens <= few_tokens || grains <= grains_at_once || pool.size() == 1) {
+  constexpr std::int64_t grains_at_once = 4;
+  if (tokens <= kernels::few_tokens || grains <= grains_at_once || pool.size() == 1) {
     pool.split(grains, 1, body);
     return;
   }
@@ -181,7 +182,7 @@ void multiply_gated(const GatedProduct& product, Operand& x, const Tools& tools)
   const WeightMatrix &gate = *product.gate.matrix, &up = *product.up.matrix;
   assert(gate.rows == up.rows && gate.cols == x.width && up.cols == x.width);
   if (gate.needs_bytes() || up.needs_bytes()) x.quantize(tools);
-  const auto finish = [&](const float* bias, float* y, std::int64_t begin, std::int64_t end) {
+  const auto add_bias = [&](const float* bias, float* y, std::int64_t begin, std::int64_t end) {
     if (bias != nullptr) tools.kernels.add(y + begin, bias + begin, end - begin);
   };
   const std::int64_t grain = std::max(gate.grain(), up.grain());
@@ -192,8 +193,8 @@ void multiply_gated(const GatedProduct& product, Operand& x, const Tools& tools)
     for (std::int64_t t = 0; t < x.tokens; ++t) {
       float* const g = product.gate.y + t * gate.rows;
       float* const u = product.up.y + t * gate.rows;
-      finish(product.gate_bias, g, begin, end);
-      finish(product.up_bias, u, begin, end);
+      add_bias(product.gate_bias, g, begin, end);
+      add_bias(product.up_bias, u, begin, end);
       tools.kernels.silu_mul(g + begin, u + begin, g + begin, end - begin);
     }
   });

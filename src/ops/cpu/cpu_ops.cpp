@@ -174,8 +174,7 @@ class CpuOps final : public Ops {
     store(step_, heads, pages, pool_, data(k), data(v));
     const Activations out = make(tokens(), heads.n_heads * heads.v_dim);
     const ArenaScope scope(scratch_);
-    cpu::attend(step_, heads, spec, spec.sinks ? values(spec.sinks).data() : nullptr, pages, tools(), data(q),
-                data(out));
+    cpu::attend(step_, heads, spec, values_or_none(spec.sinks), pages, tools(), data(q), data(out));
     return out;
   }
 
