@@ -25,41 +25,53 @@ std::uint32_t word(const std::uint8_t* from) {
   return out;
 }
 
-// ---- Writing one row's part of a unit; `to` is the address of the row in the first atom
+// ---- Writing one row's part of a unit
 
-void put_word(std::byte* to, int atom, std::uint32_t value) {
-  std::memcpy(to + 64 * atom, &value, sizeof value);
+/// Where it goes.
+struct RowPlace {
+  int row;
+  const CodeAtoms& atoms;
+  std::byte* codes;   // of the unit
+  std::byte* extras;  // of the unit
+
+  std::byte* bytes(int offset) const { return extras + offset + row; }
+  std::byte* halves(int offset) const { return extras + offset + 2 * row; }
+};
+
+void put_word(const RowPlace& to, int atom, std::uint32_t value) {
+  std::memcpy(to.codes + 64 * atom + 4 * to.row, &value, sizeof value);
 }
 
-void put_bytes(const Codes& codes, std::byte* to) {
+void put_bytes(const Codes& codes, const RowPlace& to) {
   for (int quad = 0; quad < 2 * quads_per_half; ++quad) put_word(to, quad, word(&codes[4 * quad]));
 }
 
 /// The four lowest bits of every code.
-void put_nibbles(const Codes& codes, std::byte* to) {
+void put_nibbles(const Codes& codes, const RowPlace& to) {
   constexpr std::uint32_t low = 0x0f0f0f0f;
   for (int quad = 0; quad < quads_per_half; ++quad) {
-    put_word(to, quad, (word(&codes[4 * quad]) & low) | (word(&codes[unit_cols / 2 + 4 * quad]) & low) << 4);
+    put_word(to, to.atoms.nibbles[quad],
+             (word(&codes[4 * quad]) & low) | (word(&codes[unit_cols / 2 + 4 * quad]) & low) << 4);
   }
 }
 
 /// Two bits of every code, from bit `from` on.
-void put_bit_pairs(const Codes& codes, int from, std::byte* to) {
-  for (int atom = 0; atom < 4; ++atom) {
+void put_bit_pairs(const Codes& codes, int from, const RowPlace& to) {
+  for (int four = 0; four < 4; ++four) {
     std::uint32_t all = 0;
-    for (int i = 0; i < 4; ++i) all |= (word(&codes[4 * (4 * atom + i)]) >> from & 0x03030303) << (2 * i);
-    put_word(to, atom, all);
+    for (int i = 0; i < 4; ++i) all |= (word(&codes[4 * (4 * four + i)]) >> from & 0x03030303) << (2 * i);
+    put_word(to, to.atoms.bit_pairs[four], all);
   }
 }
 
 /// Bit `from` of every code.
-void put_single_bits(const Codes& codes, int from, std::byte* to) {
+void put_single_bits(const Codes& codes, int from, const RowPlace& to) {
   for (int half = 0; half < 2; ++half) {
     std::uint32_t all = 0;
     for (int quad = 0; quad < quads_per_half; ++quad) {
       all |= (word(&codes[unit_cols / 2 * half + 4 * quad]) >> from & 0x01010101) << quad;
     }
-    put_word(to, half, all);
+    put_word(to, to.atoms.single_bits[half], all);
   }
 }
 
@@ -89,17 +101,6 @@ void add_fifth_bits(const std::uint8_t (&high)[4], std::uint8_t* to) {
 // ---- Formats: unit(the row's block or blocks, the unit's place in a block, blocks of 32 that it has, where
 // to) and header(the row's block, row, where to)
 
-/// Where one row of a unit goes.
-struct RowPlace {
-  int row;
-  std::byte* codes;   // of the unit
-  std::byte* extras;  // of the unit
-
-  std::byte* atoms(int offset = 0) const { return codes + offset + 4 * row; }
-  std::byte* bytes(int offset) const { return extras + offset + row; }
-  std::byte* halves(int offset) const { return extras + offset + 2 * row; }
-};
-
 /// Formats of 32 values: a unit is two blocks, of which the second may be missing. A missing one has zeros
 /// for scales, so any codes do.
 template <class Block>
@@ -119,11 +120,11 @@ struct SmallBlocks {
       put_scales(both[half], half, to);
     }
     if constexpr (has_whole_bytes) {
-      put_bytes(codes, to.atoms());
+      put_bytes(codes, to);
     } else {
-      put_nibbles(codes, to.atoms());
+      put_nibbles(codes, to);
     }
-    if constexpr (has_fifth_bits) put_single_bits(codes, 4, to.atoms(512));
+    if constexpr (has_fifth_bits) put_single_bits(codes, 4, to);
   }
 
  private:
@@ -180,7 +181,7 @@ Codes two_bit_codes(const std::uint8_t (&q)[64], int index) {
 struct PackQ2_K : HeaderOfScaleAndMin<quant::BlockQ2_K> {
   static void unit(const std::byte* from, int index, int, const RowPlace& to) {
     const auto block = block_at<quant::BlockQ2_K>(from);
-    put_bit_pairs(two_bit_codes(block.q, index), 0, to.atoms());
+    put_bit_pairs(two_bit_codes(block.q, index), 0, to);
     for (int i = 0; i < 4; ++i) *to.bytes(16 * i) = static_cast<std::byte>(block.scales[4 * index + i]);
   }
 };
@@ -192,8 +193,8 @@ struct PackQ3_K : HeaderOfScale<quant::BlockQ3_K> {
     for (int i = 0; i < unit_cols; ++i) {
       codes[i] = static_cast<std::uint8_t>(codes[i] | (block.high[i % 32] >> (2 * index + i / 32) & 1) << 2);
     }
-    put_bit_pairs(codes, 0, to.atoms());
-    put_single_bits(codes, 2, to.atoms(256));
+    put_bit_pairs(codes, 0, to);
+    put_single_bits(codes, 2, to);
     std::array<std::uint8_t, 4> scales{};
     for (int i = 0; i < 4; ++i) {
       const int sub = 4 * index + i;
@@ -225,7 +226,7 @@ struct PackQ4_K : HeaderOfScaleAndMin<quant::BlockQ4_K> {
     const auto block = block_at<quant::BlockQ4_K>(from);
     Codes codes;
     spread_nibbles(block.q + 32 * index, 32, &codes[0], &codes[32]);
-    put_nibbles(codes, to.atoms());
+    put_nibbles(codes, to);
     put_six_bits(scales_and_mins(block.scales.bytes, 2 * index), to.bytes(0));
   }
 };
@@ -238,8 +239,8 @@ struct PackQ5_K : HeaderOfScaleAndMin<quant::BlockQ5_K> {
     for (int i = 0; i < unit_cols; ++i) {
       codes[i] = static_cast<std::uint8_t>(codes[i] | (block.high[i % 32] >> (2 * index + i / 32) & 1) << 4);
     }
-    put_nibbles(codes, to.atoms());
-    put_single_bits(codes, 4, to.atoms(512));
+    put_nibbles(codes, to);
+    put_single_bits(codes, 4, to);
     put_six_bits(scales_and_mins(block.scales.bytes, 2 * index), to.bytes(0));
   }
 };
@@ -254,8 +255,8 @@ struct PackQ6_K : HeaderOfScale<quant::BlockQ6_K> {
       codes[i] = static_cast<std::uint8_t>((low[i] >> (4 * (index % 2)) & 15) |
                                            (high[i % 32] >> (2 * (2 * (index % 2) + i / 32)) & 3) << 4);
     }
-    put_nibbles(codes, to.atoms());
-    put_bit_pairs(codes, 4, to.atoms(512));
+    put_nibbles(codes, to);
+    put_bit_pairs(codes, 4, to);
     for (int i = 0; i < 4; ++i) *to.bytes(16 * i) = static_cast<std::byte>(block.scales[4 * index + i]);
   }
 };
@@ -267,7 +268,7 @@ struct PackIq4Xs : HeaderOfScale<quant::BlockIQ4_XS> {
     for (int half = 0; half < 2; ++half) {
       spread_nibbles(block.q + 16 * (2 * index + half), 16, &codes[32 * half], &codes[32 * half + 16]);
     }
-    put_nibbles(codes, to.atoms());
+    put_nibbles(codes, to);
     *to.bytes(0) = static_cast<std::byte>(block.scales_low[index]);
     // Four bits of a row share a byte with those of the row eight further.
     const int high = block.scales_high >> (4 * index) & 15;
@@ -345,18 +346,19 @@ void pack_panel(const PanelColumns& columns, const std::byte* file_rows, std::si
   const std::byte* from = file_rows;  // of the group, in the first row
   for (std::int64_t unit = 0; unit < units;) {
     const int n = static_cast<int>(std::min<std::int64_t>(layout.units_per_group - index, units - unit));
-    std::byte* const extras = panel + n * layout.code_bytes;
-    std::byte* const header = extras + n * layout.extra_bytes;
+    std::byte* const header = panel;
+    std::byte* const extras = header + layout.header_bytes;
+    std::byte* const codes = extras + n * layout.extra_bytes;
     for (int row = 0; row < rows; ++row) {
       const std::byte* const block = from + static_cast<std::size_t>(row) * stride;
       format.header(block, row, header);
       for (int i = 0; i < n; ++i) {
         const int blocks = static_cast<int>(std::min<std::int64_t>(2, small_blocks - 2 * (unit + i)));
         format.unit(block, index + i, blocks,
-                    {row, panel + i * layout.code_bytes, extras + i * layout.extra_bytes});
+                    {row, layout.atoms, codes + i * layout.code_bytes, extras + i * layout.extra_bytes});
       }
     }
-    panel = header + layout.header_bytes;
+    panel = codes + n * layout.code_bytes;
     from += layout.units_per_group == 1 ? 2 * block_bytes : block_bytes;
     unit += n;
     index = 0;

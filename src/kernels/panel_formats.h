@@ -30,6 +30,29 @@ struct PanelFormat {
   static constexpr int header_bytes = panel_layout(type).header_bytes;
   static constexpr int offsets = 0;
   static constexpr bool by_halves = false;
+
+ protected:
+  // Pieces of codes, for quad `quad` of half `half`, moved to bit `to`.
+  template <int half, int quad>
+  static U8x64 nibbles(const std::byte* codes) {
+    return atom<atoms.nibbles[quad]>(codes).template field<4 * half, 4>();
+  }
+  template <int half, int quad, int to>
+  static U8x64 bit_pairs(const std::byte* codes) {
+    constexpr int index = 8 * half + quad;
+    return atom<atoms.bit_pairs[index / 4]>(codes).template field<2 * (index % 4), 2, to>();
+  }
+  template <int half, int quad, int to>
+  static U8x64 single_bits(const std::byte* codes) {
+    return atom<atoms.single_bits[half]>(codes).template field<quad, 1, to>();
+  }
+
+ private:
+  static constexpr CodeAtoms atoms = panel_layout(type).atoms;
+  template <int index>
+  static U8x64 atom(const std::byte* codes) {
+    return U8x64::load(codes + 64 * index);
+  }
 };
 
 /// Of a group of one unit.
@@ -53,25 +76,6 @@ struct HalfScalesAndOffsets : HalfScales {
     return F32x16::load_f16(extra + 64 + 32 * half);
   }
 };
-
-/// Four-bit codes: the first half of a unit in low nibbles.
-template <int half, int quad>
-inline U8x64 nibbles(const std::byte* codes) {
-  return U8x64::load(codes + 64 * quad).field<4 * half, 4>();
-}
-
-/// Two bits of every code of a unit, four quads to an atom, moved to bit `to`.
-template <int half, int quad, int to>
-inline U8x64 bit_pairs(const std::byte* planes) {
-  constexpr int index = 8 * half + quad;
-  return U8x64::load(planes + 64 * (index / 4)).field<2 * (index % 4), 2, to>();
-}
-
-/// One bit of every code of a unit, eight quads to an atom, moved to bit `to`.
-template <int half, int quad, int to>
-inline U8x64 single_bits(const std::byte* planes) {
-  return U8x64::load(planes + 64 * half).field<quad, 1, to>();
-}
 
 /// One of four six-bit numbers of each row, in three planes of sixteen bytes: the first three in the low
 /// bits, the fourth spread over the high ones.
@@ -133,7 +137,7 @@ struct Q5_0Panels : PanelFormat<quant::Type::q5_0>, HalfScales {
   static constexpr int max_code = 31, zero = 16;
   template <int half, int quad>
   static U8x64 codes(const std::byte* codes, const std::byte*) {
-    return nibbles<half, quad>(codes) | single_bits<half, quad, 4>(codes + 512);
+    return single_bits<half, quad, 4>(codes) | nibbles<half, quad>(codes);
   }
 };
 
@@ -141,7 +145,7 @@ struct Q5_1Panels : PanelFormat<quant::Type::q5_1>, HalfScalesAndOffsets {
   static constexpr int max_code = 31, zero = 0, offsets = 1;
   template <int half, int quad>
   static U8x64 codes(const std::byte* codes, const std::byte*) {
-    return nibbles<half, quad>(codes) | single_bits<half, quad, 4>(codes + 512);
+    return single_bits<half, quad, 4>(codes) | nibbles<half, quad>(codes);
   }
 };
 
@@ -207,7 +211,7 @@ struct Q3_KPanels : PanelFormat<quant::Type::q3_k> {
   static constexpr bool by_halves = true;
   template <int half, int quad>
   static U8x64 codes(const std::byte* codes, const std::byte*) {
-    return bit_pairs<half, quad, 0>(codes) | single_bits<half, quad, 2>(codes + 256);
+    return single_bits<half, quad, 2>(codes) | bit_pairs<half, quad, 0>(codes);
   }
   template <int>
   static F32x16 scale(const Header& header, const std::byte*) {
@@ -244,7 +248,7 @@ struct Q5_KPanels : PanelFormat<quant::Type::q5_k>, SixBitScalesAndMins {
   static constexpr int max_code = 31, zero = 0, offsets = 1;
   template <int half, int quad>
   static U8x64 codes(const std::byte* codes, const std::byte*) {
-    return nibbles<half, quad>(codes) | single_bits<half, quad, 4>(codes + 512);
+    return single_bits<half, quad, 4>(codes) | nibbles<half, quad>(codes);
   }
 };
 
@@ -254,7 +258,7 @@ struct Q6_KPanels : PanelFormat<quant::Type::q6_k> {
   static constexpr bool by_halves = true;
   template <int half, int quad>
   static U8x64 codes(const std::byte* codes, const std::byte*) {
-    return nibbles<half, quad>(codes) | bit_pairs<half, quad, 4>(codes + 512);
+    return bit_pairs<half, quad, 4>(codes) | nibbles<half, quad>(codes);
   }
   template <int>
   static F32x16 scale(const Header& header, const std::byte*) {

@@ -7,7 +7,10 @@
 // of a unit in low nibbles and the second in high ones.
 //
 //   panel: groups, one after the other
-//   group: codes of each unit, then what else each unit has (scales), then what all units share (header)
+//   group: what all its units share (header), then what else each unit has (scales), then codes of each unit
+//
+// Codes of more than one field lie in the order in which a kernel needs them. So a panel is read front to
+// back: only then does memory deliver all it can (of Q6_K, which was read in another order at first, half).
 //
 // A group is what a block of the file is: one unit, or four where a block has 256 values. A panel may begin
 // and end inside a block: ranks can share a row of super-blocks at any multiple of 64 columns, and only the
@@ -33,47 +36,64 @@ inline constexpr int activation_block = 32;
 /// Up to so many tokens are multiplied while a panel is read; for more it is unpacked into the first cache.
 inline constexpr int few_tokens = 8;
 
+/// Which atom of a unit has what of its codes. Codes of eight bits are sixteen atoms, in order.
+struct CodeAtoms {
+  int nibbles[8];    // lowest four bits of a quad (four columns) of the first half, and of one of the second
+  int bit_pairs[4];  // two bits of four quads
+  int single_bits[2];  // a bit of each quad of a half
+};
+inline constexpr CodeAtoms four_bit_atoms = {
+    .nibbles = {0, 1, 2, 3, 4, 5, 6, 7}, .bit_pairs = {}, .single_bits = {}};
+inline constexpr CodeAtoms five_bit_atoms = {
+    .nibbles = {1, 2, 3, 4, 5, 6, 7, 8}, .bit_pairs = {}, .single_bits = {0, 9}};
+inline constexpr CodeAtoms six_bit_atoms = {
+    .nibbles = {1, 2, 3, 4, 6, 7, 8, 9}, .bit_pairs = {0, 5, 10, 11}, .single_bits = {}};
+inline constexpr CodeAtoms two_bit_atoms = {.nibbles = {}, .bit_pairs = {0, 1, 2, 3}, .single_bits = {}};
+inline constexpr CodeAtoms three_bit_atoms = {
+    .nibbles = {}, .bit_pairs = {1, 2, 4, 5}, .single_bits = {0, 3}};
+
 /// Bytes of the parts of a group. For plain floats a unit is one column.
 struct PanelLayout {
   int units_per_group;
   int code_bytes;    // of a unit
   int extra_bytes;   // of a unit
   int header_bytes;  // of a group
+  CodeAtoms atoms;
 };
 
 /// All zeros for a type that has no panels. Kernels use it as a constant only (see vec_scalar.h).
 constexpr PanelLayout panel_layout(quant::Type type) {
   switch (type) {
     case quant::Type::f32:
-      return {1, 64, 0, 0};
+      return {1, 64, 0, 0, {}};
     case quant::Type::f16:
     case quant::Type::bf16:
-      return {1, 32, 0, 0};
+      return {1, 32, 0, 0, {}};
     case quant::Type::q4_0:
     case quant::Type::iq4_nl:
-      return {1, 512, 64, 0};
+      return {1, 512, 64, 0, four_bit_atoms};
     case quant::Type::q4_1:
-      return {1, 512, 128, 0};
+      return {1, 512, 128, 0, four_bit_atoms};
     case quant::Type::q5_0:
-      return {1, 640, 64, 0};
+      return {1, 640, 64, 0, five_bit_atoms};
     case quant::Type::q5_1:
-      return {1, 640, 128, 0};
+      return {1, 640, 128, 0, five_bit_atoms};
     case quant::Type::q8_0:
-      return {1, 1024, 64, 0};
+      return {1, 1024, 64, 0, {}};
     case quant::Type::mxfp4:
-      return {1, 512, 32, 0};
+      return {1, 512, 32, 0, four_bit_atoms};
     case quant::Type::q2_k:
-      return {4, 256, 64, 64};
+      return {4, 256, 64, 64, two_bit_atoms};
     case quant::Type::q3_k:
-      return {4, 384, 48, 32};
+      return {4, 384, 48, 32, three_bit_atoms};
     case quant::Type::q4_k:
-      return {4, 512, 48, 64};
+      return {4, 512, 48, 64, four_bit_atoms};
     case quant::Type::q5_k:
-      return {4, 640, 48, 64};
+      return {4, 640, 48, 64, five_bit_atoms};
     case quant::Type::q6_k:
-      return {4, 768, 64, 32};
+      return {4, 768, 64, 32, six_bit_atoms};
     case quant::Type::iq4_xs:
-      return {4, 512, 24, 32};
+      return {4, 512, 24, 32, four_bit_atoms};
     default:
       return {};
   }
