@@ -99,8 +99,8 @@ constexpr PanelLayout panel_layout(quant::Type type) {
   }
 }
 
-/// The columns [first, first + cols) of rows stored as `type`. `first` is a multiple of unit_cols and `cols`
-/// of the smaller of that and the format's block, but for the end of the row. For floats both are free.
+/// The columns [first, first + cols) of rows stored as `type`; both are multiples of the smaller of unit_cols
+/// and the format's block. For floats both are free.
 struct PanelColumns {
   quant::Type type{};
   std::int64_t first = 0;

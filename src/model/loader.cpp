@@ -30,37 +30,35 @@ void check_format(const gguf::Model& file, const TensorEntry& entry, const gguf:
           tensor.name, format.name);
 }
 
-/// Bytes of `rank`'s part of a tensor.
-std::uint64_t part_bytes(const TensorEntry& entry, const gguf::TensorInfo& tensor, const Partition& partition,
-                         int rank) {
-  const Part wanted = part(entry, partition, rank);
-  return static_cast<std::uint64_t>(wanted.n_rows()) * quant::format(tensor.type).bytes(wanted.cols.size());
-}
-
-/// Bytes that the backend holds of it.
-std::uint64_t held_bytes(const TensorEntry& entry, const gguf::TensorInfo& tensor, const Partition& partition,
-                         int rank, const ops::Ops& ops) {
-  if (!is_matrix(entry.destination)) return part_bytes(entry, tensor, partition, rank);
-  const Part wanted = part(entry, partition, rank);
-  return ops.matrix_bytes(tensor.type, wanted.n_rows(), wanted.cols.size());
+/// `rank`'s part of a tensor, without a source.
+ops::Slice share_of(const TensorEntry& entry, const gguf::TensorInfo& tensor, const Partition& partition,
+                    int rank) {
+  return slice_of(tensor.type, part(entry, partition, rank));
 }
 
 /// An upper bound of what a step needs besides weights and KV.
 std::uint64_t scratch_bytes(const Config& config, const Partition& partition, int rank,
                             const StepLimits& limits, const ops::Ops& ops) {
-  std::int64_t widest = 0;  // values of a token that one layer makes on this rank
+  constexpr std::int64_t largest_cut = 192;  // columns of other ranks in a block of 256
+  std::int64_t widest = 0;                   // values of a token that one layer makes on this rank
+  std::int64_t split = 0;  // those of them that a matrix is multiplied with whose columns are split
   std::uint64_t attending = 0;
   for (int i = 0; i < static_cast<int>(config.n_layers()); ++i) {
     const ops::Heads heads = local_heads(config, partition, i, rank);
     const std::int64_t attention = (heads.n_heads + heads.n_kv_heads) * (heads.k_dim + heads.v_dim);
-    widest = std::max(widest, attention + 2 * partition.range(Space::ffn, i, rank).size());
+    const std::int64_t ffn = partition.range(Space::ffn, i, rank).size();
+    widest = std::max(widest, attention + 2 * ffn);
+    split = std::max({split, heads.n_heads * heads.v_dim, ffn});
     attending = std::max(attending, ops.attend_bytes(heads, limits.pages, limits.tokens));
   }
   // Of the residual's width: the embedding, two norms, two sums, what is carried from layer to layer, and
   // what the others send for a sum.
   const std::int64_t as_floats = (6 + partition.size()) * config.dim + widest + config.rope.dims;
-  // What is multiplied also as bytes with their scales, which take half as much; rows may end in 32 zeros.
-  const std::int64_t token = as_floats + (2 * config.dim + widest) / 2 + 4 * 16;
+  // What is multiplied also as bytes with their scales, which take half as much (rows may end in 32 zeros),
+  // or with zeros for other ranks' columns at both ends.
+  const std::int64_t as_multiplied =
+      std::max((2 * config.dim + widest) / 2 + 4 * 16, split + 2 * largest_cut);
+  const std::int64_t token = as_floats + as_multiplied;
   const std::int64_t row =
       2 * config.dim + partition.range(Space::vocabulary, 0, rank).size() + 3 * config.vocabulary;
   const std::uint64_t values =
@@ -139,7 +137,7 @@ std::uint64_t weight_bytes(const gguf::Model& file, const std::vector<TensorEntr
   std::uint64_t total = 0;
   for (const TensorEntry& entry : table) {
     if (const gguf::TensorInfo* tensor = find_source(file, entry))
-      total += part_bytes(entry, *tensor, partition, rank);
+      total += share_of(entry, *tensor, partition, rank).bytes();
   }
   return total;
 }
@@ -159,8 +157,10 @@ MemoryNeed memory_need(const gguf::Model& file, const Config& config, const std:
                        const Partition& partition, int rank, const StepLimits& limits, const ops::Ops& ops) {
   std::uint64_t weights = 0;
   for (const TensorEntry& entry : table) {
-    if (const gguf::TensorInfo* tensor = find_source(file, entry))
-      weights += held_bytes(entry, *tensor, partition, rank, ops);
+    const gguf::TensorInfo* tensor = find_source(file, entry);
+    if (tensor == nullptr) continue;
+    const ops::Slice slice = share_of(entry, *tensor, partition, rank);
+    weights += is_matrix(entry.destination) ? ops.matrix_bytes(slice) : slice.bytes();
   }
   return {weights, kv_bytes(config, partition, rank, limits.pages, ops),
           scratch_bytes(config, partition, rank, limits, ops)};

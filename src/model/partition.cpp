@@ -9,20 +9,20 @@
 namespace yoke::model {
 namespace {
 
-constexpr std::int64_t ffn_granule = 64;         // columns of one packed unit
+constexpr std::int64_t unit_columns = 64;        // of one packed unit: a block may be cut between two
 constexpr std::int64_t vocabulary_granule = 16;  // rows of one packed panel
 
-/// The fewest units of each space, per layer, whose columns are whole blocks in every column-split tensor.
-std::map<std::pair<int, Space>, std::int64_t> block_granules(const std::vector<TensorEntry>& table,
-                                                             const gguf::Model& file) {
+/// The fewest units of each space, per layer, whose columns may be cut off in every column-split tensor.
+std::map<std::pair<int, Space>, std::int64_t> column_granules(const std::vector<TensorEntry>& table,
+                                                              const gguf::Model& file) {
   std::map<std::pair<int, Space>, std::int64_t> granules;
   for (const TensorEntry& entry : table) {
     const gguf::TensorInfo* tensor = find_source(file, entry);
     if (entry.split.axis != Axis::cols || tensor == nullptr) continue;
-    const std::int64_t block = quant::format(tensor->type).block_values;
+    const std::int64_t step = std::min(quant::format(tensor->type).block_values, unit_columns);
     for (const Segment& segment : entry.split.segments) {
       std::int64_t& granule = granules.try_emplace({entry.layer, segment.space}, 1).first->second;
-      granule = std::lcm(granule, block / std::gcd(block, segment.width));
+      granule = std::lcm(granule, step / std::gcd(step, segment.width));
     }
   }
   return granules;
@@ -63,7 +63,7 @@ std::vector<Range> cut(std::int64_t units, std::int64_t granule, const std::vect
 Partition::Partition(const Config& config, const std::vector<TensorEntry>& table, const gguf::Model& file,
                      const std::vector<double>& shares)
     : size_(static_cast<int>(shares.size())), config_(config) {
-  const auto granules = block_granules(table, file);
+  const auto granules = column_granules(table, file);
   const auto granule = [&](int layer, Space space) {
     const auto found = granules.find({layer, space});
     return found == granules.end() ? std::int64_t{1} : found->second;
@@ -75,7 +75,7 @@ Partition::Partition(const Config& config, const std::vector<TensorEntry>& table
     Layer owned;
     owned.heads = cut(layer.n_heads, heads, shares);
     for (const Range& range : owned.heads) owned.kv_heads.push_back(kv_range(range, layer.group()));
-    owned.ffn = cut(layer.ffn_dim, std::lcm(ffn_granule, granule(i, Space::ffn)), shares);
+    owned.ffn = cut(layer.ffn_dim, std::lcm(unit_columns, granule(i, Space::ffn)), shares);
     layers_.push_back(std::move(owned));
   }
   vocabulary_ = cut(config.vocabulary, vocabulary_granule, shares);

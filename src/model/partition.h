@@ -26,8 +26,8 @@ std::vector<Range> cut(std::int64_t units, std::int64_t granule, const std::vect
 class Partition {
  public:
   /// `shares[r]` > 0 is how much rank r takes, relative to the others. Granules follow from the table: a
-  /// column split may cut only between blocks of the tensor's format, and ranks own whole KV groups unless
-  /// they outnumber the KV heads.
+  /// column split may cut only between blocks of the tensor's format, or inside one at multiples of 64
+  /// columns; and ranks own whole KV groups unless they outnumber the KV heads.
   Partition(const Config& config, const std::vector<TensorEntry>& table, const gguf::Model& file,
             const std::vector<double>& shares);
 

@@ -18,16 +18,25 @@ void ReadProgress::count(std::uint64_t bytes) const {
 
 void ReadProgress::report() const { report_(done_, total_); }
 
+ops::Slice slice_of(quant::Type type, const Part& part) {
+  return {.type = type, .rows = part.n_rows(), .first_col = part.cols.begin, .cols = part.cols.size()};
+}
+
 TensorPart::TensorPart(const gguf::Model& file, const gguf::TensorInfo& tensor, const TensorEntry& entry,
                        Part part, const ReadProgress& progress, const ReadSizes& sizes)
     : file_(file), tensor_(tensor), part_(std::move(part)), progress_(progress), sizes_(sizes) {
   const quant::Format& format = quant::format(tensor.type);
   stride_ = format.bytes(extent(entry).cols);
-  column_offset_ = format.bytes(part_.cols.begin);
-  row_bytes_ = format.bytes(part_.cols.size());
+  const ops::Slice slice = slice_of(tensor.type, part_);
+  column_offset_ = format.bytes(slice.first_col - slice.cols_before());
+  row_bytes_ = slice.row_bytes();
 }
 
-ops::Slice TensorPart::slice() const { return {tensor_.type, part_.n_rows(), part_.cols.size(), this}; }
+ops::Slice TensorPart::slice() const {
+  ops::Slice slice = slice_of(tensor_.type, part_);
+  slice.source = this;
+  return slice;
+}
 
 void TensorPart::read(std::int64_t first, std::span<std::byte> to) const {
   if (row_bytes_ == 0) return;

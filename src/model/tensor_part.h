@@ -42,7 +42,11 @@ struct ReadSizes {
   std::size_t max_gap = std::size_t{64} << 10;
 };
 
-/// The rows of a Part, numbered over its runs from 0. Views the file and the progress.
+/// The slice of a tensor of this type that a part is, without a source.
+ops::Slice slice_of(quant::Type type, const Part& part);
+
+/// The rows of a Part, numbered over its runs from 0: of each the blocks that the part's columns touch. Views
+/// the file and the progress.
 class TensorPart final : public ops::RowSource {
  public:
   /// `tensor` of `file` is the source of `entry`.

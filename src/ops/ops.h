@@ -94,13 +94,21 @@ class RowSource {
 };
 
 /// This rank's part of a tensor in the format of the file, to be read row by row: straight into place, or
-/// into a small buffer from which a backend packs its own layout.
+/// into a small buffer from which a backend packs its own layout. Its columns are [first_col, first_col +
+/// cols) of the tensor's row; both are multiples of the smaller of the format's block and 64. What is read of
+/// a row are all blocks that they touch, so the first and the last may have columns of other ranks too. Only
+/// the columns of a ColMatrix are so cut.
 struct Slice {
   quant::Type type{};
   std::int64_t rows = 0;
-  std::int64_t cols = 0;              // whole blocks
-  const RowSource* source = nullptr;  // outlives the loading
+  std::int64_t first_col = 0;
+  std::int64_t cols = 0;
+  const RowSource* source = nullptr;  // outlives the loading; null where only sizes are asked for
 
+  /// Columns of other ranks that the first block begins with, and that the last one ends with.
+  std::int64_t cols_before() const;
+  std::int64_t cols_after() const;
+  /// Of all blocks that the columns touch.
   std::size_t row_bytes() const;
   std::uint64_t bytes() const;
 };
@@ -168,7 +176,7 @@ class Ops {
   virtual bool can_multiply(quant::Type type) const = 0;
   virtual bool can_decode(quant::Type type) const = 0;
   /// Bytes that load_rows or load_cols takes.
-  virtual std::uint64_t matrix_bytes(quant::Type type, std::int64_t rows, std::int64_t cols) const = 0;
+  virtual std::uint64_t matrix_bytes(const Slice& slice) const = 0;
   /// Bytes that make_kv_cache takes; the largest number there is where they do not fit in 64 bits.
   virtual std::uint64_t kv_cache_bytes(const Heads& heads, std::int64_t pages) const = 0;
   /// The most bytes that attend needs besides its result, for a step of `tokens` tokens.

@@ -4,12 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <fstream>
 
 #include "comm/solo.h"
 #include "model/edited_model.h"
+#include "model/random_model.h"
 
 namespace yoke::model {
 namespace {
@@ -248,6 +250,62 @@ TEST(Memory, SharesOfTheWeightsAddUpToTheFileAndWhatIsReplicated) {
   EXPECT_EQ(kv_bytes(config, one, 0, 2, *exact), 3 * 4 * 128 * (32 + 32) * sizeof(float));
   EXPECT_EQ(kv_bytes(config, one, 0, std::numeric_limits<std::int64_t>::max(), *ops),
             std::numeric_limits<std::uint64_t>::max());
+}
+
+/// One layer of Q4_K whose attn_output and ffn_down have rows of two blocks of 256, in heads of 64.
+const Shape two_blocks{"llama",           256, {8}, {8}, {512}, 64, 64, 64, false, {quant::Type::q4_k},
+                       {quant::Type::f32}};
+
+TEST(Memory, BlocksThatRanksCutCountForEachOfThem) {
+  const RandomModel model(two_blocks);
+  const gguf::Model file = gguf::Model::open(model.path());
+  const Config config = read_config(file);
+  const auto family = make_family(config);
+  const std::vector<TensorEntry> table = family->tensors();
+  ThreadPool pool(1);
+  comm::SoloComm comm;
+  const auto panels = ops::cpu::make_ops(kernels::best(), pool, comm);
+  const auto exact = ops::cpu::make_ops(kernels::best(), pool, comm, exact_arithmetic);
+  const std::uint64_t block = quant::format(quant::Type::q4_k).block_bytes,
+                      factors = 2 * sizeof(std::uint16_t);
+  const auto sums = [&](int ranks) {
+    const Partition partition(config, table, file, equal_shares(ranks));
+    std::array<std::uint64_t, 3> all{};
+    for (int rank = 0; rank < ranks; ++rank) {
+      all[0] += weight_bytes(file, table, partition, rank);
+      all[1] += memory_need(file, config, table, partition, rank, {1, 1, 1}, *exact).weights;
+      all[2] += memory_need(file, config, table, partition, rank, {1, 1, 1}, *panels).weights;
+    }
+    return all;
+  };
+  // Whole on every rank: three norms, the embedding and the biases of what adds to the residual. A rank of
+  // eight has a quarter of a block of each row of attn_output and ffn_down.
+  const auto one = sums(1), two = sums(2), eight = sums(8);
+  const std::uint64_t replicated = two[0] - one[0];
+  EXPECT_EQ(eight[0], one[0] + 7 * replicated + std::uint64_t{2} * 256 * 6 * block);
+  EXPECT_EQ(eight[1], eight[0]);
+  EXPECT_EQ(two[2] - one[2], replicated);
+  // Packed, they have the factors of the block, and no more.
+  EXPECT_EQ(eight[2], one[2] + 7 * replicated + std::uint64_t{2} * 256 * 6 * factors);
+}
+
+TEST(Memory, ScratchOfTheLargestStepIsWithinItsEstimateWhereRanksCutBlocks) {
+  const RandomModel model(two_blocks);
+  const gguf::Model file = gguf::Model::open(model.path());
+  comm::run_ranks(8, [&](comm::Comm& comm) {
+    ThreadPool pool(2);
+    const Config config = read_config(file);
+    const auto family = make_family(config);
+    const auto ops = ops::cpu::make_ops(kernels::best(), pool, comm, exact_arithmetic);
+    const std::vector<TensorEntry> table = family->tensors();
+    const Partition partition(config, table, file, equal_shares(8));
+    load_tensors(file, table, partition, comm.rank(), *ops, [](std::uint64_t, std::uint64_t) {});
+    family->prepare(*ops, partition, comm.rank(), 8);
+    const std::vector<Batch> batches = in_chunks(std::vector<std::int32_t>(500, 7), 500);
+    forward(*family, *ops, partition, comm, batches[0]);
+    EXPECT_LE(ops->activation_bytes(),
+              memory_need(file, config, table, partition, comm.rank(), {8, 500, 32}, *ops).scratch);
+  });
 }
 
 TEST(Memory, ScratchOfTheLargestStepIsWithinItsEstimate) {

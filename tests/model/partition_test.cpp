@@ -7,6 +7,7 @@
 #include <random>
 
 #include "model/family.h"
+#include "model/random_model.h"
 #include "model/run_model.h"
 
 namespace yoke::model {
@@ -114,6 +115,103 @@ TEST_F(OfLlama, ColumnPartsAreWholeBlocks) {
         const Range cols = part(entry, partition, rank).cols;
         EXPECT_TRUE(cols.begin % 32 == 0 && cols.end % 32 == 0) << entry.name;
       }
+    }
+  }
+}
+
+/// A model of one layer of `type` throughout, of which only the table is asked for.
+class OneLayer {
+ public:
+  OneLayer(quant::Type type, std::uint64_t heads, std::uint64_t kv_heads, std::int64_t head_dim,
+           std::uint64_t ffn)
+      : model_({"llama",
+                256,
+                {heads},
+                {kv_heads},
+                {ffn},
+                head_dim,
+                head_dim,
+                head_dim,
+                true,
+                {type},
+                {quant::Type::f32}}),
+        file_(gguf::Model::open(model_.path())),
+        config_(read_config(file_)),
+        family_(make_family(config_)),
+        table_(family_->tensors()) {}
+
+  Partition of(int ranks) const { return {config_, table_, file_, equal_shares(ranks)}; }
+  const std::vector<TensorEntry>& table() const { return table_; }
+
+ private:
+  RandomModel model_;
+  gguf::Model file_;
+  Config config_;
+  std::unique_ptr<Family> family_;
+  std::vector<TensorEntry> table_;
+};
+
+TEST(Partition, CutsBlocksOf256Every64Columns) {
+  const OneLayer model(quant::Type::q4_k, 8, 8, 64, 512);
+  const Partition partition = model.of(8);
+  for (int rank = 0; rank < 8; ++rank) {
+    EXPECT_EQ(partition.range(Space::heads, 0, rank), (Range{rank, rank + 1}));
+    EXPECT_EQ(partition.range(Space::ffn, 0, rank), (Range{64 * rank, 64 * rank + 64}));
+  }
+}
+
+TEST(Partition, CutsEveryHeadOf128WithinABlockOf256) {
+  const OneLayer model(quant::Type::q6_k, 6, 6, 128, 768);
+  const Partition partition = model.of(3);
+  for (int rank = 0; rank < 3; ++rank) {
+    EXPECT_EQ(partition.range(Space::heads, 0, rank), (Range{2 * rank, 2 * rank + 2}));
+    EXPECT_EQ(partition.range(Space::ffn, 0, rank), (Range{256 * rank, 256 * rank + 256}));
+  }
+  for (int rank = 0; rank < 6; ++rank)
+    EXPECT_EQ(model.of(6).range(Space::heads, 0, rank), (Range{rank, rank + 1}));
+}
+
+TEST(Partition, TakesAsManyHeadsAs64ColumnsNeed) {
+  const OneLayer model(quant::Type::q5_k, 16, 16, 48, 256);  // four heads are three units
+  const Partition partition = model.of(5);
+  for (int rank = 0; rank < 5; ++rank) {
+    const Range heads = partition.range(Space::heads, 0, rank);
+    EXPECT_TRUE(heads.begin % 4 == 0 && heads.end % 4 == 0) << rank;
+  }
+}
+
+TEST(Partition, KeepsKvGroupsWholeWhereItCutsBlocks) {
+  const OneLayer model(quant::Type::q4_k, 12, 4, 64, 256);  // groups of three heads
+  for (int rank = 0; rank < 3; ++rank) EXPECT_EQ(model.of(3).range(Space::heads, 0, rank).begin % 3, 0);
+  for (int rank = 0; rank < 8; ++rank) EXPECT_GT(model.of(8).range(Space::heads, 0, rank).size(), 0) << rank;
+}
+
+TEST(Partition, SharesARowOf45UnitsToWithinOne) {
+  const OneLayer model(quant::Type::q8_0, 8, 8, 64, 2880);
+  for (const int ranks : {2, 3, 4, 5, 7, 8, 45}) {
+    const Partition partition = model.of(ranks);
+    for (int rank = 0; rank < ranks; ++rank) {
+      const Range ffn = partition.range(Space::ffn, 0, rank);
+      EXPECT_EQ(ffn.begin % 64, 0);
+      EXPECT_NEAR(static_cast<double>(ffn.size()), 2880.0 / ranks, 64) << rank << " of " << ranks;
+    }
+  }
+}
+
+TEST(Partition, CutColumnsCoverARowOnce) {
+  const OneLayer model(quant::Type::q3_k, 12, 12, 64, 1280);
+  for (int ranks = 1; ranks <= 24; ++ranks) {
+    const Partition partition = model.of(ranks);
+    for (const TensorEntry& entry : model.table()) {
+      if (entry.split.axis != Axis::cols) continue;
+      std::int64_t next = 0;
+      for (int rank = 0; rank < ranks; ++rank) {
+        const Range cols = part(entry, partition, rank).cols;
+        EXPECT_EQ(cols.begin, next) << entry.name << " on " << ranks << " ranks";
+        EXPECT_EQ(cols.begin % 64, 0);
+        next = cols.end;
+      }
+      EXPECT_EQ(next, entry.shape[1]);
     }
   }
 }

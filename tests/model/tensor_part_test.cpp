@@ -17,20 +17,19 @@
 namespace yoke::model {
 namespace {
 
-/// A model of one matrix, 37 × 320 values of Q8_0 whose bytes are random.
+/// A model of one matrix of 37 rows whose bytes are random: 320 values of Q8_0 unless a test asks for others.
 class OneMatrix {
  public:
   static constexpr std::int64_t rows = 37;
-  static constexpr std::int64_t cols = 320;
 
-  OneMatrix() : bytes_(quant::format(quant::Type::q8_0).bytes(rows * cols)) {
+  explicit OneMatrix(quant::Type type = quant::Type::q8_0, std::int64_t cols = 320)
+      : format_(quant::format(type)), cols_(cols), bytes_(format_.bytes(rows * cols)) {
     std::mt19937 random(1);
     for (std::byte& byte : bytes_) byte = static_cast<std::byte>(random());
     const auto* test = testing::UnitTest::GetInstance()->current_test_info();
     path_ = std::filesystem::path(testing::TempDir()) /
             (std::string(test->name()) + "." + std::to_string(getpid()) + ".gguf");
-    const std::vector<gguf::TensorSpec> specs{{"before", quant::Type::f32, {9}},
-                                              {"w", quant::Type::q8_0, {rows, cols}}};
+    const std::vector<gguf::TensorSpec> specs{{"before", quant::Type::f32, {9}}, {"w", type, {rows, cols}}};
     gguf::Writer writer(path_, {}, specs);
     writer.write("before", std::vector<std::byte>(36));
     writer.write("w", bytes_);
@@ -40,25 +39,26 @@ class OneMatrix {
 
   gguf::Model open() const { return gguf::Model::open(path_); }
 
+  TensorEntry entry() const { return {"w", {rows, cols_}, {}, -1, false, "", {}}; }
+
   /// What the rows and columns of `part` are, one row after the other.
   std::vector<std::byte> expected(const Part& part) const {
-    const quant::Format& format = quant::format(quant::Type::q8_0);
     std::vector<std::byte> result;
     for (const Range& run : part.rows) {
       for (std::int64_t r = run.begin; r < run.end; ++r) {
-        const std::byte* row = bytes_.data() + static_cast<std::size_t>(r) * format.bytes(cols);
-        result.insert(result.end(), row + format.bytes(part.cols.begin), row + format.bytes(part.cols.end));
+        const std::byte* row = bytes_.data() + static_cast<std::size_t>(r) * format_.bytes(cols_);
+        result.insert(result.end(), row + format_.bytes(part.cols.begin), row + format_.bytes(part.cols.end));
       }
     }
     return result;
   }
 
  private:
+  const quant::Format& format_;
+  std::int64_t cols_;
   std::vector<std::byte> bytes_;
   std::filesystem::path path_;
 };
-
-TensorEntry entry() { return {"w", {OneMatrix::rows, OneMatrix::cols}, {}, -1, false, "", {}}; }
 
 // What a row split, a column split, a fused tensor and a rank that owns nothing have.
 const std::vector<Part> parts = {
@@ -77,7 +77,7 @@ TEST(TensorPart, GivesTheRowsAndColumnsOfThePartHoweverTheFileIsRead) {
   for (const Part& part : parts) {
     for (const ReadSizes& sizes : all_sizes) {
       const ReadProgress progress(0, [](std::uint64_t, std::uint64_t) {});
-      const TensorEntry whole = entry();
+      const TensorEntry whole = matrix.entry();
       const TensorPart source(file, *file.find("w"), whole, part, progress, sizes);
       const ops::Slice slice = source.slice();
       const std::vector<std::byte> expected = matrix.expected(part);
@@ -99,12 +99,45 @@ TEST(TensorPart, GivesTheRowsAndColumnsOfThePartHoweverTheFileIsRead) {
   }
 }
 
+TEST(TensorPart, GivesTheWholeBlocksThatItsColumnsTouch) {
+  const OneMatrix matrix(quant::Type::q6_k, 1024);
+  const gguf::Model file = matrix.open();
+  const TensorEntry whole = matrix.entry();
+  for (std::int64_t begin = 0; begin < 1024; begin += 64) {
+    for (std::int64_t end = begin + 64; end <= 1024; end += 64) {
+      const std::vector<std::byte> expected =
+          matrix.expected({{{3, 37}}, {begin / 256 * 256, (end + 255) / 256 * 256}});
+      for (const ReadSizes& sizes : all_sizes) {
+        const ReadProgress progress(0, [](std::uint64_t, std::uint64_t) {});
+        const TensorPart source(file, *file.find("w"), whole, {{{3, 37}}, {begin, end}}, progress, sizes);
+        const ops::Slice slice = source.slice();
+        EXPECT_EQ(slice.first_col, begin);
+        EXPECT_EQ(slice.cols, end - begin);
+        ASSERT_EQ(slice.bytes(), expected.size());
+        std::vector<std::byte> read(expected.size());
+        source.read(0, read);
+        ASSERT_EQ(read, expected) << "columns " << begin << " to " << end;
+      }
+    }
+  }
+}
+
+TEST(TensorPart, OfNoColumnsInsideABlockReadsNothing) {
+  const OneMatrix matrix(quant::Type::q6_k, 1024);
+  const gguf::Model file = matrix.open();
+  const TensorEntry whole = matrix.entry();
+  const ReadProgress progress(0, [](std::uint64_t, std::uint64_t) {});
+  const TensorPart source(file, *file.find("w"), whole, {{{0, 37}}, {320, 320}}, progress);
+  EXPECT_EQ(source.slice().bytes(), 0u);
+  source.read(0, {});
+}
+
 TEST(TensorPart, ManyThreadsReadAtOnce) {
   const OneMatrix matrix;
   const gguf::Model file = matrix.open();
   const ReadProgress progress(0, [](std::uint64_t, std::uint64_t) {});
   const Part part{{{0, 37}}, {64, 192}};
-  const TensorEntry whole = entry();
+  const TensorEntry whole = matrix.entry();
   const TensorPart source(file, *file.find("w"), whole, part, progress, {4096, 700, 1 << 16});
   const std::size_t row_bytes = source.slice().row_bytes();
   std::vector<std::byte> read(37 * row_bytes);
@@ -140,7 +173,7 @@ TEST(TensorPart, CountsThePartsBytesWhateverGapsAreReadToo) {
   for (const ReadSizes& sizes : all_sizes) {
     std::vector<std::uint64_t> told;
     const ReadProgress progress(0, [&](std::uint64_t done, std::uint64_t) { told.push_back(done); });
-    const TensorEntry whole = entry();
+    const TensorEntry whole = matrix.entry();
     const TensorPart source(file, *file.find("w"), whole, {{{0, 37}}, {64, 192}}, progress, sizes);
     std::vector<std::byte> read(source.slice().bytes());
     source.read(0, read);
@@ -174,7 +207,7 @@ TEST(TensorPart, ReadsGapsThatAreShortAndNoOthers) {
   const OneMatrix matrix;
   const gguf::Model file = matrix.open();
   const ReadProgress progress(0, [](std::uint64_t, std::uint64_t) {});
-  const TensorEntry whole = entry();
+  const TensorEntry whole = matrix.entry();
   constexpr std::size_t row = 340, columns = 136,
                         gap = row - columns;  // of 320 values, of 128, and of the others
   const auto asked_for = [&](std::size_t max_gap) {

@@ -16,13 +16,15 @@ using kernels::panel_rows;
 
 std::int64_t panels_of(std::int64_t rows) { return (rows + panel_rows - 1) / panel_rows; }
 
+kernels::PanelColumns columns_of(const Slice& slice) { return {slice.type, slice.first_col, slice.cols}; }
+
 class PanelMatrix final : public WeightMatrix {
  public:
   PanelMatrix(const Slice& slice, const kernels::Kernels& kernels)
       : multiply_(kernels.panel_multiply(slice.type)),
-        columns_{slice.type, 0, slice.cols},
+        columns_(columns_of(slice)),
         panel_bytes_(slice.cols == 0 ? 0 : columns_.bytes()),
-        memory_(std::max<std::uint64_t>(1, panel_matrix_bytes(slice.type, slice.rows, slice.cols))) {
+        memory_(std::max<std::uint64_t>(1, panel_matrix_bytes(slice))) {
     rows = slice.rows;
     cols = slice.cols;
   }
@@ -50,7 +52,9 @@ class PanelMatrix final : public WeightMatrix {
   }
 
   std::int64_t grain() const override { return panel_rows; }
-  bool needs_bytes() const override { return !columns_.is_plain(); }
+  void prepare(Operand& x, const Tools& tools) const override {
+    if (!columns_.is_plain()) x.quantize(tools);
+  }
 
   void multiply(const Operand& x, std::int64_t begin, std::int64_t end, float* y,
                 std::int64_t stride) const override {
@@ -58,7 +62,7 @@ class PanelMatrix final : public WeightMatrix {
     multiply_({.panels = memory_.bytes().data(),
                .panel_bytes = panel_bytes_,
                .rows = rows,
-               .phase = 0,
+               .phase = columns_.phase(),
                .units = cols == 0 ? 0 : columns_.units(),
                .first_panel = begin / panel_rows,
                .end_panel = panels_of(end),
@@ -76,25 +80,36 @@ class PanelMatrix final : public WeightMatrix {
   AnonymousMemory memory_;
 };
 
+/// Multiplies whole blocks. Where other ranks have columns of them too, those meet zeros, which adds nothing
+/// to a sum. Blocks that can be cut, those of 256 values, are finite as a whole or not at all, as their
+/// factors are: so a weight of another rank adds a NaN to a row only where the model's own sum has no value
+/// either.
 class FileRowMatrix final : public WeightMatrix {
  public:
   FileRowMatrix(const Slice& slice, const kernels::Kernels& kernels, ThreadPool& pool)
-      : multiply_(kernels.matmul(slice.type)), table_(read_rows(slice, pool)) {
+      : multiply_(kernels.matmul(slice.type)),
+        before_(slice.cols_before()),
+        after_(slice.cols_after()),
+        table_(read_rows(slice, pool)) {
     rows = slice.rows;
     cols = slice.cols;
   }
 
   std::int64_t grain() const override { return 16; }
-  bool needs_bytes() const override { return false; }
+  void prepare(Operand& x, const Tools& tools) const override {
+    if (before_ + after_ > 0) x.pad(before_, after_, tools);
+  }
 
   void multiply(const Operand& x, std::int64_t begin, std::int64_t end, float* y,
                 std::int64_t stride) const override {
-    multiply_(table_->row(begin), table_->row_bytes, end - begin, cols, x.floats, x.width, x.tokens,
+    assert(x.width == table_->cols);
+    multiply_(table_->row(begin), table_->row_bytes, end - begin, table_->cols, x.floats, x.width, x.tokens,
               y + begin, stride);
   }
 
  private:
   kernels::Kernels::MatMul multiply_;
+  std::int64_t before_, after_;  // columns of other ranks in each row
   std::unique_ptr<FileRows> table_;
 };
 
@@ -138,6 +153,16 @@ void Operand::quantize(const Tools& tools) {
   blocks = made;
 }
 
+void Operand::pad(std::int64_t before, std::int64_t after, const Tools& tools) {
+  const std::int64_t wide = before + width + after;
+  const std::span<float> padded = tools.scratch.floats(tokens * wide);
+  std::fill(padded.begin(), padded.end(), 0.0f);
+  for (std::int64_t t = 0; t < tokens; ++t)
+    std::copy_n(floats + t * width, width, padded.data() + t * wide + before);
+  floats = padded.data();
+  width = wide;
+}
+
 std::unique_ptr<WeightMatrix> load_panels(const Slice& slice, const kernels::Kernels& kernels,
                                           ThreadPool& pool) {
   auto matrix = std::make_unique<PanelMatrix>(slice, kernels);
@@ -153,16 +178,16 @@ std::unique_ptr<WeightMatrix> load_file_rows(const Slice& slice, const kernels::
   return std::make_unique<FileRowMatrix>(slice, kernels, pool);
 }
 
-std::uint64_t panel_matrix_bytes(quant::Type type, std::int64_t rows, std::int64_t cols) {
-  if (cols == 0) return 0;
-  return static_cast<std::uint64_t>(panels_of(rows)) * kernels::PanelColumns{type, 0, cols}.bytes();
+std::uint64_t panel_matrix_bytes(const Slice& slice) {
+  if (slice.cols == 0) return 0;
+  return static_cast<std::uint64_t>(panels_of(slice.rows)) * columns_of(slice).bytes();
 }
 
 void multiply(std::span<const Product> products, Operand& x, const Tools& tools) {
   std::int64_t grains = 0;
   for (const Product& product : products) {
     assert(product.matrix->cols == x.width);
-    if (product.matrix->needs_bytes()) x.quantize(tools);
+    product.matrix->prepare(x, tools);
     grains += grains_of(*product.matrix);
   }
   share(grains, x.tokens, tools.pool, [&](std::int64_t begin, std::int64_t end) {
@@ -181,7 +206,8 @@ void multiply(std::span<const Product> products, Operand& x, const Tools& tools)
 void multiply_gated(const GatedProduct& product, Operand& x, const Tools& tools) {
   const WeightMatrix &gate = *product.gate.matrix, &up = *product.up.matrix;
   assert(gate.rows == up.rows && gate.cols == x.width && up.cols == x.width);
-  if (gate.needs_bytes() || up.needs_bytes()) x.quantize(tools);
+  gate.prepare(x, tools);
+  up.prepare(x, tools);
   const auto add_bias = [&](const float* bias, float* y, std::int64_t begin, std::int64_t end) {
     if (bias != nullptr) tools.kernels.add(y + begin, bias + begin, end - begin);
   };

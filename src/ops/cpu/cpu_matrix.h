@@ -22,6 +22,8 @@ struct Operand {
 
   /// Makes the bytes, where there are none yet; width is a multiple of 32.
   void quantize(const Tools& tools);
+  /// Widens each token by so many zeros at its two ends.
+  void pad(std::int64_t before, std::int64_t after, const Tools& tools);
 };
 
 /// Part of a product: rows [begin, end) of y = W·x for every token, y being (tokens, stride).
@@ -29,7 +31,9 @@ class WeightMatrix : public Storage {
  public:
   /// Rows that are computed together: threads take multiples of them.
   virtual std::int64_t grain() const = 0;
-  virtual bool needs_bytes() const = 0;
+  /// Makes of x, which has `cols` values per token, what multiply() reads. What one matrix makes of x others
+  /// find there: only a matrix that is multiplied alone may widen it.
+  virtual void prepare(Operand& x, const Tools& tools) const = 0;
   virtual void multiply(const Operand& x, std::int64_t begin, std::int64_t end, float* y,
                         std::int64_t stride) const = 0;
 
@@ -45,7 +49,7 @@ std::unique_ptr<WeightMatrix> load_file_rows(const Slice& slice, const kernels::
                                              ThreadPool& pool);
 
 /// Bytes that load_panels() holds of a matrix.
-std::uint64_t panel_matrix_bytes(quant::Type type, std::int64_t rows, std::int64_t cols);
+std::uint64_t panel_matrix_bytes(const Slice& slice);
 
 /// A matrix and where its product goes, (tokens, rows).
 struct Product {

@@ -59,10 +59,8 @@ class CpuOps final : public Ops {
   std::uint64_t kv_cache_bytes(const Heads& heads, std::int64_t pages) const override {
     return paged_kv_bytes(options_.kv_type, heads, pages);
   }
-  std::uint64_t matrix_bytes(quant::Type type, std::int64_t rows, std::int64_t cols) const override {
-    if (options_.activations == kernels::ActivationType::f32)
-      return static_cast<std::uint64_t>(rows) * quant::format(type).bytes(cols);
-    return panel_matrix_bytes(type, rows, cols);
+  std::uint64_t matrix_bytes(const Slice& slice) const override {
+    return options_.activations == kernels::ActivationType::f32 ? slice.bytes() : panel_matrix_bytes(slice);
   }
   std::uint64_t attend_bytes(const Heads& heads, std::int64_t pages, std::int64_t tokens) const override {
     return attend_scratch_bytes(heads, pages, tokens);

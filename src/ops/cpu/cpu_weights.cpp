@@ -25,7 +25,7 @@ std::unique_ptr<FileRows> read_rows(const Slice& slice, ThreadPool& pool) {
   auto table = std::make_unique<FileRows>();
   table->type = slice.type;
   table->rows = slice.rows;
-  table->cols = slice.cols;
+  table->cols = slice.cols_before() + slice.cols + slice.cols_after();
   table->row_bytes = slice.row_bytes();
   table->data = allocate_bytes(slice.bytes());
   pool.split(slice.rows, 1, [&](std::int64_t begin, std::int64_t end) {
@@ -37,7 +37,7 @@ std::unique_ptr<FileRows> read_rows(const Slice& slice, ThreadPool& pool) {
 
 std::unique_ptr<FloatVector> read_vector(const Slice& slice) {
   const quant::Format& format = quant::format(slice.type);
-  assert(format.dequantize != nullptr);
+  assert(format.dequantize != nullptr && slice.cols_before() == 0 && slice.cols_after() == 0);
   std::vector<std::byte> bytes(slice.bytes());
   slice.source->read(0, bytes);
   auto vector = std::make_unique<FloatVector>();

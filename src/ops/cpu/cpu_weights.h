@@ -24,7 +24,8 @@ using AlignedArray = std::unique_ptr<T[], FreeDeleter>;
 AlignedArray<std::byte> allocate_bytes(std::size_t bytes);
 AlignedArray<float> allocate_floats(std::size_t n);
 
-/// Rows in the format of the file, one after the other, read straight into place.
+/// Rows in the format of the file, one after the other, read straight into place: whole blocks, with such
+/// columns of other ranks as a slice's first and last block have.
 struct FileRows final : Storage {
   quant::Type type{};
   std::int64_t rows = 0;

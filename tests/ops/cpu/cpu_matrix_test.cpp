@@ -55,6 +55,69 @@ TEST_P(Panels, GiveTheProductsOfAColumnSplitForAnyNumberOfThreadsAndTokens) {
   }
 }
 
+constexpr quant::Type types_of_256[] = {quant::Type::q2_k, quant::Type::q3_k, quant::Type::q4_k,
+                                        quant::Type::q5_k, quant::Type::q6_k};
+
+/// How a row of 768 columns, three blocks, is shared by ranks: everywhere that it can be, and in pieces that
+/// lie inside a block, fill one, and end or begin inside another.
+std::vector<std::vector<std::int64_t>> borders_of_768() {
+  std::vector<std::vector<std::int64_t>> all{{0, 64, 128, 192, 256, 512, 768}, {0, 320, 320, 704, 768}};
+  for (std::int64_t cut = 0; cut <= 768; cut += 64) all.push_back({0, cut, 768});
+  return all;
+}
+
+/// The sum of what the ranks add that own the columns between `borders` of `file`.
+Matrix sum_over_ranks(const kernels::Kernels& kernels, const Options& options, const Stored& file,
+                      const std::vector<std::int64_t>& borders, const Matrix& x) {
+  Matrix sum(x.rows, file.values.rows);
+  for (std::size_t rank = 0; rank + 1 < borders.size(); ++rank) {
+    const std::int64_t first = borders[rank], last = borders[rank + 1];
+    Matrix own(x.rows, last - first);
+    for (std::int64_t t = 0; t < x.rows; ++t)
+      for (std::int64_t k = first; k < last; ++k) own(t, k - first) = x(t, k);
+    Rig rig(kernels, 2, options);
+    const StoredPart slice = file.slice({{0, file.values.rows}}, first, last);
+    const ColMatrix w = rig.ops().load_cols(slice);
+    EXPECT_EQ(w.cols, last - first);
+    rig.dirty_scratch(x.rows, 768);
+    rig.begin(x.rows);
+    const Matrix y = rig.output(rig.ops().all_reduce(rig.ops().matmul(w, rig.input(own))));
+    for (std::size_t i = 0; i < sum.values.size(); ++i) sum.values[i] += y.values[i];
+  }
+  return sum;
+}
+
+TEST_P(Panels, OfRanksThatCutBlocksAddUpToTheWholeProduct) {
+  std::mt19937 random(5);
+  for (const quant::Type type : types_of_256) {
+    const Stored file(type, random_matrix(21, 768, random));
+    for (const std::int64_t tokens : {1, 11}) {
+      const Matrix x = random_matrix(tokens, 768, random), steps = rounded(x);
+      // A K format subtracts a minimum from what is as large.
+      Matrix magnitudes = magnitude(file.values);
+      for (double& value : magnitudes.values) value += 4;
+      for (const auto& borders : borders_of_768()) {
+        expect_near(sum_over_ranks(kernels(), bytes, file, borders, x), product(file.values, steps),
+                    product(magnitudes, magnitude(steps)), 64);
+      }
+    }
+  }
+}
+
+TEST_P(Panels, MultipliedWithFloatsOfRanksThatCutBlocksAddUpToTheWholeProduct) {
+  std::mt19937 random(6);
+  for (const quant::Type type : types_of_256) {
+    const Stored file(type, random_matrix(21, 768, random));
+    for (const std::int64_t tokens : {1, 11}) {
+      const Matrix x = random_matrix(tokens, 768, random);
+      for (const auto& borders : borders_of_768()) {
+        expect_near(sum_over_ranks(kernels(), Rig::exact, file, borders, x), product(file.values, x),
+                    product(magnitude(file.values), magnitude(x)), 64);
+      }
+    }
+  }
+}
+
 TEST_P(Panels, GiveSeveralProductsAtOnce) {
   std::mt19937 random(2);
   const Stored first(quant::Type::q8_0, random_matrix(40, 64, random));
@@ -122,9 +185,34 @@ TEST_P(Panels, OfNoColumnsAddNothing) {
 }
 
 TEST(PanelMatrix, TakesTheBytesThatWereReckoned) {
-  EXPECT_EQ(panel_matrix_bytes(quant::Type::q4_0, 64, 256), quant::format(quant::Type::q4_0).bytes(64 * 256));
-  EXPECT_EQ(panel_matrix_bytes(quant::Type::q4_0, 65, 256), quant::format(quant::Type::q4_0).bytes(80 * 256));
-  EXPECT_EQ(panel_matrix_bytes(quant::Type::q4_k, 16, 0), 0u);
+  const auto taken = [](quant::Type type, std::int64_t rows, std::int64_t first_col, std::int64_t cols) {
+    return panel_matrix_bytes({.type = type, .rows = rows, .first_col = first_col, .cols = cols});
+  };
+  EXPECT_EQ(taken(quant::Type::q4_0, 64, 0, 256), quant::format(quant::Type::q4_0).bytes(64 * 256));
+  EXPECT_EQ(taken(quant::Type::q4_0, 65, 0, 256), quant::format(quant::Type::q4_0).bytes(80 * 256));
+  EXPECT_EQ(taken(quant::Type::q4_k, 16, 0, 0), 0u);
+  EXPECT_EQ(taken(quant::Type::q4_k, 16, 64, 0), 0u);
+  // Of two blocks that are cut, both factors are there as well.
+  const std::uint64_t whole = taken(quant::Type::q4_k, 16, 0, 512);
+  EXPECT_EQ(taken(quant::Type::q4_k, 16, 0, 192) + taken(quant::Type::q4_k, 16, 192, 128) +
+                taken(quant::Type::q4_k, 16, 320, 192),
+            whole + std::uint64_t{2} * 16 * 2 * sizeof(std::uint16_t));
+}
+
+TEST(Slice, CountsAllBlocksThatItsColumnsTouch) {
+  const auto slice = [](quant::Type type, std::int64_t first_col, std::int64_t cols) {
+    return Slice{.type = type, .rows = 3, .first_col = first_col, .cols = cols};
+  };
+  const std::size_t block = quant::format(quant::Type::q6_k).block_bytes;
+  EXPECT_EQ(slice(quant::Type::q6_k, 256, 512).row_bytes(), 2 * block);
+  EXPECT_EQ(slice(quant::Type::q6_k, 192, 64).row_bytes(), block);
+  EXPECT_EQ(slice(quant::Type::q6_k, 192, 128).row_bytes(), 2 * block);
+  EXPECT_EQ(slice(quant::Type::q6_k, 192, 128).bytes(), 6 * block);
+  EXPECT_EQ(slice(quant::Type::q6_k, 192, 128).cols_before(), 192);
+  EXPECT_EQ(slice(quant::Type::q6_k, 192, 128).cols_after(), 192);
+  EXPECT_EQ(slice(quant::Type::q6_k, 192, 0).row_bytes(), 0u);
+  EXPECT_EQ(slice(quant::Type::q8_0, 32, 96).row_bytes(), quant::format(quant::Type::q8_0).bytes(96));
+  EXPECT_EQ(slice(quant::Type::f32, 7, 5).row_bytes(), 20u);
 }
 
 }  // namespace

@@ -144,16 +144,22 @@ inline StoredPart::StoredPart(const Stored& from_, std::vector<std::pair<std::in
 
 inline void StoredPart::read(std::int64_t first, std::span<std::byte> to) const {
   const quant::Format& format = quant::format(from.type);
-  const std::size_t row_bytes = format.bytes(last_col - first_col);
-  if (row_bytes == 0) return;
+  const std::int64_t block = format.block_values;
+  const std::size_t begin = format.bytes(first_col / block * block);
+  const std::size_t row_bytes = format.bytes((last_col + block - 1) / block * block) - begin;
+  if (first_col == last_col) return;
   for (std::size_t row = static_cast<std::size_t>(first); !to.empty(); ++row, to = to.subspan(row_bytes)) {
     const std::size_t offset = static_cast<std::size_t>(rows.at(row)) * format.bytes(from.values.cols);
-    std::memcpy(to.data(), from.bytes.data() + offset + format.bytes(first_col), row_bytes);
+    std::memcpy(to.data(), from.bytes.data() + offset + begin, row_bytes);
   }
 }
 
 inline StoredPart::operator Slice() const {
-  return {from.type, std::ssize(rows), last_col - first_col, this};
+  return {.type = from.type,
+          .rows = std::ssize(rows),
+          .first_col = first_col,
+          .cols = last_col - first_col,
+          .source = this};
 }
 
 /// A backend and its current step.
