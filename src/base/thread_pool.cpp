@@ -51,6 +51,13 @@ void bind_to(int cpu) {
   pthread_setaffinity_np(pthread_self(), sizeof set, &set);
 }
 
+/// A processor of each of the first `n` cores that this process may use; none where it has fewer.
+std::vector<int> first_cores(int n) {
+  const Topology topology = read_topology();
+  if (n > topology.cores || topology.core_cpus.empty()) return {};
+  return {topology.core_cpus.begin(), topology.core_cpus.begin() + n};
+}
+
 /// Binds the thread that makes it, and gives that thread its old processors back at the end.
 class BoundCaller {
  public:
@@ -121,13 +128,11 @@ struct ThreadPool::State {
   }
 };
 
-ThreadPool::ThreadPool(int threads, bool pin) : state_(std::make_unique<State>(threads)) {
-  assert(threads >= 1);
-  std::vector<int> cpus;
-  if (pin) {
-    Topology topology = read_topology();
-    if (threads <= topology.cores) cpus = std::move(topology.core_cpus);
-  }
+ThreadPool::ThreadPool(int threads, bool pin)
+    : ThreadPool(threads, pin ? first_cores(threads) : std::vector<int>()) {}
+
+ThreadPool::ThreadPool(int threads, std::span<const int> cpus) : state_(std::make_unique<State>(threads)) {
+  assert(threads >= 1 && (cpus.empty() || std::ssize(cpus) == threads));
   try {
     for (int thread = 1; thread < threads; ++thread) {
       const int cpu = cpus.empty() ? -1 : cpus[static_cast<std::size_t>(thread)];
@@ -146,6 +151,8 @@ ThreadPool::ThreadPool(int threads, bool pin) : state_(std::make_unique<State>(t
 ThreadPool::~ThreadPool() { state_->stop_workers(); }
 
 int ThreadPool::size() const { return state_->size; }
+
+bool ThreadPool::is_pinned() const { return state_->caller.has_value(); }
 
 void ThreadPool::run_region(void (*body)(void*, int), void* context) {
   State& state = *state_;

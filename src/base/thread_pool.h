@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <type_traits>
 
 namespace yoke {
@@ -14,11 +15,16 @@ class ThreadPool {
   /// `threads` ≥ 1 counts the caller. With `pin`, thread i is bound to the i-th physical core this process
   /// may use, where there are that many; otherwise the system places them.
   explicit ThreadPool(int threads, bool pin = false);
+  /// Binds thread i to processor cpus[i]; where there are none, the system places the threads. At the end the
+  /// caller may use what it might before.
+  ThreadPool(int threads, std::span<const int> cpus);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   int size() const;
+  /// Whether it has bound its threads to processors.
+  bool is_pinned() const;
 
   /// Calls body(thread) once on every thread, 0 being the caller; returns when all have ended. The first
   /// exception a body throws is thrown again here.

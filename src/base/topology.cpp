@@ -162,6 +162,12 @@ std::string read_host_name() {
   return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown host";
 }
 
+std::string read_machine_name(const std::string& root) {
+  std::ifstream file(root + "/proc/sys/kernel/random/boot_id");
+  std::string name;
+  return file >> name ? name : read_host_name();
+}
+
 std::string read_huge_pages(const std::string& root) {
   std::ifstream file(root + "/sys/kernel/mm/transparent_hugepage/enabled");
   std::string line;  // "always [madvise] never"

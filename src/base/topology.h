@@ -51,6 +51,10 @@ Memory read_memory(const std::string& root = "");
 /// What this machine calls itself; "unknown host" where it does not say.
 std::string read_host_name();
 
+/// The same for all processes of this machine, those in containers too, and no other machine's: the number
+/// that Linux draws when it starts. The host name where it cannot be read. Reads `root`/proc.
+std::string read_machine_name(const std::string& root = "");
+
 /// When Linux gives huge pages to who does not ask for them by name: "always", "madvise" (to who wishes for
 /// them, as Yoke does), "never"; empty where it does not say. Reads `root`/sys.
 std::string read_huge_pages(const std::string& root = "");

@@ -133,6 +133,7 @@ Json json_of_ranks(const std::vector<runtime::RankReport>& ranks) {
     list.push_back({{"rank", rank.rank},
                     {"host", rank.host},
                     {"n_threads", rank.threads},
+                    {"pinned", rank.pinned},
                     {"isa", rank.isa},
                     {"load_seconds", rank.load_seconds},
                     {"weight_bytes", rank.weight_bytes},

@@ -103,6 +103,7 @@ struct RankReport {
   std::string host;
   std::int64_t pid = 0;
   std::int32_t threads = 0;
+  bool pinned = false;  // each of them to a core of its own
   std::string isa;
   std::uint64_t weight_bytes = 0;
   std::uint64_t kv_bytes = 0;

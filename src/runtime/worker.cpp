@@ -14,6 +14,7 @@
 #include "model/forward.h"
 #include "model/loader.h"
 #include "ops/cpu/cpu_ops.h"
+#include "runtime/placement.h"
 
 namespace yoke::runtime {
 namespace {
@@ -68,7 +69,7 @@ MemoryNeed memory_needed(const EngineOptions& options, int rank, int ranks) {
 }
 
 Worker::Worker(const EngineOptions& options, comm::Comm& comm, const Progress& progress)
-    : comm_(comm), pool_(options.threads) {
+    : comm_(comm), pool_(options.threads, agree_on_cpus(comm, options.threads)) {
   const auto start = std::chrono::steady_clock::now();
   const kernels::Kernels& kernels = kernels::best();
   ops_ = ops::cpu::make_ops(kernels, pool_, comm, ops_options(options));
@@ -88,6 +89,7 @@ Worker::Worker(const EngineOptions& options, comm::Comm& comm, const Progress& p
   report_.host = read_host_name();
   report_.pid = getpid();
   report_.threads = options.threads;
+  report_.pinned = pool_.is_pinned();
   report_.isa = kernels.isa;
   report_.weight_bytes = model::weight_bytes(model.file, model.table, *partition_, comm.rank());
   report_.kv_bytes = model::kv_bytes(config(), *partition_, comm.rank(), pages_, *ops_);

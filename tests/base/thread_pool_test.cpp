@@ -184,6 +184,19 @@ TEST(ThreadPool, PinsEachThreadToItsOwnCoreAndFreesTheCallerAtTheEnd) {
   EXPECT_TRUE(CPU_EQUAL(&before, &after));
 }
 
+TEST(ThreadPool, BindsThreadsToTheProcessorsItIsGiven) {
+  const Topology topology = read_topology();
+  const std::vector<int> cpus(topology.core_cpus.rbegin(), topology.core_cpus.rend());
+  ThreadPool pool(static_cast<int>(cpus.size()), cpus);
+  EXPECT_TRUE(pool.is_pinned());
+  std::vector<int> ran_on(cpus.size());
+  pool.run([&](int thread) { ran_on[static_cast<std::size_t>(thread)] = sched_getcpu(); });
+  EXPECT_EQ(ran_on, cpus);
+  // Of what the process may use nothing is lost.
+  EXPECT_EQ(read_topology().core_cpus, topology.core_cpus);
+  EXPECT_FALSE(ThreadPool(1).is_pinned());
+}
+
 TEST(ThreadPool, WithMoreThreadsThanCoresNothingIsPinned) {
   const Topology topology = read_topology();
   cpu_set_t before;

@@ -103,6 +103,14 @@ TEST(Topology, RespectsAffinity) {
   EXPECT_EQ(topology.core_cpus, std::vector<int>{cpus.back()});
 }
 
+TEST(MachineName, IsTheNumberThatLinuxDrewOrTheHostName) {
+  const FakeRoot root;
+  EXPECT_EQ(read_machine_name(root.path()), read_host_name());
+  root.write("/proc/sys/kernel/random/boot_id", "f81d4fae-7dec-41d0-a765-00a0c91e6bf6\n");
+  EXPECT_EQ(read_machine_name(root.path()), "f81d4fae-7dec-41d0-a765-00a0c91e6bf6");
+  EXPECT_EQ(read_machine_name(), read_machine_name());
+}
+
 TEST(HugePages, AreWhatTheKernelHasChosen) {
   const std::string file = "/sys/kernel/mm/transparent_hugepage/enabled";
   const FakeRoot root;

@@ -16,6 +16,7 @@ runtime::RankReport rank_report(std::int32_t rank, const std::string& host) {
   report.rank = rank;
   report.host = host;
   report.threads = 2;
+  report.pinned = rank == 1;
   report.isa = "avx2";
   report.weight_bytes = 500'000'000;
   report.kv_bytes = 1'000'000;
@@ -136,6 +137,8 @@ TEST(BenchJson, NamesWhatLlamaBenchNamesAndAddsOurs) {
   EXPECT_EQ(prompt["load_seconds"], 1.5);
   EXPECT_EQ(prompt["ranks"].size(), 2);
   EXPECT_EQ(prompt["ranks"][1]["weight_bytes"], 500'000'000);
+  EXPECT_EQ(prompt["ranks"][0]["pinned"], false);
+  EXPECT_EQ(prompt["ranks"][1]["pinned"], true);
   EXPECT_NEAR(rows[1]["percent_of_stream"], 60, 1e-9);
   EXPECT_TRUE(rows[1]["percent_of_int8"].is_null());
   EXPECT_EQ(rows[1]["n_gen"], 39);
