@@ -86,13 +86,13 @@ struct ThreadPool::State {
   std::optional<BoundCaller> caller;
   std::vector<std::thread> workers;
 
-  // Written by the caller before it raises `region`, read by workers after they have seen it raised.
-  void (*body)(void*, int) = nullptr;
+  // Written by the caller before it raises `region`, read by workers after they have seen it raised: all in
+  // one cache line, which reaches a worker once.
+  alignas(64) void (*body)(void*, int) = nullptr;
   void* context = nullptr;
   bool stop = false;
+  std::atomic<std::uint32_t> region{0};  // number of the current region; workers wait for it to rise
 
-  alignas(64) std::atomic<std::uint32_t> region{
-      0};                                   // number of the current region; workers wait for it to rise
   alignas(64) std::atomic<int> working{0};  // workers that have not ended it; the caller waits for 0
 
   std::atomic_flag failed;  // set by the first thread whose body throws: it alone writes `error`
