@@ -30,7 +30,7 @@ KvLayers::KvLayers(const kernels::KvKernels& kernels, std::int64_t head_dim, Thr
   const std::uint64_t enough = uncached_bytes();
   for (std::uint64_t bytes = 0; bytes < enough; bytes += tile_bytes * kv_heads * pages) {
     layers_.push_back(std::make_unique<ops::cpu::PagedKv>(kernels, heads, pages));
-    std::byte* const tiles = layers_.back()->tiles.get();
+    std::byte* const tiles = layers_.back()->tile(0, 0);
     pool.split(kv_heads * pages, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t tile = begin; tile < end; ++tile)
         std::memcpy(tiles + static_cast<std::size_t>(tile) * tile_bytes, sample.get(), tile_bytes);

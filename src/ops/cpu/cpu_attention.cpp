@@ -183,7 +183,7 @@ PagedKv::PagedKv(const kernels::KvKernels& kv_kernels, const Heads& heads, std::
     : kernels(kv_kernels),
       pages(n_pages),
       tile_bytes(kernels::kv_tile_bytes(kv_kernels.type, heads.k_dim, heads.v_dim)),
-      tiles(allocate_bytes(paged_kv_bytes(kv_kernels.type, heads, n_pages))) {}
+      memory(std::max<std::uint64_t>(1, paged_kv_bytes(kv_kernels.type, heads, n_pages))) {}
 
 std::uint64_t paged_kv_bytes(kernels::KvType type, const Heads& heads, std::int64_t pages) {
   return saturating_product(heads.n_kv_heads, pages, kernels::kv_tile_bytes(type, heads.k_dim, heads.v_dim));

@@ -4,26 +4,27 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/anonymous_memory.h"
 #include "kernels/kernels.h"
-#include "ops/cpu/cpu_weights.h"
 #include "ops/cpu/tools.h"
 #include "ops/ops.h"
 
 namespace yoke::ops::cpu {
 
 /// One layer's keys and values: (n_kv_heads, pages) tiles, so that consecutive pages of a head are one stream
-/// of memory.
+/// of memory. Of a long context only what has been written to is there: huge pages of 2 MB, where the system
+/// has them.
 struct PagedKv final : Storage {
   PagedKv(const kernels::KvKernels& kernels, const Heads& heads, std::int64_t n_pages);
 
   std::byte* tile(std::int64_t kv_head, std::int64_t page) const {
-    return tiles.get() + static_cast<std::size_t>(kv_head * pages + page) * tile_bytes;
+    return memory.bytes().data() + static_cast<std::size_t>(kv_head * pages + page) * tile_bytes;
   }
 
   const kernels::KvKernels& kernels;  // of the type that the tiles have
   std::int64_t pages;
   std::size_t tile_bytes;
-  AlignedArray<std::byte> tiles;
+  AnonymousMemory memory;
 };
 
 /// Bytes of the tiles of a PagedKv; the largest number there is where they do not fit in 64 bits.

@@ -1,5 +1,8 @@
 #include "ops/cpu/cpu_attention.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "ops/cpu/support.h"
@@ -247,6 +250,35 @@ TEST_P(Attention, ReadsNoTileThatAWindowMasks) {
   const Matrix out =
       rig.output(rig.ops().attend(heads, cache, q, k, values, {.scale = 1, .window = 1, .sinks = {}}));
   for (std::int64_t i = 0; i < 16; ++i) EXPECT_NEAR(out(0, i), halves(v)(0, i), 1e-6);
+}
+
+/// Bytes of the cache that are in memory.
+std::uint64_t resident_bytes(const PagedKv& cache) {
+  const std::span<std::byte> bytes = cache.memory.bytes();
+  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  std::vector<unsigned char> pages((bytes.size() + page - 1) / page);
+  EXPECT_EQ(mincore(bytes.data(), bytes.size(), pages.data()), 0);
+  return page * static_cast<std::uint64_t>(std::count_if(pages.begin(), pages.end(),
+                                                         [](unsigned char each) { return (each & 1) != 0; }));
+}
+
+TEST(PagedKv, OfALongContextHasInMemoryOnlyWhatIsWrittenTo) {
+  const Heads heads{.n_kv_heads = 4, .k_dim = 128, .v_dim = 128};
+  constexpr std::int64_t pages = 131072 / page_positions;
+  const PagedKv cache(kernels::best().kv(KvType::f16), heads, pages);
+  EXPECT_EQ(cache.memory.bytes().size(), paged_kv_bytes(KvType::f16, heads, pages));
+  EXPECT_EQ(resident_bytes(cache), 0u);
+  std::memset(cache.tile(3, 7), 1, cache.tile_bytes);
+  EXPECT_GE(resident_bytes(cache), cache.tile_bytes);
+  constexpr std::uint64_t huge_page = std::uint64_t{2} << 20;
+  EXPECT_LE(resident_bytes(cache), 2 * huge_page);
+}
+
+TEST(PagedKv, OfNoHeadsTakesNothingThatCounts) {
+  const Heads heads{.n_kv_heads = 0, .k_dim = 128, .v_dim = 128};
+  const PagedKv cache(kernels::best().kv(KvType::f16), heads, 10);
+  EXPECT_EQ(paged_kv_bytes(KvType::f16, heads, 10), 0u);
+  EXPECT_EQ(resident_bytes(cache), 0u);
 }
 
 }  // namespace
