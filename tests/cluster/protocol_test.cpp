@@ -37,7 +37,7 @@ Request request() {
 std::vector<Message> messages() {
   Cookie cookie;
   cookie.fill(0xA5);
-  RankReport report{3,   "node3", 4242, 8,    "avx512", 1000, 2000, "heads 0-1 of 8, FFN 0-191 of 768",
+  RankReport report{3,   "node3", 4242, 8,    true, "avx512", 1000, 2000, "heads 0-1 of 8, FFN 0-191 of 768",
                     0.5, 99,      1.5,  0.25, 77};
   return {Hello{7, 3, cookie},
           RanksMet{{{0, "a", 1, "m", "n"}, {1, "b", 2, "m2", "n2"}}},
