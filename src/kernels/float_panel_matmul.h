@@ -54,7 +54,7 @@ struct FloatProduct {
     multiply<1, least_of(tokens, 4)>(a, first, end);
   }
   static void many(const PanelProduct& a, std::int64_t first, std::int64_t end) {
-    multiply<tile_panels, tile_tokens>(a, first, end);
+    multiply<tile_panels, float_tile_tokens>(a, first, end);
   }
 
  private:

@@ -349,9 +349,10 @@ template <class Format>
 struct QuantisedProduct {
   template <int panels, int tokens>
   static void few(const PanelProduct& a, std::int64_t first, std::int64_t end) {
-    const TokenTile<tokens> tile(a.x, first, end);
     for (std::int64_t panel = a.first_panel; panel < a.end_panel; panel += panels) {
-      multiply_panels<Format, panels, tokens>(a, panel, tile);
+      for (std::int64_t t = first; t < end; t += tokens) {
+        multiply_panels<Format, panels, tokens>(a, panel, TokenTile<tokens>(a.x, t, end));
+      }
     }
   }
   static void many(const PanelProduct& a, std::int64_t first, std::int64_t end) {

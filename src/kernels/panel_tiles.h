@@ -42,7 +42,7 @@ inline void store_rows(const PanelProduct& a, std::int64_t panel, std::int64_t t
 }
 
 /// Multiplies `Product` by strips of tokens. It has
-///   few<panels, tokens>(a, first, end)   at most `tokens` tokens, `panels` panels at a time
+///   few<panels, tokens>(a, first, end)   at most few_tokens, `tokens` of them and `panels` panels at a time
 ///   many(a, first, end)                  more than few_tokens
 /// for tokens [first, end) and all panels of `a`.
 template <class Product>

@@ -11,8 +11,8 @@
 namespace yoke::kernels {
 namespace {
 
-constexpr int tile_panels = 1, tile_tokens = 4, tile_tokens_by_halves = 2;
-constexpr int gemv_panels = 1, gemv_tokens = 8, gemv_tile = 4, gemv_tile_by_halves = 2;
+constexpr int tile_panels = 1, tile_tokens = 2, tile_tokens_by_halves = 2, float_tile_tokens = 4;
+constexpr int gemv_panels = 1, gemv_tokens = 4, gemv_tile = 2, gemv_tile_by_halves = 2;
 
 inline I32x16 operator*(I32x16 a, I32x16 b) {
   return {vmulq_s32(a.raw[0], b.raw[0]), vmulq_s32(a.raw[1], b.raw[1]), vmulq_s32(a.raw[2], b.raw[2]),

@@ -12,9 +12,10 @@ namespace yoke::kernels {
 namespace {
 
 /// Panels × tokens of a tile of a product of many tokens, whose sums are in registers; fewer tokens where
-/// there is a scale for every 16 columns.
-/// The same where tokens are few and weights are read once: tokens of which integers are summed at a time.
-constexpr int tile_panels = 1, tile_tokens = 1, tile_tokens_by_halves = 1;
+/// there is a scale for every 16 columns, more where floats are multiplied.
+/// The same where tokens are few and weights are read once, and of how many tokens integers are summed at a
+/// time.
+constexpr int tile_panels = 1, tile_tokens = 1, tile_tokens_by_halves = 1, float_tile_tokens = 1;
 constexpr int gemv_panels = 1, gemv_tokens = 1, gemv_tile = 1, gemv_tile_by_halves = 1;
 
 inline I32x16 operator*(I32x16 a, I32x16 b) {
