@@ -80,9 +80,9 @@ void OutputFile::append(std::span<const std::byte> bytes) {
   }
 }
 
-void OutputFile::commit() {
+void OutputFile::commit(Durability durability) {
   assert(file_);
-  require_success(!is_new_file_ || ::fsync(file_.get()) == 0);
+  require_success(!is_new_file_ || durability == Durability::in_system || ::fsync(file_.get()) == 0);
   if (is_new_file_ && temporary_.empty()) link_beside();
   require_success(file_.close());
   if (!is_new_file_) return;

@@ -30,8 +30,10 @@ class OutputFile {
 
   void append(std::span<const std::byte> bytes);
 
-  /// Waits until the bytes are on the disk, then gives the file its name, replacing one that had it.
-  void commit();
+  enum class Durability { on_disk, in_system };
+  /// Gives the file its name, replacing one that had it; waits first until the bytes are on the disk, unless
+  /// the system may write them later: then a loss of power can leave a file of that name with other bytes.
+  void commit(Durability durability = Durability::on_disk);
 
  private:
   void create_nameless();

@@ -136,6 +136,8 @@ Json json_of_ranks(const std::vector<runtime::RankReport>& ranks) {
                     {"pinned", rank.pinned},
                     {"isa", rank.isa},
                     {"load_seconds", rank.load_seconds},
+                    {"cache_read_bytes", rank.cache_read_bytes},
+                    {"cache_written_bytes", rank.cache_written_bytes},
                     {"weight_bytes", rank.weight_bytes},
                     {"kv_bytes", rank.kv_bytes},
                     {"peak_bytes", rank.peak_bytes},

@@ -40,6 +40,7 @@ void add_engine(CLI::App& app, Action& action) {
   command->add_option("--prefill-chunk", flags.engine.prefill_chunk, "Tokens of a step")->required();
   add_kv_type(*command, flags.engine.kv_type);
   add_activations(*command, flags.engine.activations);
+  add_cache_flags(*command, flags.engine);
   command->callback(
       [options, &action] { action = [options] { return serve(options->flags, options->socket); }; });
 }

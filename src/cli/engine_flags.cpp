@@ -12,6 +12,7 @@
 #include "cli/commands.h"
 #include "cli/number_check.h"
 #include "cli/progress_bar.h"
+#include "cli/size_flag.h"
 #include "cluster/environment.h"
 #include "cluster/launcher.h"
 #include "gguf/fingerprint.h"
@@ -69,6 +70,7 @@ void add_engine_flags(CLI::App& command, EngineFlags& flags) {
       ->default_str(std::to_string(flags.engine.prefill_chunk));
   add_kv_type(command, flags.engine.kv_type);
   add_activations(command, flags.engine.activations);
+  add_cache_flags(command, flags.engine);
 }
 
 void add_kv_type(CLI::App& command, kernels::KvType& type) {
@@ -80,6 +82,19 @@ void add_activations(CLI::App& command, kernels::ActivationType& type) {
   add_named(
       command, "--activations", type, kernels::activation_type_named,
       "What quantised weights are multiplied with: q8, bytes with a scale for every 32; f32, exact and slow");
+}
+
+void add_cache_flags(CLI::App& command, runtime::EngineOptions& engine) {
+  CLI::Option* folder = command.add_option(
+      "--cache-dir", engine.cache_dir,
+      "Keep the packed weights in this folder, and take them from there: later starts need not pack them "
+      "(--cache-dir ~/.cache/yoke; see yoke cache)");
+  folder->type_name("DIR")->check([](const std::string& given) {
+    return given.empty() ? std::string("--cache-dir is empty; expected a folder") : std::string();
+  });
+  add_size(command, "--cache-size", engine.cache_bytes,
+           "The most that is kept there; what was not used for longest goes first")
+      ->needs(folder);
 }
 
 cluster::EngineProcessOptions rank_options(const runtime::EngineOptions& engine, int ranks) {
@@ -109,7 +124,9 @@ bool follow(const EngineFlags& flags) {
   return true;
 }
 
-std::unique_ptr<runtime::Engine> start_engine(const EngineFlags& flags) {
+namespace {
+
+std::unique_ptr<runtime::Engine> start(const EngineFlags& flags) {
   ProgressBar bar("loading");
   const auto progress = [&bar](const cluster::GroupProgress& loaded) {
     bar.update(loaded.all.done, loaded.all.total, load_note(loaded));
@@ -120,6 +137,26 @@ std::unique_ptr<runtime::Engine> start_engine(const EngineFlags& flags) {
   options.engine = flags.engine;
   options.ranks = flags.ranks == 0 ? 1 : flags.ranks;
   return cluster::launch(options, progress);
+}
+
+void print_notices(const std::vector<runtime::RankReport>& ranks) {
+  for (const runtime::RankReport& rank : ranks) {
+    for (const std::string& notice : rank.notices) {
+      fmt::print(stderr, "{}{}\n", notice,
+                 ranks.size() == 1 ? "" : fmt::format(" (rank {} on {})", rank.rank, rank.host));
+    }
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<runtime::Engine> start_engine(const EngineFlags& flags) {
+  std::unique_ptr<runtime::Engine> engine = start(flags);
+  if (engine == nullptr || flags.engine.cache_dir.empty()) return engine;
+  if (flags.engine.activations == kernels::ActivationType::f32)
+    fmt::print(stderr, "--cache-dir has no effect: with --activations f32 no weights are packed\n");
+  print_notices(engine->reports());
+  return engine;
 }
 
 }  // namespace yoke::cli

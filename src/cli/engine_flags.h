@@ -21,12 +21,15 @@ struct EngineFlags {
 /// Adds MODEL (or -m), which is required.
 CLI::Option* add_model(CLI::App& command, std::string& model);
 
-/// Adds MODEL (or -m), --ranks, -t, --ctx, --prefill-chunk, --kv-type and --activations.
+/// Adds MODEL (or -m), --ranks, -t, --ctx, --prefill-chunk, --kv-type, --activations, --cache-dir and
+/// --cache-size.
 void add_engine_flags(CLI::App& command, EngineFlags& flags);
 /// Adds --kv-type.
 void add_kv_type(CLI::App& command, kernels::KvType& type);
 /// Adds --activations.
 void add_activations(CLI::App& command, kernels::ActivationType& type);
+/// Adds --cache-dir and --cache-size.
+void add_cache_flags(CLI::App& command, runtime::EngineOptions& engine);
 
 /// What a progress bar says besides its bytes: "rank 2 at 31%", the slowest of several ranks; nothing once
 /// all have loaded.
@@ -39,9 +42,9 @@ bool is_follower();
 /// Takes part in the job where this process is a follower, until rank 0 ends it. False where it is none.
 bool follow(const EngineFlags& flags);
 
-/// Starts the engine, showing a progress bar: ranks on this machine or, in a process that mpirun or srun has
-/// started, those of its job. Returns nullptr on the job's other ranks, which have done their part then.
-/// Throws Error.
+/// Starts the engine, showing a progress bar and then, on standard error, what was wrong with the cache:
+/// ranks on this machine or, in a process that mpirun or srun has started, those of its job. Returns nullptr
+/// on the job's other ranks, which have done their part then. Throws Error.
 std::unique_ptr<runtime::Engine> start_engine(const EngineFlags& flags);
 
 /// The cluster's view of a rank that runs the real model.

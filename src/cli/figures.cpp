@@ -12,6 +12,19 @@ namespace {
 
 double per_second(std::int32_t count, double seconds) { return seconds > 0 ? count / seconds : 0; }
 
+/// A line on what was written to the cache, if anything was.
+void print_cache_writes(const std::vector<runtime::RankReport>& ranks) {
+  std::uint64_t written = 0;
+  double seconds = 0;
+  for (const runtime::RankReport& rank : ranks) {
+    written += rank.cache_written_bytes;
+    seconds = std::max(seconds, rank.cache_write_seconds);
+  }
+  if (written == 0) return;
+  fmt::print(stderr, "cache       {} of packed weights written in {:.3f} s\n", format_bytes(written),
+             seconds);
+}
+
 /// The first token comes out of the prompt.
 std::int32_t decoded(const runtime::Statistics& s) { return std::max(s.generated_tokens - 1, 0); }
 
@@ -30,10 +43,15 @@ double longest_load_seconds(const std::vector<runtime::RankReport>& ranks) {
 void print_statistics(const runtime::Statistics& s, const std::vector<runtime::RankReport>& ranks) {
   const double load_seconds = longest_load_seconds(ranks);
   const double seconds = s.prompt_seconds + s.decode_seconds;
-  std::uint64_t loaded = 0;
-  for (const runtime::RankReport& rank : ranks) loaded += rank.weight_bytes;
-  fmt::print(stderr, "\nload        {} in {:.3f} s, {}/s\n", format_bytes(loaded), load_seconds,
-             format_bytes(static_cast<std::uint64_t>(static_cast<double>(loaded) / load_seconds)));
+  std::uint64_t loaded = 0, cached = 0;
+  for (const runtime::RankReport& rank : ranks) {
+    loaded += rank.weight_bytes;
+    cached += rank.cache_read_bytes;
+  }
+  fmt::print(stderr, "\nload        {} in {:.3f} s, {}/s{}\n", format_bytes(loaded), load_seconds,
+             format_bytes(static_cast<std::uint64_t>(static_cast<double>(loaded) / load_seconds)),
+             cached == 0 ? "" : fmt::format("; {} came packed from the cache", format_bytes(cached)));
+  print_cache_writes(ranks);
   fmt::print(stderr, "prompt      {} tokens in {:.3f} s, {:.1f} tokens/s\n", s.prompt_tokens,
              s.prompt_seconds, per_second(s.prompt_tokens, s.prompt_seconds));
   fmt::print(stderr, "decode      {} tokens in {:.3f} s, {:.1f} tokens/s\n", decoded(s), s.decode_seconds,

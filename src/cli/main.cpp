@@ -36,6 +36,7 @@ int run(int argc, char** argv) {
   yoke::cli::add_perplexity(app, action);
   yoke::cli::add_quantize(app, action);
   yoke::cli::add_synth(app, action);
+  yoke::cli::add_cache(app, action);
   yoke::cli::add_engine(app, action);
   try {
     app.parse(argc, argv);
@@ -44,7 +45,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return refuse(yoke::cli::usage_sentence(app, error));
   }
-  if (!action) return refuse(fmt::format("expected a command; there are {}", yoke::cli::command_names(app)));
+  if (!action) return refuse(yoke::cli::sentence_on_no_command(app));
   return action();
 }
 

@@ -13,13 +13,15 @@ namespace {
 /// The command that the line names, or the program where it names none.
 const CLI::App& command_of(const CLI::App& app) {
   const std::vector<CLI::App*> named = app.get_subcommands();
-  return named.empty() ? app : *named.front();
+  return named.empty() ? app : command_of(*named.front());
 }
 
-/// "yoke run"
+/// "yoke run", "yoke cache ls"
 std::string full_name(const CLI::App& app, const CLI::App& command) {
-  return &command == &app ? app.get_name() : app.get_name() + " " + command.get_name();
+  return &command == &app ? app.get_name() : full_name(app, *command.get_parent()) + " " + command.get_name();
 }
+
+bool has_commands(const CLI::App& app) { return !app.get_subcommands({}).empty(); }
 
 const CLI::Option* find_option(const CLI::App& command, std::string_view name) {
   for (const CLI::Option* option : command.get_options()) {
@@ -31,8 +33,10 @@ const CLI::Option* find_option(const CLI::App& command, std::string_view name) {
 std::string sentence_on_extra(const CLI::App& app, const std::string& extra) {
   const CLI::App& command = command_of(app);
   if (extra.starts_with('-')) return fmt::format("{} has no flag {}", full_name(app, command), extra);
-  if (&command == &app)
-    return fmt::format("there is no command '{}'; there are {}", extra, command_names(app));
+  if (has_commands(command)) {
+    return fmt::format("there is no command '{}'{}; there are {}", extra,
+                       &command == &app ? "" : " of " + full_name(app, command), command_names(command));
+  }
   return fmt::format("'{}' is one argument more than {} takes", extra, full_name(app, command));
 }
 
@@ -62,6 +66,12 @@ std::string command_names(const CLI::App& app) {
     if (!command->get_group().empty()) names.push_back(command->get_name());
   }
   return fmt::format("{}", fmt::join(names, ", "));
+}
+
+std::string sentence_on_no_command(const CLI::App& app) {
+  const CLI::App& command = command_of(app);
+  return fmt::format("expected a command{}; there are {}",
+                     &command == &app ? "" : " of " + full_name(app, command), command_names(command));
 }
 
 std::string usage_sentence(const CLI::App& app, const CLI::ParseError& error) {

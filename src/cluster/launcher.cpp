@@ -73,23 +73,28 @@ std::int32_t threads_per_rank(int cores, int ranks) { return std::max(1, cores /
 
 std::vector<std::string> engine_arguments(const runtime::EngineOptions& engine, int ranks,
                                           const fs::path& socket) {
-  return {"engine",
-          "--socket",
-          socket.native(),
-          "--ranks",
-          std::to_string(ranks),
-          "--model",
-          engine.model,
-          "--context",
-          std::to_string(engine.context),
-          "--threads",
-          std::to_string(engine.threads),
-          "--prefill-chunk",
-          std::to_string(engine.prefill_chunk),
-          "--kv-type",
-          std::string(kernels::name_of(engine.kv_type)),
-          "--activations",
-          std::string(kernels::name_of(engine.activations))};
+  std::vector<std::string> arguments{"engine",
+                                     "--socket",
+                                     socket.native(),
+                                     "--ranks",
+                                     std::to_string(ranks),
+                                     "--model",
+                                     engine.model,
+                                     "--context",
+                                     std::to_string(engine.context),
+                                     "--threads",
+                                     std::to_string(engine.threads),
+                                     "--prefill-chunk",
+                                     std::to_string(engine.prefill_chunk),
+                                     "--kv-type",
+                                     std::string(kernels::name_of(engine.kv_type)),
+                                     "--activations",
+                                     std::string(kernels::name_of(engine.activations))};
+  if (!engine.cache_dir.empty()) {
+    arguments.insert(arguments.end(), {"--cache-dir", engine.cache_dir, "--cache-size",
+                                       std::to_string(engine.cache_bytes) + "B"});
+  }
+  return arguments;
 }
 
 std::unique_ptr<runtime::Engine> launch(const LaunchOptions& options,

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <tuple>
 
 #include "base/error.h"
 
@@ -34,9 +33,12 @@ InputFile::InputFile(const std::filesystem::path& path, std::string_view expecte
   require(version_.bytes > 0, "{}: is empty, expected {}", name_, expected);
 }
 
-InputFile::Version InputFile::examine() const {
+FileVersion InputFile::examine() const {
   const struct stat status = examine_descriptor(name_, file_.get());
-  return {static_cast<std::uint64_t>(status.st_size), status.st_mtim};
+  constexpr std::uint64_t second = 1'000'000'000;
+  return {static_cast<std::uint64_t>(status.st_size),
+          static_cast<std::uint64_t>(status.st_mtim.tv_sec) * second +
+              static_cast<std::uint64_t>(status.st_mtim.tv_nsec)};
 }
 
 void InputFile::read(std::uint64_t offset, std::span<std::byte> to) const {
@@ -60,11 +62,8 @@ void InputFile::expect(std::uint64_t offset, std::uint64_t bytes) const {
 }
 
 void InputFile::check_unchanged() const {
-  const Version now = examine();
-  const auto fields = [](const Version& v) {
-    return std::tuple(v.bytes, v.written.tv_sec, v.written.tv_nsec);
-  };
-  require(fields(now) == fields(version_),
+  const FileVersion now = examine();
+  require(now == version_,
           "{}: was written to while it was being read ({} bytes when it was opened, {} now): expected a file "
           "that stays as it is",
           name_, version_.bytes, now.bytes);

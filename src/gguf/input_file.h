@@ -1,8 +1,6 @@
 // A file that is read piece by piece.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -14,6 +12,13 @@
 
 namespace yoke::gguf {
 
+/// What tells that a file was written to, short of reading it.
+struct FileVersion {
+  std::uint64_t bytes = 0;
+  std::uint64_t written = 0;  // nanoseconds, as the file system counts time
+  bool operator==(const FileVersion&) const = default;
+};
+
 /// An open regular file. Its name may go or be given to another file: the one that was opened is read.
 /// Const members may be called from any thread.
 class InputFile {
@@ -23,7 +28,8 @@ class InputFile {
   explicit InputFile(const std::filesystem::path& path, std::string_view expected = "a GGUF file");
 
   const std::string& name() const { return name_; }
-  std::uint64_t bytes() const { return version_.bytes; }  // when it was opened
+  std::uint64_t bytes() const { return version_.bytes; }   // when it was opened
+  const FileVersion& version() const { return version_; }  // likewise
 
   /// Fills `to` with the bytes from `offset` on. Throws Error if the file has become too short, or the system
   /// cannot read it.
@@ -34,15 +40,11 @@ class InputFile {
   void check_unchanged() const;
 
  private:
-  struct Version {
-    std::uint64_t bytes = 0;
-    timespec written{};
-  };
-  Version examine() const;
+  FileVersion examine() const;
 
   std::string name_;
   FileDescriptor file_;
-  Version version_;
+  FileVersion version_;
 };
 
 }  // namespace yoke::gguf

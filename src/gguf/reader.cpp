@@ -148,6 +148,12 @@ std::uint64_t Model::file_bytes() const {
   return bytes;
 }
 
+std::vector<FileVersion> Model::versions() const {
+  std::vector<FileVersion> versions;
+  for (const auto& input : inputs_) versions.push_back(input->version());
+  return versions;
+}
+
 const TensorInfo* Model::find(std::string_view name) const {
   const auto found =
       std::lower_bound(by_name_.begin(), by_name_.end(), name,

@@ -15,6 +15,7 @@
 namespace yoke::gguf {
 
 class InputFile;
+struct FileVersion;
 
 /// A model on disk: its headers in memory, its tensors' data where they are. Movable, not copyable; infos it
 /// hands out live as long as it does. Const members may be called from any thread.
@@ -29,7 +30,8 @@ class Model {
 
   const std::filesystem::path& path() const { return path_; }  // the first file
   int files() const;
-  std::uint64_t file_bytes() const;  // of all files together
+  std::uint64_t file_bytes() const;           // of all files together
+  std::vector<FileVersion> versions() const;  // of each file, when it was opened
   std::uint32_t version() const { return version_; }
   const Metadata& metadata() const { return metadata_; }
   const std::vector<TensorInfo>& tensors() const { return tensors_; }  // in file order

@@ -28,6 +28,9 @@
 
 namespace yoke::kernels {
 
+/// Raised with every change of how a matrix lies in memory: what was packed with another number is of no use.
+inline constexpr std::uint32_t panel_layout_version = 1;
+
 inline constexpr int panel_rows = 16;
 inline constexpr int unit_cols = 64;
 /// Columns that share one scale of an activation.

@@ -167,11 +167,11 @@ MemoryNeed memory_need(const gguf::Model& file, const Config& config, const std:
 }
 
 void load_tensors(const gguf::Model& file, const std::vector<TensorEntry>& table, const Partition& partition,
-                  int rank, ops::Ops& ops, const LoadProgress& progress) {
+                  int rank, ops::Ops& ops, const LoadProgress& progress, PackedStore* store) {
   const ReadProgress read(weight_bytes(file, table, partition, rank), progress);
   read.report();
   for (const auto& [entry, tensor] : wanted_tensors(file, table)) {
-    const TensorPart source(file, *tensor, *entry, part(*entry, partition, rank), read);
+    const TensorPart source(file, *tensor, *entry, part(*entry, partition, rank), read, {}, store);
     load(source.slice(), entry->destination, ops);
   }
   file.check_unchanged();

@@ -9,6 +9,7 @@
 
 #include "gguf/reader.h"
 #include "model/family.h"
+#include "model/packed_store.h"
 #include "model/partition.h"
 #include "ops/ops.h"
 
@@ -53,7 +54,8 @@ using LoadProgress = std::function<void(std::uint64_t done, std::uint64_t total)
 /// this thread only, at the start, after each few MB and at the end, and ends the loading by an exception.
 /// The file has been checked and stays open for as long as the call. Throws Error where it cannot be read, or
 /// was written to meanwhile.
+/// Matrices come from `store`, which may be null, where it has them packed.
 void load_tensors(const gguf::Model& file, const std::vector<TensorEntry>& table, const Partition& partition,
-                  int rank, ops::Ops& ops, const LoadProgress& progress);
+                  int rank, ops::Ops& ops, const LoadProgress& progress, PackedStore* store = nullptr);
 
 }  // namespace yoke::model

@@ -1,6 +1,9 @@
 #include "model/tensor_part.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
+#include <atomic>
 #include <cassert>
 #include <cstring>
 #include <memory>
@@ -16,6 +19,8 @@ void ReadProgress::count(std::uint64_t bytes) const {
   if (std::this_thread::get_id() == reporter_) report();
 }
 
+void ReadProgress::take_back(std::uint64_t bytes) const { done_ -= bytes; }
+
 void ReadProgress::report() const { report_(done_, total_); }
 
 ops::Slice slice_of(quant::Type type, const Part& part) {
@@ -23,8 +28,13 @@ ops::Slice slice_of(quant::Type type, const Part& part) {
 }
 
 TensorPart::TensorPart(const gguf::Model& file, const gguf::TensorInfo& tensor, const TensorEntry& entry,
-                       Part part, const ReadProgress& progress, const ReadSizes& sizes)
-    : file_(file), tensor_(tensor), part_(std::move(part)), progress_(progress), sizes_(sizes) {
+                       Part part, const ReadProgress& progress, const ReadSizes& sizes, PackedStore* store)
+    : file_(file),
+      tensor_(tensor),
+      part_(std::move(part)),
+      progress_(progress),
+      sizes_(sizes),
+      store_(store) {
   const quant::Format& format = quant::format(tensor.type);
   stride_ = format.bytes(extent(entry).cols);
   const ops::Slice slice = slice_of(tensor.type, part_);
@@ -51,6 +61,33 @@ void TensorPart::read(std::int64_t first, std::span<std::byte> to) const {
     run_first += run.size();
   }
   assert(to.empty());
+}
+
+bool TensorPart::read_packed(std::span<std::byte> to) const {
+  if (store_ == nullptr) return false;
+  const std::uint64_t of_file = slice().bytes();
+  std::atomic<std::uint64_t> counted = 0;
+  // Packed rows and columns are rounded up: what is beyond the file's bytes does not count.
+  const auto count = [&](std::uint64_t bytes) {
+    const std::uint64_t before = counted.fetch_add(bytes);
+    progress_.count(std::min(before + bytes, of_file) - std::min(before, of_file));
+  };
+  const bool filled = store_->fill(name(), to, count);
+  const std::uint64_t seen = std::min(counted.load(), of_file);
+  filled ? progress_.count(of_file - seen) : progress_.take_back(seen);
+  return filled;
+}
+
+void TensorPart::keep_packed(std::span<const std::byte> packed) const {
+  if (store_ != nullptr) store_->keep(name(), packed);
+}
+
+std::string TensorPart::name() const {
+  std::string rows;
+  for (const Range& run : part_.rows)
+    rows += fmt::format("{}{}:{}", rows.empty() ? "" : ",", run.begin, run.end);
+  return fmt::format("{} {} [{}] [{}:{}]", tensor_.name, quant::format(tensor_.type).name, rows,
+                     part_.cols.begin, part_.cols.end);
 }
 
 void TensorPart::read_run(std::int64_t first, std::span<std::byte> to) const {

@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string>
 #include <thread>
 
 #include "gguf/reader.h"
+#include "model/packed_store.h"
 #include "model/partition.h"
 #include "ops/ops.h"
 
@@ -21,6 +23,8 @@ class ReadProgress {
   ReadProgress(std::uint64_t total, std::function<void(std::uint64_t, std::uint64_t)> report);
 
   void count(std::uint64_t bytes) const;
+  /// What was counted is of no use and comes again.
+  void take_back(std::uint64_t bytes) const;
   void report() const;
 
  private:
@@ -46,17 +50,23 @@ struct ReadSizes {
 ops::Slice slice_of(quant::Type type, const Part& part);
 
 /// The rows of a Part, numbered over its runs from 0: of each the blocks that the part's columns touch. Views
-/// the file and the progress.
+/// the file, the progress and the store.
 class TensorPart final : public ops::RowSource {
  public:
-  /// `tensor` of `file` is the source of `entry`.
+  /// `tensor` of `file` is the source of `entry`. `store` may be null: nothing packed is kept.
   TensorPart(const gguf::Model& file, const gguf::TensorInfo& tensor, const TensorEntry& entry, Part part,
-             const ReadProgress& progress, const ReadSizes& sizes = {});
+             const ReadProgress& progress, const ReadSizes& sizes = {}, PackedStore* store = nullptr);
 
   /// Reads from this.
   ops::Slice slice() const;
 
   void read(std::int64_t first, std::span<std::byte> to) const override;
+  /// Counts as much as reading the rows does.
+  bool read_packed(std::span<std::byte> to) const override;
+  void keep_packed(std::span<const std::byte> packed) const override;
+
+  /// "blk.0.attn_q.weight Q4_0 [0:1024,2048:2304] [0:2048]": tensor, format, rows and columns.
+  std::string name() const;
 
  private:
   /// The same for rows of the tensor that follow each other.
@@ -69,6 +79,7 @@ class TensorPart final : public ops::RowSource {
   const Part part_;
   const ReadProgress& progress_;
   const ReadSizes sizes_;
+  PackedStore* const store_;
   std::size_t stride_;         // bytes of a row in the file
   std::size_t column_offset_;  // bytes of a row before the part's
   std::size_t row_bytes_;      // bytes of a row of the part

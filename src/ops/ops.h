@@ -91,6 +91,14 @@ class RowSource {
   /// Fills `to`, which holds whole rows, with those from `first` on, one after the other. Any thread of the
   /// backend, several at a time. Throws Error where they cannot be read.
   virtual void read(std::int64_t first, std::span<std::byte> to) const = 0;
+
+  // A backend's own layout of all the rows together may be kept from one start to the next. The thread that
+  // loads, outside of parallel regions.
+  /// Fills `to` with what was kept of these rows by an earlier start. False where nothing of that size is
+  /// kept that can be trusted: `to` is to be made then.
+  virtual bool read_packed(std::span<std::byte> /*to*/) const { return false; }
+  /// Offers what read_packed() did not have. It stays as it is until all is loaded.
+  virtual void keep_packed(std::span<const std::byte> /*packed*/) const {}
 };
 
 /// This rank's part of a tensor in the format of the file, to be read row by row: straight into place, or

@@ -114,6 +114,11 @@ struct RankReport {
   double compute_seconds = 0;
   double exchange_seconds = 0;
   std::uint64_t reduced_bytes = 0;
+  // Of the cache of packed weights, while it loaded:
+  std::uint64_t cache_read_bytes = 0;
+  std::uint64_t cache_written_bytes = 0;
+  double cache_write_seconds = 0;    // not part of load_seconds
+  std::vector<std::string> notices;  // sentences on what was wrong, but not so that it could not go on
 };
 
 struct EngineInfo {

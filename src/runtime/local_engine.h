@@ -13,7 +13,10 @@
 
 namespace yoke::runtime {
 
-/// The same on every rank but for what differs between machines (threads, path).
+/// Of packed weights: about what a model of 70 billion weights takes in four bits, and seldom much of a disk.
+inline constexpr std::uint64_t default_cache_bytes = 64'000'000'000;
+
+/// The same on every rank but for what differs between machines (threads, paths, the cache's bound).
 struct EngineOptions {
   std::string model;                 // path of the GGUF file
   std::int32_t context = 0;          // positions of the KV cache; 0: what the model was trained for
@@ -21,10 +24,13 @@ struct EngineOptions {
   std::int32_t prefill_chunk = 512;  // most prompt tokens computed in one step
   kernels::KvType kv_type = kernels::KvType::f16;  // how keys and values are stored
   kernels::ActivationType activations =
-      kernels::ActivationType::q8;  // what quantised weights are multiplied with
+      kernels::ActivationType::q8;                  // what quantised weights are multiplied with
+  std::string cache_dir{};                          // folder where packed weights are kept; empty: nowhere
+  std::uint64_t cache_bytes = default_cache_bytes;  // the most that is kept there
 };
 
-/// Called while loading, from the loading thread: bytes read so far and in all, of this rank's share.
+/// Called while loading, from the loading thread: bytes read so far and in all, of this rank's share; those
+/// that are written to the cache count as well.
 using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
 /// Rank 0: loads its share (a collective: every rank loads at the same time) and returns the engine. `comm`

@@ -31,7 +31,8 @@ void fields(auto& archive, Is<DoneEvent> auto& m) { archive(m.request, m.reason,
 void fields(auto& archive, Is<RefusedEvent> auto& m) { archive(m.request, m.sentence); }
 void fields(auto& archive, Is<RankReport> auto& m) {
   archive(m.rank, m.host, m.pid, m.threads, m.pinned, m.isa, m.weight_bytes, m.kv_bytes, m.share,
-          m.load_seconds, m.peak_bytes, m.compute_seconds, m.exchange_seconds, m.reduced_bytes);
+          m.load_seconds, m.peak_bytes, m.compute_seconds, m.exchange_seconds, m.reduced_bytes,
+          m.cache_read_bytes, m.cache_written_bytes, m.cache_write_seconds, m.notices);
 }
 void fields(auto& archive, Is<EngineInfo> auto& m) { archive(m.vocabulary, m.context, m.trained_context); }
 

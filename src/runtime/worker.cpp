@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include "base/error.h"
@@ -15,6 +16,7 @@
 #include "model/loader.h"
 #include "ops/cpu/cpu_ops.h"
 #include "runtime/placement.h"
+#include "runtime/shard_cache.h"
 
 namespace yoke::runtime {
 namespace {
@@ -57,6 +59,48 @@ model::StepLimits step_limits(const EngineOptions& options, const OpenModel& mod
   return {model.pages(), std::min(positions, options.prefill_chunk), strip_rows};
 }
 
+/// Loads a rank's share, from the cache where that has it and into the cache where not. Tells of it in
+/// `report`.
+class Loading {
+ public:
+  Loading(const EngineOptions& options, const OpenModel& model, const model::Partition& partition, int rank,
+          ThreadPool& pool, const Progress& progress)
+      : model_(model), partition_(partition), rank_(rank), progress_(progress) {
+    if (!options.cache_dir.empty() && options.activations == kernels::ActivationType::q8)
+      cache_.emplace(options.cache_dir, options.cache_bytes, shard_key(model.file, rank, partition.size()),
+                     pool);
+  }
+
+  void run(ops::Ops& ops, RankReport& report) {
+    const auto read = [&](std::uint64_t done, std::uint64_t total) {
+      // What is to be written as well is about as much.
+      progress_(done, cache_ && !cache_->sound() ? 2 * total : total);
+    };
+    model::load_tensors(model_.file, model_.table, partition_, rank_, ops, read, cache_ ? &*cache_ : nullptr);
+    if (cache_) write(report);
+  }
+
+ private:
+  void write(RankReport& report) {
+    const auto start = std::chrono::steady_clock::now();
+    const std::uint64_t weights = model::weight_bytes(model_.file, model_.table, partition_, rank_);
+    cache_->write([&](std::uint64_t done, std::uint64_t total) {
+      const double share = static_cast<double>(done) / static_cast<double>(total);
+      progress_(weights + static_cast<std::uint64_t>(share * static_cast<double>(weights)), 2 * weights);
+    });
+    report.cache_read_bytes = cache_->bytes_read();
+    report.cache_written_bytes = cache_->bytes_written();
+    report.cache_write_seconds = report.cache_written_bytes == 0 ? 0 : seconds_since(start);
+    report.notices = cache_->notices();
+  }
+
+  const OpenModel& model_;
+  const model::Partition& partition_;
+  const int rank_;
+  const Progress& progress_;
+  std::optional<ShardCache> cache_;
+};
+
 }  // namespace
 
 MemoryNeed memory_needed(const EngineOptions& options, int rank, int ranks) {
@@ -77,7 +121,7 @@ Worker::Worker(const EngineOptions& options, comm::Comm& comm, const Progress& p
   context_ = model.context;
   pages_ = model.pages();
   partition_ = std::make_unique<model::Partition>(model.partition(comm.size()));
-  model::load_tensors(model.file, model.table, *partition_, comm.rank(), *ops_, progress);
+  Loading(options, model, *partition_, comm.rank(), pool_, progress).run(*ops_, report_);
   family_ = std::move(model.family);
   family_->prepare(*ops_, *partition_, comm.rank(), pages_);
   tools_.emplace(StripTools{comm_, pool_, kernels, {}});
@@ -94,7 +138,7 @@ Worker::Worker(const EngineOptions& options, comm::Comm& comm, const Progress& p
   report_.weight_bytes = model::weight_bytes(model.file, model.table, *partition_, comm.rank());
   report_.kv_bytes = model::kv_bytes(config(), *partition_, comm.rank(), pages_, *ops_);
   report_.share = partition_->describe(comm.rank());
-  report_.load_seconds = seconds_since(start);
+  report_.load_seconds = seconds_since(start) - report_.cache_write_seconds;
   wait_for_all();
 }
 

@@ -75,6 +75,15 @@ class OutputFiles : public testing::TestWithParam<Growing> {
   fs::path folder;
 };
 
+TEST_P(OutputFiles, HasItsNameAlsoWhereTheSystemMayWriteItLater) {
+  put("x", "old");
+  OutputFile file(folder / "x", GetParam());
+  file.append(bytes("new"));
+  file.commit(OutputFile::Durability::in_system);
+  EXPECT_EQ(contents(folder / "x"), "new");
+  EXPECT_THAT(names(), ElementsAre("x"));
+}
+
 TEST_P(OutputFiles, HasItsNameOnlyOnceItIsComplete) {
   put("x", "old");
   {

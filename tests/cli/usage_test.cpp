@@ -17,6 +17,10 @@ std::string sentence_for(std::vector<std::string> words) {
   app.add_subcommand("hidden", "Not for people")->group("");
   app.add_subcommand("walk", "Walks");
   std::string model, text, file, pace;
+  CLI::App* herd = app.add_subcommand("herd", "Keeps");
+  herd->require_subcommand(0, 1);
+  herd->add_subcommand("count", "Counts")->add_option("PASTURE", model, "Where")->required();
+  herd->add_subcommand("sell", "Sells");
   int steps = 0;
   run->add_option("-m,--model,MODEL", model, "GGUF file")->required();
   CLI::Option* text_option = run->add_option("--text", text, "Some text")->required();
@@ -33,8 +37,24 @@ std::string sentence_for(std::vector<std::string> words) {
 }
 
 TEST(Usage, AWordThatIsNoCommandIsToldThoseThereAre) {
-  EXPECT_EQ(sentence_for({"pull"}), "there is no command 'pull'; there are run, walk");
+  EXPECT_EQ(sentence_for({"pull"}), "there is no command 'pull'; there are run, walk, herd");
   EXPECT_EQ(sentence_for({"--speed"}), "yoke has no flag --speed");
+}
+
+TEST(Usage, ACommandOfACommandIsCalledByItsWholeName) {
+  EXPECT_EQ(sentence_for({"herd", "eat"}), "there is no command 'eat' of yoke herd; there are count, sell");
+  EXPECT_EQ(sentence_for({"herd", "sell", "--all"}), "yoke herd sell has no flag --all");
+  EXPECT_EQ(sentence_for({"herd", "count"}), "yoke herd count needs PASTURE: Where");
+  EXPECT_EQ(sentence_for({"herd", "sell", "it"}), "'it' is one argument more than yoke herd sell takes");
+}
+
+TEST(Usage, ALineThatEndsWhereACommandIsExpectedIsToldThoseThereAre) {
+  CLI::App app("", "yoke");
+  CLI::App* herd = app.add_subcommand("herd", "Keeps");
+  herd->add_subcommand("count", "Counts");
+  EXPECT_EQ(sentence_on_no_command(app), "expected a command; there are herd");
+  app.parse(std::vector<std::string>{"herd"});
+  EXPECT_EQ(sentence_on_no_command(app), "expected a command of yoke herd; there are count");
 }
 
 TEST(Usage, AnUnknownFlagIsNamedWithItsCommand) {

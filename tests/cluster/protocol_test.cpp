@@ -38,7 +38,7 @@ std::vector<Message> messages() {
   Cookie cookie;
   cookie.fill(0xA5);
   RankReport report{3,   "node3", 4242, 8,    true, "avx512", 1000, 2000, "heads 0-1 of 8, FFN 0-191 of 768",
-                    0.5, 99,      1.5,  0.25, 77};
+                    0.5, 99,      1.5,  0.25, 77,   21,       22,   0.75, {"a notice", ""}};
   return {Hello{7, 3, cookie},
           RanksMet{{{0, "a", 1, "m", "n"}, {1, "b", 2, "m2", "n2"}}},
           LoadProgress{5, 10},
@@ -120,6 +120,7 @@ TEST(Protocol, FieldsArriveAsTheyWere) {
   const auto reports = std::get<Reports>(decode(payload(encode(messages()[7]))));
   EXPECT_EQ(reports.ranks.at(1).share, "heads 0-1 of 8, FFN 0-191 of 768");
   EXPECT_EQ(reports.ranks.at(1).reduced_bytes, 77U);
+  EXPECT_EQ(reports.ranks.at(1).notices.at(0), "a notice");
 }
 
 TEST(Protocol, ATruncatedOrOverlongMessageOfAnyKindIsAnError) {

@@ -7,6 +7,7 @@
 #include <map>
 #include <numeric>
 #include <random>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -130,6 +131,66 @@ TEST(TensorPart, OfNoColumnsInsideABlockReadsNothing) {
   const TensorPart source(file, *file.find("w"), whole, {{{0, 37}}, {320, 320}}, progress);
   EXPECT_EQ(source.slice().bytes(), 0u);
   source.read(0, {});
+}
+
+/// Has what it was given; counts in two pieces as it fills.
+class OneStore final : public PackedStore {
+ public:
+  bool fill(const std::string& name, std::span<std::byte> to, const Filled& filled) override {
+    asked = name;
+    filled(to.size() / 2);
+    if (kept.size() != to.size()) return false;
+    filled(to.size() - to.size() / 2);
+    std::copy(kept.begin(), kept.end(), to.begin());
+    return true;
+  }
+  void keep(const std::string& name, std::span<const std::byte> packed) override {
+    asked = name;
+    kept.assign(packed.begin(), packed.end());
+  }
+
+  std::string asked;
+  std::vector<std::byte> kept;
+};
+
+TEST(TensorPart, KeepsWhatIsPackedUnderANameThatTellsTheWholePart) {
+  const OneMatrix matrix;
+  const gguf::Model file = matrix.open();
+  const TensorEntry whole = matrix.entry();
+  const ReadProgress progress(0, [](std::uint64_t, std::uint64_t) {});
+  OneStore store;
+  std::set<std::string> names;
+  for (const Part& part : parts) {
+    const TensorPart source(file, *file.find("w"), whole, part, progress, {}, &store);
+    source.keep_packed({});
+    EXPECT_EQ(store.asked, source.name());
+    names.insert(source.name());
+  }
+  EXPECT_EQ(names.size(), parts.size());
+  EXPECT_TRUE(names.contains("w Q8_0 [20:25,3:4,7:7,29:37] [0:320]"));
+}
+
+TEST(TensorPart, CountsWhatComesPackedAsWhatTheFileWouldHaveTaken) {
+  const OneMatrix matrix;
+  const gguf::Model file = matrix.open();
+  const TensorEntry whole = matrix.entry();
+  const Part part{{{0, 37}}, {64, 192}};
+  std::uint64_t done = 0;
+  const ReadProgress progress(37 * 136, [&](std::uint64_t now, std::uint64_t) { done = now; });
+  OneStore store;
+  const TensorPart source(file, *file.find("w"), whole, part, progress, {}, &store);
+  std::vector<std::byte> packed(48 * 136, std::byte{5});  // of rows that are rounded up
+  EXPECT_FALSE(source.read_packed(packed));
+  progress.report();
+  EXPECT_EQ(done, 0u);
+  store.kept = packed;
+  std::vector<std::byte> read(packed.size());
+  EXPECT_TRUE(source.read_packed(read));
+  EXPECT_EQ(read, packed);
+  progress.report();
+  EXPECT_EQ(done, 37u * 136);
+  const TensorPart alone(file, *file.find("w"), whole, part, progress);
+  EXPECT_FALSE(alone.read_packed(read));
 }
 
 TEST(TensorPart, ManyThreadsReadAtOnce) {

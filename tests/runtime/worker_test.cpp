@@ -2,7 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
+#include "comm/solo.h"
+#include "common/scratch.h"
 #include "runtime/run_engine.h"
+#include "runtime/shard_folder.h"
 
 namespace yoke::runtime {
 namespace {
@@ -20,6 +26,97 @@ TEST(MemoryNeeded, IsWhatTheRanksThenReport) {
       }
     });
   }
+}
+
+/// The logits of a prompt, and what the ranks told.
+struct Prompted {
+  std::vector<float> logits;
+  std::vector<RankReport> reports;
+};
+
+Prompted run(int ranks, const EngineOptions& options) {
+  Prompted found;
+  with_engine(ranks, options, [&](Engine& engine) {
+    Request logits = request(1, prompt, 0);
+    logits.report = PromptReport::logits;
+    engine.submit(std::move(logits));
+    found.logits = drain(engine)[1].logits;
+    found.reports = engine.reports();
+  });
+  return found;
+}
+
+std::uint64_t sum(const Prompted& run, std::uint64_t RankReport::*bytes) {
+  std::uint64_t total = 0;
+  for (const RankReport& report : run.reports) total += report.*bytes;
+  return total;
+}
+
+TEST(WorkersCache, GivesTheSameLogitsAsTheFileOnAnyNumberOfRanks) {
+  for (const int ranks : {1, 2, 3, 4}) {
+    const ScratchFolder folder;
+    EngineOptions options = demo_options();
+    options.threads = 2;
+    const Prompted plain = run(ranks, options);
+    options.cache_dir = folder.path();
+    const Prompted first = run(ranks, options), second = run(ranks, options);
+    ASSERT_FALSE(plain.logits.empty());
+    EXPECT_EQ(first.logits, plain.logits);
+    EXPECT_EQ(second.logits, plain.logits);
+    EXPECT_EQ(sum(plain, &RankReport::cache_written_bytes), 0u);
+    EXPECT_GT(sum(first, &RankReport::cache_written_bytes), 0u);
+    EXPECT_EQ(sum(first, &RankReport::cache_read_bytes), 0u);
+    EXPECT_EQ(sum(second, &RankReport::cache_written_bytes), 0u);
+    EXPECT_GT(sum(second, &RankReport::cache_read_bytes), 0u);
+    for (const RankReport& report : second.reports) EXPECT_TRUE(report.notices.empty());
+  }
+}
+
+TEST(WorkersCache, ThatIsDamagedOnOneRankIsReportedByThatRankAndRepaired) {
+  const ScratchFolder folder;
+  EngineOptions options = demo_options();
+  options.cache_dir = folder.path();
+  const Prompted first = run(3, options);
+  for (const CachedShard& shard : cached_shards(folder.path())) {
+    if (shard.path.string().find(".1-of-3") == std::string::npos) continue;
+    std::string bytes = read_file(shard.path);
+    bytes.back() ^= 1;
+    write_file(shard.path, bytes);
+  }
+  const Prompted second = run(3, options), third = run(3, options);
+  EXPECT_EQ(second.logits, first.logits);
+  for (const RankReport& report : second.reports)
+    EXPECT_EQ(report.notices.size(), report.rank == 1 ? 1u : 0u);
+  EXPECT_GT(second.reports[1].cache_written_bytes, 0u);
+  EXPECT_EQ(third.logits, first.logits);
+  EXPECT_EQ(sum(third, &RankReport::cache_written_bytes), 0u);
+}
+
+TEST(WorkersCache, CountsItsBytesAsProgress) {
+  const ScratchFolder folder;
+  EngineOptions options = demo_options();
+  options.cache_dir = folder.path();
+  for (const char* start : {"first", "second"}) {
+    std::uint64_t last = 0, all = 0;
+    comm::SoloComm comm;
+    lead(options, comm, [&](std::uint64_t done, std::uint64_t total) {
+      EXPECT_GE(done, last) << start;
+      EXPECT_LE(done, total) << start;
+      last = done;
+      all = total;
+    });
+    EXPECT_GT(all, 0u);
+    EXPECT_EQ(last, all) << start;
+  }
+}
+
+TEST(WorkersCache, IsNotUsedWhereNothingIsPacked) {
+  const ScratchFolder folder;
+  EngineOptions options = demo_options();
+  options.cache_dir = folder.path();
+  options.activations = kernels::ActivationType::f32;
+  run(2, options);
+  EXPECT_TRUE(folder.empty());
 }
 
 }  // namespace

@@ -29,6 +29,11 @@ class PanelMatrix final : public WeightMatrix {
     cols = slice.cols;
   }
 
+  /// Of all panels.
+  std::span<std::byte> bytes() {
+    return memory_.bytes().first(panel_matrix_bytes(columns_.type, rows, cols));
+  }
+
   /// Reads and packs panels [begin, end), some at a time.
   void pack(const Slice& slice, std::int64_t begin, std::int64_t end) {
     constexpr std::size_t piece_bytes = std::size_t{1} << 20;
@@ -166,10 +171,10 @@ void Operand::pad(std::int64_t before, std::int64_t after, const Tools& tools) {
 std::unique_ptr<WeightMatrix> load_panels(const Slice& slice, const kernels::Kernels& kernels,
                                           ThreadPool& pool) {
   auto matrix = std::make_unique<PanelMatrix>(slice, kernels);
-  if (slice.cols > 0) {
-    pool.split(panels_of(slice.rows), 1,
-               [&](std::int64_t begin, std::int64_t end) { matrix->pack(slice, begin, end); });
-  }
+  if (matrix->bytes().empty() || slice.source->read_packed(matrix->bytes())) return matrix;
+  pool.split(panels_of(slice.rows), 1,
+             [&](std::int64_t begin, std::int64_t end) { matrix->pack(slice, begin, end); });
+  slice.source->keep_packed(matrix->bytes());
   return matrix;
 }
 

@@ -1,0 +1,52 @@
+// A folder of shards, bounded in size and shared by all that use it: processes of one machine, or of several
+// where it lies on a network disk.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/file_descriptor.h"
+#include "runtime/shard_header.h"
+
+namespace yoke::runtime {
+
+inline constexpr std::string_view shard_suffix = ".yoke-shard";
+
+/// The name of the file for a key: "llama-1.5b-0123456789abcdef.1-of-4.yoke-shard". It depends on the model's
+/// path, the rank and the ranks alone, so that what is made later for these replaces what is stale.
+std::string shard_name(const ShardKey& key);
+
+struct CachedShard {
+  std::filesystem::path path;
+  std::uint64_t bytes = 0;
+  std::uint64_t used = 0;  // nanoseconds, as the file system counts time
+};
+
+/// The regular files of that suffix in a folder which begin as shards do, the least recently used first. None
+/// where there is no such folder.
+std::vector<CachedShard> cached_shards(const std::filesystem::path& folder);
+
+/// Whether the file's start is a shard's. False where it cannot be read.
+bool begins_as_shard(const std::filesystem::path& path);
+
+/// Tells that a shard is in use now. Where the system refuses, it counts as used when it was written.
+void mark_used(const std::filesystem::path& path);
+
+/// While it lives, no other process makes room in the folder.
+class FolderLock {
+ public:
+  /// Waits for another process, a few seconds at most. Throws Error.
+  explicit FolderLock(const std::filesystem::path& folder);
+
+ private:
+  FileDescriptor folder_;
+};
+
+/// Removes the least recently used shards until `bytes` more, which are to become `path`, make no more than
+/// `bound` in all. Those that other ranks of the same run have stay. Removes what dead processes have left
+/// unfinished, too. Throws Error where there cannot be room: nothing is removed then.
+void make_room(const std::filesystem::path& path, std::uint64_t bytes, std::uint64_t bound);
+
+}  // namespace yoke::runtime
