@@ -17,7 +17,7 @@ class AnonymousMemory {
   AnonymousMemory(const AnonymousMemory&) = delete;
   AnonymousMemory& operator=(const AnonymousMemory&) = delete;
 
-  /// They begin at a page.
+  /// They begin at a page, from 2 MB on at a huge one.
   std::span<std::byte> bytes() const { return {static_cast<std::byte*>(start_), bytes_}; }
 
  private:

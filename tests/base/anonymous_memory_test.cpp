@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 
@@ -20,6 +22,18 @@ TEST(AnonymousMemory, IsZeroAtFirstAndKeepsWhatIsWritten) {
   EXPECT_TRUE(std::all_of(bytes.begin(), bytes.end(), [](std::byte byte) { return byte == std::byte{0}; }));
   bytes.front() = bytes.back() = std::byte{7};
   EXPECT_EQ(std::count(bytes.begin(), bytes.end(), std::byte{7}), 2);
+}
+
+TEST(AnonymousMemory, BeginsAtAHugePageWhereItHasOne) {
+  constexpr std::uintptr_t huge_page = 2 << 20;
+  std::vector<std::unique_ptr<AnonymousMemory>> all;  // so that none takes another's place
+  for (const std::uint64_t bytes : {huge_page, huge_page + 1, 3 * huge_page - 4096, 5 * huge_page + 12345}) {
+    const auto& memory = all.emplace_back(std::make_unique<AnonymousMemory>(bytes));
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(memory->bytes().data()) % huge_page, 0) << bytes;
+    for (std::byte& byte : memory->bytes()) byte = std::byte{1};
+  }
+  const AnonymousMemory small(1);
+  small.bytes().front() = std::byte{1};
 }
 
 TEST(AnonymousMemory, SaysSoWhereThereIsNotThatMuch) {

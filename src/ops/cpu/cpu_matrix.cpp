@@ -5,9 +5,7 @@
 #include <cassert>
 #include <vector>
 
-#include "base/anonymous_memory.h"
 #include "kernels/pack.h"
-#include "ops/cpu/cpu_weights.h"
 
 namespace yoke::ops::cpu {
 namespace {
@@ -20,19 +18,18 @@ kernels::PanelColumns columns_of(const Slice& slice) { return {slice.type, slice
 
 class PanelMatrix final : public WeightMatrix {
  public:
-  PanelMatrix(const Slice& slice, const kernels::Kernels& kernels)
+  PanelMatrix(const Slice& slice, const kernels::Kernels& kernels, WeightMemory& memory)
       : multiply_(kernels.panel_multiply(slice.type)),
         columns_(columns_of(slice)),
         panel_bytes_(slice.cols == 0 ? 0 : columns_.bytes()),
-        memory_(std::max<std::uint64_t>(1, panel_matrix_bytes(slice))) {
+        bytes_(panel_matrix_bytes(slice)),
+        panels_(memory.take(bytes_)) {
     rows = slice.rows;
     cols = slice.cols;
   }
 
   /// Of all panels.
-  std::span<std::byte> bytes() {
-    return memory_.bytes().first(panel_matrix_bytes(columns_.type, rows, cols));
-  }
+  std::span<std::byte> bytes() { return {panels_.get(), bytes_}; }
 
   /// Reads and packs panels [begin, end), some at a time.
   void pack(const Slice& slice, std::int64_t begin, std::int64_t end) {
@@ -51,7 +48,7 @@ class PanelMatrix final : public WeightMatrix {
         const std::int64_t row = (panel - first) * panel_rows;
         kernels::pack_panel(columns_, piece.data() + static_cast<std::size_t>(row) * row_bytes, row_bytes,
                             static_cast<int>(std::min<std::int64_t>(panel_rows, n - row)),
-                            memory_.bytes().data() + static_cast<std::size_t>(panel) * panel_bytes_);
+                            panels_.get() + static_cast<std::size_t>(panel) * panel_bytes_);
       }
     }
   }
@@ -64,7 +61,7 @@ class PanelMatrix final : public WeightMatrix {
   void multiply(const Operand& x, std::int64_t begin, std::int64_t end, float* y,
                 std::int64_t stride) const override {
     assert(begin % panel_rows == 0 && (end % panel_rows == 0 || end == rows));
-    multiply_({.panels = memory_.bytes().data(),
+    multiply_({.panels = panels_.get(),
                .panel_bytes = panel_bytes_,
                .rows = rows,
                .phase = columns_.phase(),
@@ -82,7 +79,8 @@ class PanelMatrix final : public WeightMatrix {
   kernels::Kernels::PanelMultiply multiply_;
   kernels::PanelColumns columns_;
   std::size_t panel_bytes_;
-  AnonymousMemory memory_;
+  std::uint64_t bytes_;
+  std::shared_ptr<std::byte> panels_;
 };
 
 /// Multiplies whole blocks. Where other ranks have columns of them too, those meet zeros, which adds nothing
@@ -91,11 +89,11 @@ class PanelMatrix final : public WeightMatrix {
 /// either.
 class FileRowMatrix final : public WeightMatrix {
  public:
-  FileRowMatrix(const Slice& slice, const kernels::Kernels& kernels, ThreadPool& pool)
+  FileRowMatrix(const Slice& slice, const kernels::Kernels& kernels, ThreadPool& pool, WeightMemory& memory)
       : multiply_(kernels.matmul(slice.type)),
         before_(slice.cols_before()),
         after_(slice.cols_after()),
-        table_(read_rows(slice, pool)) {
+        table_(read_rows(slice, pool, memory)) {
     rows = slice.rows;
     cols = slice.cols;
   }
@@ -169,8 +167,8 @@ void Operand::pad(std::int64_t before, std::int64_t after, const Tools& tools) {
 }
 
 std::unique_ptr<WeightMatrix> load_panels(const Slice& slice, const kernels::Kernels& kernels,
-                                          ThreadPool& pool) {
-  auto matrix = std::make_unique<PanelMatrix>(slice, kernels);
+                                          ThreadPool& pool, WeightMemory& memory) {
+  auto matrix = std::make_unique<PanelMatrix>(slice, kernels, memory);
   if (matrix->bytes().empty() || slice.source->read_packed(matrix->bytes())) return matrix;
   pool.split(panels_of(slice.rows), 1,
              [&](std::int64_t begin, std::int64_t end) { matrix->pack(slice, begin, end); });
@@ -179,8 +177,8 @@ std::unique_ptr<WeightMatrix> load_panels(const Slice& slice, const kernels::Ker
 }
 
 std::unique_ptr<WeightMatrix> load_file_rows(const Slice& slice, const kernels::Kernels& kernels,
-                                             ThreadPool& pool) {
-  return std::make_unique<FileRowMatrix>(slice, kernels, pool);
+                                             ThreadPool& pool, WeightMemory& memory) {
+  return std::make_unique<FileRowMatrix>(slice, kernels, pool, memory);
 }
 
 std::uint64_t panel_matrix_bytes(const Slice& slice) {

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "kernels/kernels.h"
+#include "ops/cpu/cpu_weights.h"
 #include "ops/cpu/tools.h"
 #include "ops/ops.h"
 
@@ -43,10 +44,10 @@ class WeightMatrix : public Storage {
 
 /// Packed into panels. Quantised weights are multiplied with bytes. Throws Error where it cannot be read.
 std::unique_ptr<WeightMatrix> load_panels(const Slice& slice, const kernels::Kernels& kernels,
-                                          ThreadPool& pool);
+                                          ThreadPool& pool, WeightMemory& memory);
 /// In the format of the file. Weights are multiplied with floats, whatever they are: the exact path.
 std::unique_ptr<WeightMatrix> load_file_rows(const Slice& slice, const kernels::Kernels& kernels,
-                                             ThreadPool& pool);
+                                             ThreadPool& pool, WeightMemory& memory);
 
 /// Bytes that load_panels() holds of a matrix.
 std::uint64_t panel_matrix_bytes(const Slice& slice);

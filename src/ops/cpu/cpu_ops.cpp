@@ -73,7 +73,7 @@ class CpuOps final : public Ops {
   ColMatrix load_cols(const Slice& slice) override { return {load_matrix(slice), slice.rows, slice.cols}; }
   Vector load_vector(const Slice& slice) override { return {read_vector(slice), slice.rows * slice.cols}; }
   Embedding load_embedding(const Slice& slice) override {
-    return {read_rows(slice, pool_), slice.rows, slice.cols};
+    return {read_rows(slice, pool_, weights_), slice.rows, slice.cols};
   }
   Rope make_rope(const RopeSpec& spec) override {
     auto table = std::make_unique<RopeTable>();
@@ -232,8 +232,9 @@ class CpuOps final : public Ops {
   }
 
   std::unique_ptr<WeightMatrix> load_matrix(const Slice& slice) {
-    return options_.activations == kernels::ActivationType::f32 ? load_file_rows(slice, kernels_, pool_)
-                                                                : load_panels(slice, kernels_, pool_);
+    return options_.activations == kernels::ActivationType::f32
+               ? load_file_rows(slice, kernels_, pool_, weights_)
+               : load_panels(slice, kernels_, pool_, weights_);
   }
 
   Tools tools() { return {kernels_, pool_, scratch_}; }
@@ -249,6 +250,7 @@ class CpuOps final : public Ops {
   ThreadPool& pool_;
   comm::Comm& comm_;
   Options options_;
+  WeightMemory weights_;
   Step step_;
   std::uint64_t step_number_ = 0;
   Arena scratch_;

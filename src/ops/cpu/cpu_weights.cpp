@@ -21,13 +21,28 @@ AlignedArray<float> allocate_floats(std::size_t n) {
   return AlignedArray<float>(reinterpret_cast<float*>(allocate_bytes(n * sizeof(float)).release()));
 }
 
-std::unique_ptr<FileRows> read_rows(const Slice& slice, ThreadPool& pool) {
+std::shared_ptr<std::byte> WeightMemory::take(std::uint64_t bytes) {
+  constexpr std::uint64_t region_bytes = std::uint64_t{64} << 20;
+  if (bytes >= region_bytes) {
+    const auto own = std::make_shared<const AnonymousMemory>(bytes);
+    return {own, own->bytes().data()};
+  }
+  if (region_ == nullptr || bytes > region_bytes - used_) {
+    region_ = std::make_shared<const AnonymousMemory>(region_bytes);
+    used_ = 0;
+  }
+  std::byte* const piece = region_->bytes().data() + used_;
+  used_ += (bytes + alignment - 1) / alignment * alignment;
+  return {region_, piece};
+}
+
+std::unique_ptr<FileRows> read_rows(const Slice& slice, ThreadPool& pool, WeightMemory& memory) {
   auto table = std::make_unique<FileRows>();
   table->type = slice.type;
   table->rows = slice.rows;
   table->cols = slice.cols_before() + slice.cols + slice.cols_after();
   table->row_bytes = slice.row_bytes();
-  table->data = allocate_bytes(slice.bytes());
+  table->data = memory.take(slice.bytes());
   pool.split(slice.rows, 1, [&](std::int64_t begin, std::int64_t end) {
     std::byte* const to = table->data.get() + static_cast<std::size_t>(begin) * table->row_bytes;
     slice.source->read(begin, {to, static_cast<std::size_t>(end - begin) * table->row_bytes});

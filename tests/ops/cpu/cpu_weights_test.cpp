@@ -5,6 +5,37 @@
 namespace yoke::ops::cpu {
 namespace {
 
+TEST(WeightMemory, GivesPiecesThatDoNotOverlapAndOutliveIt) {
+  struct Piece {
+    std::shared_ptr<std::byte> start;
+    std::size_t bytes;
+  };
+  std::vector<Piece> pieces;
+  {
+    WeightMemory memory;
+    for (const std::size_t bytes : {0, 1, 64, 1000, 30 << 20, 40 << 20, 1, 70 << 20, 5})
+      pieces.push_back({memory.take(bytes), bytes});
+  }
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(pieces[i].start.get()) % 64, 0u);
+    const auto is_zero = [](std::byte byte) { return byte == std::byte{0}; };
+    EXPECT_TRUE(std::all_of(pieces[i].start.get(), pieces[i].start.get() + pieces[i].bytes, is_zero)) << i;
+    std::fill_n(pieces[i].start.get(), pieces[i].bytes, static_cast<std::byte>(i + 1));
+  }
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    const auto n = std::count(pieces[i].start.get(), pieces[i].start.get() + pieces[i].bytes,
+                              static_cast<std::byte>(i + 1));
+    EXPECT_EQ(static_cast<std::size_t>(n), pieces[i].bytes) << i;
+  }
+}
+
+TEST(WeightMemory, PutsSmallPiecesNextToEachOther) {
+  WeightMemory memory;
+  const auto first = memory.take(65), second = memory.take(1), third = memory.take(1 << 20);
+  EXPECT_EQ(second.get() - first.get(), 128);
+  EXPECT_EQ(third.get() - second.get(), 64);
+}
+
 class Weights : public OnEveryIsa {};
 INSTANTIATE_TEST_SUITE_P(Isa, Weights, testing::ValuesIn(kernels::available()), isa_name);
 
