@@ -36,6 +36,7 @@ struct BenchOptions {
   EngineFlags engine;
   std::vector<std::int32_t> prompts{512};
   std::vector<std::int32_t> generations{128};
+  std::vector<std::int32_t> depths{0};
   int repetitions = 5;
   bool warm_up = true;
   std::string output = "md";
@@ -46,8 +47,10 @@ std::vector<BenchmarkTest> tests_of(const BenchOptions& options) {
   for (const std::int32_t n : options.prompts) {
     if (n > 0) tests.push_back({n, 0});
   }
-  for (const std::int32_t n : options.generations) {
-    if (n > 0) tests.push_back({0, n});
+  for (const std::int32_t depth : options.depths) {
+    for (const std::int32_t n : options.generations) {
+      if (n > 0) tests.push_back({0, n, depth});
+    }
   }
   return tests;
 }
@@ -56,22 +59,29 @@ std::vector<BenchmarkTest> tests_of(const BenchOptions& options) {
 EngineFlags engine_for(const BenchOptions& options, const std::vector<BenchmarkTest>& tests) {
   EngineFlags flags = options.engine;
   if (flags.engine.context > 0) return flags;
-  for (const BenchmarkTest& test : tests)
-    flags.engine.context = std::max(flags.engine.context, test.tokens());
+  std::int64_t positions = 0;
+  for (const BenchmarkTest& test : tests) positions = std::max(positions, test.positions());
+  constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();  // more is refused further on
+  flags.engine.context = static_cast<std::int32_t>(std::min(positions, most));
   return flags;
+}
+
+std::string flags_of(const BenchmarkTest& test) {
+  if (test.n_gen == 0) return fmt::format("-p {}", test.n_prompt);
+  return test.depth > 0 ? fmt::format("-n {} -d {}", test.n_gen, test.depth)
+                        : fmt::format("-n {}", test.n_gen);
 }
 
 void check_lengths(const BenchOptions& options, const std::vector<BenchmarkTest>& tests,
                    std::int32_t trained) {
   const std::int32_t asked = options.engine.engine.context;
   for (const BenchmarkTest& test : tests) {
-    const char* flag = test.n_gen > 0 ? "-n" : "-p";
-    require(test.tokens() <= trained,
-            "{} {} needs a context of {} positions, but the model was trained for {}", flag, test.tokens(),
-            test.tokens(), trained);
-    require(asked == 0 || test.tokens() <= asked,
-            "{} {} needs a context of {} positions, but --ctx {} was given", flag, test.tokens(),
-            test.tokens(), asked);
+    const std::string flags = flags_of(test);
+    require(test.positions() <= trained,
+            "{} needs a context of {} positions, but the model was trained for {}", flags, test.positions(),
+            trained);
+    require(asked == 0 || test.positions() <= asked,
+            "{} needs a context of {} positions, but --ctx {} was given", flags, test.positions(), asked);
   }
 }
 
@@ -92,9 +102,9 @@ class Runner {
   }
 
  private:
-  /// Of generation a few tokens are enough: all steps are alike.
+  /// Of generation a few tokens are enough, and no depth: all steps are alike.
   static BenchmarkTest warm_up_of(const BenchmarkTest& test) {
-    return {test.n_prompt, std::min(test.n_gen, 16)};
+    return {test.n_prompt, std::min(test.n_gen, 16), 0};
   }
 
   session::BenchmarkSample run_once(const BenchmarkTest& test, const std::string& name) {
@@ -194,6 +204,8 @@ void add_bench(CLI::App& app, Action& action) {
               "Tokens of a prompt to compute; several separated by commas, 0 for none");
   add_lengths(*command, "-n,--n-gen", options->generations,
               "Tokens to generate after a prompt of one; several separated by commas, 0 for none");
+  add_lengths(*command, "-d,--n-depth", options->depths,
+              "Tokens that precede the generated ones, not measured; several separated by commas");
   add_number(*command, "-r,--repetitions", options->repetitions, whole_number_check(1, most_repetitions),
              "Runs of each test")
       ->default_str(std::to_string(options->repetitions));

@@ -165,6 +165,7 @@ Json json_of_row(const BenchReport& report, const BenchRow& row) {
           {"type_v", kernels::name_of(report.kv_type)},
           {"n_prompt", row.test.n_prompt},
           {"n_gen", row.test.n_gen},
+          {"n_depth", row.test.depth},
           {"test_time", report.time},
           {"avg_ns", whole(mean(times))},
           {"stddev_ns", whole(standard_deviation(times))},

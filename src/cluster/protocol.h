@@ -21,7 +21,7 @@
 
 namespace yoke::cluster {
 
-inline constexpr std::uint32_t protocol_version = 6;
+inline constexpr std::uint32_t protocol_version = 7;
 using Cookie = std::array<std::uint8_t, 16>;
 
 /// First on every connection. `rank` and `cookie` are those of a link between ranks; zero on the starter's

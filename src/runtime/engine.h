@@ -60,10 +60,11 @@ struct Request {
 struct Statistics {
   std::int32_t prompt_tokens = 0;
   std::int32_t generated_tokens = 0;
-  double prompt_seconds = 0;        // from the first step to the first sampled token
-  double decode_seconds = 0;        // of the generated_tokens − 1 that follow
-  std::uint64_t reduced_bytes = 0;  // on rank 0, over the request
-  double exchange_seconds = 0;      // likewise, waiting for slower ranks included
+  double prompt_seconds = 0;           // from the first step to the first sampled token
+  double decode_seconds = 0;           // of the generated_tokens − 1 that follow
+  std::uint64_t reduced_bytes = 0;     // on rank 0, over the request
+  double exchange_seconds = 0;         // likewise, waiting for slower ranks included
+  double decode_exchange_seconds = 0;  // of them, after the first sampled token
 };
 
 enum class FinishReason : std::uint8_t { length, stop_token, context_full, cancelled };

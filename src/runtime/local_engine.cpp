@@ -72,6 +72,7 @@ struct InFlight {
   std::optional<Clock::time_point> started;  // of its first step
   std::optional<Clock::time_point> first_token;
   comm::Traffic traffic_before;  // of rank 0, when it started
+  comm::Traffic traffic_at_first_token;
   Sampling sampling;
 };
 
@@ -265,7 +266,10 @@ class LocalEngine final : public Engine {
 
   void take_token(std::uint64_t request, Token token) {
     InFlight& in_flight = in_flight_.at(request);
-    if (!in_flight.first_token) in_flight.first_token = Clock::now();
+    if (!in_flight.first_token) {
+      in_flight.first_token = Clock::now();
+      in_flight.traffic_at_first_token = comm_.traffic();
+    }
     ++in_flight.statistics.generated_tokens;
     events_.push_back(TokenEvent{request, token});
     if (const std::optional<FinishReason> reason = scheduler_.accept(request, token))
@@ -283,6 +287,9 @@ class LocalEngine final : public Engine {
       statistics.decode_seconds = std::chrono::duration<double>(now - prompt_end).count();
       statistics.reduced_bytes = comm_.traffic().bytes - ended.traffic_before.bytes;
       statistics.exchange_seconds = comm_.traffic().seconds - ended.traffic_before.seconds;
+      if (ended.first_token) {
+        statistics.decode_exchange_seconds = comm_.traffic().seconds - ended.traffic_at_first_token.seconds;
+      }
     }
     in_flight_.erase(found);
     events_.push_back(DoneEvent{request, reason, statistics});

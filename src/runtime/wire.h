@@ -20,7 +20,7 @@ void fields(auto& archive, Is<Request> auto& m) {
 }
 void fields(auto& archive, Is<Statistics> auto& m) {
   archive(m.prompt_tokens, m.generated_tokens, m.prompt_seconds, m.decode_seconds, m.reduced_bytes,
-          m.exchange_seconds);
+          m.exchange_seconds, m.decode_exchange_seconds);
 }
 void fields(auto& archive, Is<TokenEvent> auto& m) { archive(m.request, m.token); }
 void fields(auto& archive, Is<LogitsEvent> auto& m) { archive(m.request, m.first_position, m.logits); }

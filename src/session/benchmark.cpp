@@ -33,17 +33,26 @@ std::vector<runtime::Token> choose_from(const gguf::Metadata& metadata, std::int
   return choice;
 }
 
+/// Generated at the end of a prompt whose time is not taken.
+std::int32_t uncounted_tokens(const BenchmarkTest& test) { return test.depth > 0 ? 1 : 0; }
+
 runtime::Request request_of(const BenchmarkTest& test, RandomPrompts& prompts) {
   runtime::Request request;
-  request.prompt = prompts.draw(test.n_gen > 0 ? 1 : test.n_prompt);
-  request.max_tokens = test.n_gen;
+  request.prompt = prompts.draw(test.n_gen > 0 ? std::max(test.depth, 1) : test.n_prompt);
+  request.max_tokens = test.n_gen + uncounted_tokens(test);
   return request;
+}
+
+BenchmarkSample sample_of(const BenchmarkTest& test, const runtime::Statistics& s) {
+  if (test.depth > 0) return {s.decode_seconds, s.decode_exchange_seconds};
+  return {s.prompt_seconds + s.decode_seconds, s.exchange_seconds};
 }
 
 }  // namespace
 
 std::string BenchmarkTest::name() const {
-  return n_gen > 0 ? fmt::format("tg{}", n_gen) : fmt::format("pp{}", n_prompt);
+  if (n_gen == 0) return fmt::format("pp{}", n_prompt);
+  return depth > 0 ? fmt::format("tg{} @ d{}", n_gen, depth) : fmt::format("tg{}", n_gen);
 }
 
 RandomPrompts::RandomPrompts(const gguf::Metadata& metadata, std::int32_t vocabulary, std::uint64_t seed)
@@ -57,19 +66,18 @@ std::vector<runtime::Token> RandomPrompts::draw(std::int32_t tokens) {
 
 BenchmarkSample run_test(runtime::Engine& engine, const BenchmarkTest& test, RandomPrompts& prompts,
                          const std::function<void(std::int32_t)>& progress) {
-  assert((test.n_prompt > 0) != (test.n_gen > 0));
+  assert((test.n_prompt > 0) != (test.n_gen > 0) && (test.depth == 0 || test.n_gen > 0));
   engine.submit(request_of(test, prompts));
-  std::int32_t generated = 0;
+  std::int32_t generated = -uncounted_tokens(test);
   while (true) {
     const std::optional<runtime::Event> event = engine.next(patience);
     if (!event) continue;
-    if (std::holds_alternative<runtime::TokenEvent>(*event)) progress(++generated);
+    if (std::holds_alternative<runtime::TokenEvent>(*event) && ++generated > 0) progress(generated);
     if (const auto* refused = std::get_if<runtime::RefusedEvent>(&*event)) throw Error(refused->sentence);
     if (const auto* done = std::get_if<runtime::DoneEvent>(&*event)) {
       require(generated == test.n_gen, "{} ended after {} tokens", test.name(), generated);
       engine.next(std::chrono::milliseconds(0));  // nothing is in flight: an engine in this process rests now
-      const runtime::Statistics& s = done->statistics;
-      return {s.prompt_seconds + s.decode_seconds, s.exchange_seconds};
+      return sample_of(test, done->statistics);
     }
   }
 }

@@ -12,19 +12,22 @@
 
 namespace yoke::session {
 
-/// What is timed: a prompt computed, or tokens generated after a prompt of one token. One of the two counts
-/// is 0.
+/// What is timed: a prompt computed, or tokens generated. One of the two counts is 0. Tokens are generated
+/// after a prompt of `depth` tokens, whose time is not taken; where that is 0, after one of one token, whose
+/// step counts.
 struct BenchmarkTest {
   std::int32_t n_prompt = 0;
   std::int32_t n_gen = 0;
+  std::int32_t depth = 0;  // only where tokens are generated
 
-  /// As llama-bench names them: "pp512", "tg128".
+  /// As llama-bench names them: "pp512", "tg128", "tg128 @ d8192".
   std::string name() const;
-  /// Tokens whose time is taken; as many steps of one token where it generates, the prompt's among them. It
-  /// is also the positions of context that the test needs.
+  /// Tokens whose time is taken; as many steps of one token where it generates.
   std::int32_t tokens() const { return n_prompt + n_gen; }
+  /// Of context, that the test needs.
+  std::int64_t positions() const { return std::int64_t{depth} + tokens(); }
   /// Positions that a generated token attends to on average, itself included.
-  double average_positions() const { return (n_gen + 1) / 2.0; }
+  double average_positions() const { return depth + (n_gen + 1) / 2.0; }
 };
 
 /// What one run of a test took.
@@ -45,8 +48,8 @@ class RandomPrompts {
   std::mt19937_64 random_;
 };
 
-/// Runs a test once; `progress` is called with the number of tokens generated so far. The engine rests when
-/// this returns. Throws Error where it refuses the request or dies.
+/// Runs a test once; `progress` is called with the number of tokens generated so far that count. The engine
+/// rests when this returns. Throws Error where it refuses the request or dies.
 BenchmarkSample run_test(runtime::Engine& engine, const BenchmarkTest& test, RandomPrompts& prompts,
                          const std::function<void(std::int32_t)>& progress);
 

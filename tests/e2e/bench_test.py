@@ -30,6 +30,16 @@ class Bench(YokeTest):
         self.assertEqual([(row["n_prompt"], row["n_gen"]) for row in self.rows("-p", 0, "-n", 3, "-r", 1)], [(0, 3)])
         self.assertEqual([(row["n_prompt"], row["n_gen"]) for row in self.rows("-p", 7, "-n", 0, "-r", 1)], [(7, 0)])
 
+    def test_tokens_generated_after_a_long_prompt(self):
+        rows = self.rows("-p", 8, "-n", 4, "-d", "0,60", "-r", 1)
+        self.assertEqual(
+            [(row["n_prompt"], row["n_gen"], row["n_depth"]) for row in rows], [(8, 0, 0), (0, 4, 0), (0, 4, 60)]
+        )
+        # 64 positions are needed, and a page has as many.
+        self.assertEqual(rows[0]["ranks"][0]["kv_bytes"], 64 * 2048)
+        expected = 100 * (3_908_608 + 272 + 62.5 * 2048) * rows[2]["avg_ts"] / rows[2]["stream_bytes_per_second"]
+        self.assertAlmostEqual(rows[2]["percent_of_stream"], expected, delta=1e-6 * expected)
+
     def test_what_is_told_of_the_model_and_the_ranks(self):
         for ranks in (1, 2, 3):
             with self.subTest(ranks=ranks):

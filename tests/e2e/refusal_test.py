@@ -211,6 +211,7 @@ class Request(Refusal):
                 ("there is nothing to measure: expected tokens to compute (-p) or generate (-n)", "-p", 0, "-n", 0),
                 ("-p 513 needs a context of 513 positions, but the model was trained for 512", "-p", 513),
                 ("-n 600 needs a context of 600 positions, but the model was trained for 512", "-n", "128,600"),
+                ("-n 8 -d 510 needs a context of 518 positions, but the model was trained for 512", "-n", 8, "-d", 510),
                 ("-p 256 needs a context of 256 positions, but --ctx 128 was given", "-p", 256, "-n", 64, "--ctx", 128)):
             for ranks in (1, 2):
                 self.assert_says(sentence, "bench", DEMO, "--ranks", ranks, *flags)

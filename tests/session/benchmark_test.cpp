@@ -20,12 +20,15 @@ gguf::Metadata demo_metadata() { return gguf::Model::open(runtime::demo_options(
 TEST(BenchmarkTest, IsNamedAsLlamaBenchNamesIt) {
   EXPECT_EQ((BenchmarkTest{512, 0}).name(), "pp512");
   EXPECT_EQ((BenchmarkTest{0, 128}).name(), "tg128");
+  EXPECT_EQ((BenchmarkTest{0, 128, 8192}).name(), "tg128 @ d8192");
 }
 
 TEST(BenchmarkTest, AttendsToEveryPositionSoFar) {
   // The four steps attend to 1, 2, 3 and 4 positions.
   EXPECT_EQ((BenchmarkTest{0, 4}).average_positions(), 2.5);
   EXPECT_EQ((BenchmarkTest{0, 1}).average_positions(), 1);
+  // After a prompt of ten: to 11, 12, 13 and 14.
+  EXPECT_EQ((BenchmarkTest{0, 4, 10}).average_positions(), 12.5);
 }
 
 TEST(RandomPrompts, AreOfOrdinaryTokensOnly) {
@@ -67,7 +70,11 @@ TEST(RunTest, ComputesWhatTheTestSays) {
       EXPECT_TRUE(progress.empty());
       const BenchmarkSample generation = run_test(engine, {0, 96}, prompts, note);
       EXPECT_EQ(progress.size(), 96);
-      for (const BenchmarkSample& sample : {prompt, generation}) {
+      progress.clear();
+      const BenchmarkSample deep = run_test(engine, {0, 6, 90}, prompts, note);
+      EXPECT_THAT(progress, testing::ElementsAre(1, 2, 3, 4, 5, 6));
+      EXPECT_LT(deep.seconds, generation.seconds);
+      for (const BenchmarkSample& sample : {prompt, generation, deep}) {
         EXPECT_GT(sample.seconds, 0);
         EXPECT_GE(sample.exchange_seconds, 0);
         EXPECT_LE(sample.exchange_seconds, sample.seconds);
