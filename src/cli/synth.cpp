@@ -30,6 +30,7 @@ struct SynthOptions {
   std::string shape;
   std::optional<quant::Type> type;
   std::optional<std::int64_t> layers;
+  std::optional<std::int64_t> context;
   std::uint64_t seed = 0;
   std::string out;
 };
@@ -56,7 +57,7 @@ model::Config config_of(const SynthOptions& options) {
   config.architecture = options.family;
   config.dim = shape.dim;
   config.vocabulary = shape.vocabulary;
-  config.context = shape.context;
+  config.context = options.context.value_or(shape.context);
   config.k_dim = config.v_dim = shape.dim / shape.heads;
   config.rms_epsilon = 1e-5f;
   config.rope.dims = config.k_dim;
@@ -96,6 +97,11 @@ void add_synth(CLI::App& app, Action& action) {
   add_number_function<std::int64_t>(
       *command, "--layers", [options](std::int64_t layers) { options->layers = layers; },
       whole_number_check(1, most_layers), "Layers (default: those of the shape)");
+  constexpr std::int64_t most_positions = 1 << 24;
+  add_number_function<std::int64_t>(
+      *command, "--ctx", [options](std::int64_t context) { options->context = context; },
+      whole_number_check(1, most_positions),
+      "Positions that it says it was trained for (default: those of the shape)");
   add_number(*command, "--seed", options->seed, seed_check(), "The same seed gives the same file")
       ->default_str(std::to_string(options->seed));
   command->add_option("OUT", options->out, "GGUF file to write")->required();

@@ -87,6 +87,13 @@ class Bench(YokeTest):
         self.assertEqual((code, err), (0, ""))
         self.assertEqual(len(json.loads(out)), 2)
 
+    def test_a_random_model_can_be_given_a_longer_context(self):
+        model = self.scratch() / "long.gguf"
+        code, _, err = self.yoke("synth", "--family", "llama", "--shape", "tiny", "--ctx", 700, "--type", "Q8_0", model)
+        self.assertEqual((code, err), (0, ""))
+        row, = self.rows("-p", 0, "-n", 10, "-d", 690, "-r", 1, model=model)
+        self.assertEqual((row["n_gen"], row["n_depth"]), (10, 690))
+
     def test_the_whole_context_can_be_measured(self):
         rows = self.rows("-p", 512, "-n", 512, "-r", 1, "--no-warmup")
         self.assertEqual([len(row["samples_ns"]) for row in rows], [1, 1])

@@ -329,6 +329,7 @@ class Flags(Refusal):
     def test_numbers_of_random_models(self):
         synth = ("synth", "--family", "llama", "--shape", "tiny", "--type", "Q4_0", NOWHERE)
         self.assert_usage("--layers: '0' is not a whole number from 1 to 1000", *synth, "--layers", 0)
+        self.assert_usage("--ctx: '0' is not a whole number from 1 to 16777216", *synth, "--ctx", 0)
         self.assert_usage("--seed: '-1' is not a whole number from 0 to 18446744073709551615", *synth, "--seed=-1")
         self.assert_usage("--seed: 'x' is not a whole number from 0 to 18446744073709551615", *synth, "--seed", "x")
 
