@@ -10,7 +10,7 @@
 //   group: what all its units share (header), then what else each unit has (scales), then codes of each unit
 //
 // Codes of more than one field lie in the order in which a kernel needs them. So a panel is read front to
-// back: only then does memory deliver all it can (of Q6_K, which was read in another order at first, half).
+// back: only then does memory deliver all it can. (A trial that read Q6_K in another order got half.)
 //
 // A group is what a block of the file is: one unit, or four where a block has 256 values. A panel may begin
 // and end inside a block: ranks can share a row of super-blocks at any multiple of 64 columns, and only the
