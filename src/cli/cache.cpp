@@ -136,7 +136,7 @@ std::vector<Listed> named(const std::vector<Listed>& shards, const std::string& 
 }
 
 std::vector<Listed> chosen(const CacheOptions& options) {
-  const std::vector<Listed> shards = list(options.folder);
+  std::vector<Listed> shards = list(options.folder);
   if (options.all) return shards;
   std::vector<Listed> all;
   for (const std::string& what : options.what) {
