@@ -77,14 +77,20 @@ class BoundCaller {
   cpu_set_t before_{};
 };
 
+/// One that threads count with does not share its cache line.
+struct alignas(64) Cursor {
+  std::atomic<std::int64_t> at{0};
+};
+
 }  // namespace
 
 struct ThreadPool::State {
-  explicit State(int size_) : size(size_) {}
+  explicit State(int size_) : size(size_), first_left(static_cast<std::size_t>(size_)) {}
 
   const int size;
   std::optional<BoundCaller> caller;
   std::vector<std::thread> workers;
+  std::vector<Cursor> first_left;
 
   // Written by the caller before it raises `region`, read by workers after they have seen it raised: all in
   // one cache line, which reaches a worker once.
@@ -153,6 +159,10 @@ ThreadPool::~ThreadPool() { state_->stop_workers(); }
 int ThreadPool::size() const { return state_->size; }
 
 bool ThreadPool::is_pinned() const { return state_->caller.has_value(); }
+
+std::atomic<std::int64_t>& ThreadPool::first_left(int thread) {
+  return state_->first_left[static_cast<std::size_t>(thread)].at;
+}
 
 void ThreadPool::run_region(void (*body)(void*, int), void* context) {
   State& state = *state_;

@@ -1,6 +1,8 @@
 // A pool of threads that stay; the caller is one of them.
 #pragma once
 
+#include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -51,8 +53,41 @@ class ThreadPool {
     });
   }
 
+  /// Calls body(begin, end) for ranges that make up [0, n). A thread begins with the first half of what
+  /// split() would give it, goes on piece by piece, and then takes pieces that others have not come to: one
+  /// on a slow processor, or on one that somebody else uses too, does less. Which thread gets what changes.
+  template <class Body>
+  void share(std::int64_t n, Body&& body) {
+    if (size() == 1 || n < least_shared * size()) {
+      split(n, 1, body);
+      return;
+    }
+    const std::int64_t piece = std::max<std::int64_t>(1, n / (size() * pieces_per_thread));
+    const auto start_of = [&](int thread) { return n * thread / size(); };
+    const auto half_of = [&](int thread) { return (start_of(thread + 1) - start_of(thread)) / 2; };
+    for (int thread = 0; thread < size(); ++thread)
+      first_left(thread).store(start_of(thread) + half_of(thread), std::memory_order_relaxed);
+    run([&](int thread) {
+      body(start_of(thread), start_of(thread) + half_of(thread));
+      for (int i = 0; i < size(); ++i) {
+        const int owner = (thread + i) % size();
+        const std::int64_t end = start_of(owner + 1);
+        for (;;) {
+          const std::int64_t begin = first_left(owner).fetch_add(piece, std::memory_order_relaxed);
+          if (begin >= end) break;
+          body(begin, std::min(begin + piece, end));
+        }
+      }
+    });
+  }
+
  private:
+  static constexpr std::int64_t pieces_per_thread = 16;
+  static constexpr std::int64_t least_shared = 4;  // per thread; fewer are not worth the pieces
+
   void run_region(void (*body)(void*, int), void* context);
+  /// Of a thread's range in share(), the beginning of what nobody has taken yet.
+  std::atomic<std::int64_t>& first_left(int thread);
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -73,6 +73,38 @@ TEST(ThreadPool, SplitCutsAtGrainsEvenlyAndAlwaysAlike) {
   for (int i = 0; i < 20; ++i) EXPECT_EQ(ranges_of(pool, 100, 16), ranges);
 }
 
+TEST(ThreadPool, ShareGivesEveryIndexToExactlyOneCall) {
+  for (const int size : {1, 2, 3, 5}) {
+    ThreadPool pool(size);
+    for (const std::int64_t n : {0, 1, 2, 3, 4, 7, 8, 11, 12, 13, 20, 63, 64, 65, 100, 1000}) {
+      std::vector<std::atomic<int>> visits(static_cast<std::size_t>(n));
+      for (int region = 0; region < 3; ++region) {
+        pool.share(n, [&](std::int64_t begin, std::int64_t end) {
+          for (std::int64_t i = begin; i < end; ++i) ++visits[static_cast<std::size_t>(i)];
+        });
+      }
+      for (std::int64_t i = 0; i < n; ++i)
+        ASSERT_EQ(visits[static_cast<std::size_t>(i)], 3) << i << " of " << n << ", threads " << size;
+    }
+  }
+}
+
+TEST(ThreadPool, ShareLetsOthersDoWhatASlowThreadDoesNotComeTo) {
+  ThreadPool pool(3);
+  constexpr std::int64_t n = 300, half_of_a_range = 50;
+  std::atomic<std::int64_t> done_by_others{0};
+  const std::thread::id slow = std::this_thread::get_id();
+  pool.share(n, [&](std::int64_t begin, std::int64_t end) {
+    if (std::this_thread::get_id() != slow) {
+      done_by_others += end - begin;
+      return;
+    }
+    EXPECT_EQ(end - begin, half_of_a_range);
+    while (done_by_others < n - half_of_a_range) std::this_thread::yield();  // for ever, if nobody helps
+  });
+  EXPECT_EQ(done_by_others, n - half_of_a_range);
+}
+
 TEST(ThreadPool, ServesThousandsOfRegions) {
   ThreadPool pool(3);
   std::vector<std::int64_t> sums(3, 0);

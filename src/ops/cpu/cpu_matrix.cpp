@@ -120,14 +120,14 @@ std::int64_t grains_of(const WeightMatrix& matrix) {
   return (matrix.rows + matrix.grain() - 1) / matrix.grain();
 }
 
-/// Calls body(begin, end) for ranges that make up [0, grains). One range per thread where tokens are few:
-/// each thread reads the weights that lie nearest to it. Otherwise threads take small ones as they come to
-/// them, since what takes long should not depend on the slowest thread.
+/// Calls body(begin, end) for ranges that make up [0, grains). Where tokens are few, a thread reads the
+/// weights that lie nearest to it for as long as it has some. Otherwise threads take small ranges as they
+/// come to them: there it is the products that take long.
 template <class Body>
 void share(std::int64_t grains, std::int64_t tokens, ThreadPool& pool, const Body& body) {
   constexpr std::int64_t grains_at_once = 4;
   if (tokens <= kernels::few_tokens || grains <= grains_at_once || pool.size() == 1) {
-    pool.split(grains, 1, body);
+    pool.share(grains, body);
     return;
   }
   std::atomic<std::int64_t> next = 0;
