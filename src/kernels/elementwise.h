@@ -92,13 +92,71 @@ void add(float* y, const float* x, std::int64_t n) {
       n, [=](std::int64_t i, int count) { store(load(y + i, count) + load(x + i, count), y + i, count); });
 }
 
+void add_scaled(float* y, const float* x, float scale, std::int64_t n) {
+  const F32x16 factor = F32x16::broadcast(scale);
+  for_vectors(n, [=](std::int64_t i, int count) {
+    store(fma(load(x + i, count), factor, load(y + i, count)), y + i, count);
+  });
+}
+
+float sum(const float* x, std::int64_t n) {
+  F32x16 total = F32x16::broadcast(0.0f);
+  for_vectors(n, [&total, x](std::int64_t i, int count) { total = total + load(x + i, count); });
+  return total.reduce_add();
+}
+
+/// 1 / (1 + e^−z)
+inline F32x16 sigmoid(F32x16 z) {
+  return F32x16::broadcast(1.0f) / (F32x16::broadcast(1.0f) + exp(F32x16::broadcast(-0.0f) - z));
+}
+
+void sigmoid_kernel(const float* x, float* y, std::int64_t n) {
+  for_vectors(n, [=](std::int64_t i, int count) { store(sigmoid(load(x + i, count)), y + i, count); });
+}
+
+/// cap · tanh(z / cap) = cap · (1 − 2 / (1 + e^(2z / cap)))
+void soft_cap(const float* x, float cap, float* y, std::int64_t n) {
+  const F32x16 one = F32x16::broadcast(1.0f), two = F32x16::broadcast(2.0f);
+  const F32x16 whole = F32x16::broadcast(cap), twice_inverse = F32x16::broadcast(2.0f / cap);
+  for_vectors(n, [=](std::int64_t i, int count) {
+    const F32x16 growth = exp(load(x + i, count) * twice_inverse);
+    store(whole * (one - two / (one + growth)), y + i, count);
+  });
+}
+
+/// out = activation(gate) ⊙ up
+template <class Activation>
+inline void gate_mul(const float* gate, const float* up, float* out, std::int64_t n, Activation activation) {
+  for_vectors(n, [=](std::int64_t i, int count) {
+    store(activation(load(gate + i, count)) * load(up + i, count), out + i, count);
+  });
+}
+
 void silu_mul(const float* gate, const float* up, float* out, std::int64_t n) {
   const F32x16 one = F32x16::broadcast(1.0f);
   const F32x16 minus_zero = F32x16::broadcast(-0.0f);
+  gate_mul(gate, up, out, n, [=](F32x16 z) { return z / (one + exp(minus_zero - z)); });
+}
+
+void gelu_mul(const float* gate, const float* up, float* out, std::int64_t n) {
+  // ½z(1 + tanh u) = z / (1 + e^−2u), u = √(2/π) · (z + 0.044715 z³)
+  const F32x16 one = F32x16::broadcast(1.0f);
+  const F32x16 linear = F32x16::broadcast(-1.5957691216f);
+  const F32x16 cubic = F32x16::broadcast(-1.5957691216f * 0.044715f);
+  gate_mul(gate, up, out, n, [=](F32x16 z) {
+    const F32x16 minus_2u = z * fma(z * z, cubic, linear);
+    return z / (one + exp(minus_2u));
+  });
+}
+
+void clamped_swiglu_mul(const float* gate, const float* up, float* out, std::int64_t n) {
+  const F32x16 one = F32x16::broadcast(1.0f);
+  const F32x16 limit = F32x16::broadcast(7.0f), minus_limit = F32x16::broadcast(-7.0f);
+  const F32x16 minus_alpha = F32x16::broadcast(-1.702f);
   for_vectors(n, [=](std::int64_t i, int count) {
-    const F32x16 z = load(gate + i, count);
-    const F32x16 silu = z / (one + exp(minus_zero - z));
-    store(silu * load(up + i, count), out + i, count);
+    const F32x16 z = min(limit, load(gate + i, count));
+    const F32x16 linear = max(minus_limit, min(limit, load(up + i, count))) + one;
+    store(z / (one + exp(minus_alpha * z)) * linear, out + i, count);
   });
 }
 

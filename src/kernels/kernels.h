@@ -52,8 +52,25 @@ struct Kernels {
   void (*scale_by)(const float* x, float scale, const float* w, float* y, std::int64_t n);
   /// y[i] += x[i]
   void (*add)(float* y, const float* x, std::int64_t n);
-  /// out[i] = silu(gate[i])·up[i], silu(z) = z / (1 + e^−z). out may be either input.
-  void (*silu_mul)(const float* gate, const float* up, float* out, std::int64_t n);
+  /// y[i] += scale·x[i]
+  void (*add_scaled)(float* y, const float* x, float scale, std::int64_t n);
+  /// Σ x[i], in lane order.
+  float (*sum)(const float* x, std::int64_t n);
+  /// y[i] = 1 / (1 + e^−x[i]). y may be x, as in the next one.
+  void (*sigmoid)(const float* x, float* y, std::int64_t n);
+  /// y[i] = cap·tanh(x[i] / cap)
+  void (*soft_cap)(const float* x, float cap, float* y, std::int64_t n);
+
+  /// How the two halves of a gated unit become one: out[i] from gate[i] and up[i]. out may be either input.
+  using GateMul = void (*)(const float* gate, const float* up, float* out, std::int64_t n);
+  /// silu(gate)·up, silu(z) = z / (1 + e^−z).
+  GateMul silu_mul;
+  /// gelu(gate)·up, gelu(z) = z/2 · (1 + tanh(√(2/π)·(z + 0.044715·z³))). Hendrycks and Gimpel,
+  /// https://arxiv.org/abs/1606.08415.
+  GateMul gelu_mul;
+  /// g·σ(1.702·g)·(u + 1) with g = min(gate, 7) and u = up, bounded to ±7: gpt-oss's,
+  /// https://github.com/openai/gpt-oss (swiglu in torch/model.py).
+  GateMul clamped_swiglu_mul;
   /// Rotates pairs of x: (x[2i], x[2i+1]) when interleaved, (x[i], x[i + pairs]) otherwise (NeoX); cos and
   /// sin have `pairs` entries.
   void (*rope_interleaved)(float* x, const float* cos, const float* sin, std::int64_t pairs);

@@ -64,7 +64,13 @@ TEST(Dispatch, EveryTableIsCompleteAndFoundByItsName) {
     EXPECT_NE(kernels->sum_of_squares, nullptr);
     EXPECT_NE(kernels->scale_by, nullptr);
     EXPECT_NE(kernels->add, nullptr);
+    EXPECT_NE(kernels->add_scaled, nullptr);
+    EXPECT_NE(kernels->sum, nullptr);
+    EXPECT_NE(kernels->sigmoid, nullptr);
+    EXPECT_NE(kernels->soft_cap, nullptr);
     EXPECT_NE(kernels->silu_mul, nullptr);
+    EXPECT_NE(kernels->gelu_mul, nullptr);
+    EXPECT_NE(kernels->clamped_swiglu_mul, nullptr);
     EXPECT_NE(kernels->rope_interleaved, nullptr);
     EXPECT_NE(kernels->rope_neox, nullptr);
     for (const KvType type : {KvType::f16, KvType::f32, KvType::q8}) EXPECT_EQ(kernels->kv(type).type, type);

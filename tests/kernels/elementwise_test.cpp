@@ -115,6 +115,95 @@ TEST(SiluMul, MultipliesByUp) {
   }
 }
 
+/// The gated units, with what each is in double precision.
+struct GatedUnit {
+  const char* name;
+  Kernels::GateMul Kernels::*kernel;
+  double (*exact)(double gate, double up);
+};
+double gelu(double z) {
+  return z / 2 * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (z + 0.044715 * z * z * z)));
+}
+double clamped_swiglu(double gate, double up) {
+  const double g = std::min(gate, 7.0), u = std::clamp(up, -7.0, 7.0);
+  return g / (1 + std::exp(-1.702 * g)) * (u + 1);
+}
+const GatedUnit gated_units[] = {
+    {"gelu_mul", &Kernels::gelu_mul, [](double gate, double up) { return gelu(gate) * up; }},
+    {"clamped_swiglu_mul", &Kernels::clamped_swiglu_mul, clamped_swiglu},
+};
+
+TEST(GatedUnits, FollowTheirDefinitionsForEverySize) {
+  Random random(7);
+  std::vector<float> gate = random_floats(500, random), up = random_floats(500, random);
+  for (std::size_t i = 0; i < gate.size(); ++i) {
+    gate[i] *= 20 * static_cast<float>(i) / 500;  // up to where the function is flat
+    up[i] *= 12;
+  }
+  for (const GatedUnit& unit : gated_units) {
+    for (const Kernels* kernels : available()) {
+      for (const std::size_t n : {1, 15, 16, 17, 500}) {
+        std::vector<float> out(n);
+        (kernels->*unit.kernel)(gate.data(), up.data(), out.data(), static_cast<std::int64_t>(n));
+        for (std::size_t i = 0; i < n; ++i) {
+          // The exponent, up to 30 here, errs by some units in its last place: so does e^exponent, times 30.
+          const double exact = unit.exact(gate[i], up[i]);
+          ASSERT_NEAR(out[i], exact, 30 * 8 * 0x1p-24 * std::max(std::abs(exact), 1e-6))
+              << unit.name << ' ' << kernels->isa << ' ' << gate[i] << ' ' << up[i];
+        }
+      }
+    }
+  }
+}
+
+TEST(Sigmoid, FollowsTheDefinition) {
+  for (const Kernels* kernels : available()) {
+    std::vector<float> x;
+    for (float value = -80; value < 80; value += 0.37f) x.push_back(value);
+    std::vector<float> y(x.size());
+    kernels->sigmoid(x.data(), y.data(), static_cast<std::int64_t>(x.size()));
+    for (std::size_t i = 0; i < x.size(); ++i)
+      ASSERT_LE(ulps(y[i], 1 / (1 + std::exp(-double{x[i]}))), 4.0) << kernels->isa << ' ' << x[i];
+  }
+}
+
+TEST(SoftCap, BoundsValuesAndLeavesSmallOnesAlmostAlone) {
+  const std::vector<float> x{-1e9f, -100, -30, -1, -0.01f, 0, 0.01f, 1, 30, 100, 1e9f, 5, 6, 7, 8, 9, 10};
+  for (const Kernels* kernels : available()) {
+    std::vector<float> y(x.size());
+    kernels->soft_cap(x.data(), 30, y.data(), static_cast<std::int64_t>(x.size()));
+    // 1 − 2/(1 + e) rounds at the size of 1, and the result is 30 times that.
+    for (std::size_t i = 0; i < x.size(); ++i)
+      ASSERT_NEAR(y[i], 30 * std::tanh(double{x[i]} / 30), 30 * 4 * 0x1p-24) << kernels->isa << ' ' << x[i];
+  }
+}
+
+TEST(AddScaled, AddsOneFusedProduct) {
+  Random random(8);
+  const std::vector<float> x = random_floats(37, random), y = random_floats(37, random);
+  for (const Kernels* kernels : available()) {
+    std::vector<float> sum = y;
+    kernels->add_scaled(sum.data(), x.data(), 0.37f, 37);
+    for (std::size_t i = 0; i < sum.size(); ++i) EXPECT_EQ(sum[i], std::fma(x[i], 0.37f, y[i]));
+  }
+}
+
+TEST(Sum, AddsUpInLaneOrder) {
+  Random random(9);
+  for (std::size_t n = 0; n < 100; ++n) {
+    const std::vector<float> x = random_floats(n, random);
+    double exact = 0, magnitude = 0;
+    for (const float value : x) {
+      exact += value;
+      magnitude += std::abs(value);
+    }
+    const float scalar = available().back()->sum(x.data(), static_cast<std::int64_t>(n));
+    EXPECT_NEAR(scalar, exact, magnitude * 12 * 0x1p-24);  // seven additions of a lane, and four of the tree
+    for (const Kernels* kernels : available())
+      EXPECT_EQ(kernels->sum(x.data(), static_cast<std::int64_t>(n)), scalar) << kernels->isa << ' ' << n;
+  }
+}
+
 TEST(SumOfSquares, IsInLaneOrder) {
   Random random(3);
   for (std::size_t n = 0; n < 100; ++n) {
@@ -199,6 +288,10 @@ const std::vector<Elementwise>& elementwise_kernels() {
        [](const Kernels& k, float* x, const float* a, const float*, std::int64_t n) { k.add(x + n, a, n); }},
       {"silu_mul", [](const Kernels& k, float* x, const float* a, const float* b,
                       std::int64_t n) { k.silu_mul(a, b, x + n, n); }},
+      {"gelu_mul", [](const Kernels& k, float* x, const float* a, const float* b,
+                      std::int64_t n) { k.gelu_mul(a, b, x + n, n); }},
+      {"clamped_swiglu_mul", [](const Kernels& k, float* x, const float* a, const float* b,
+                                std::int64_t n) { k.clamped_swiglu_mul(a, b, x + n, n); }},
       {"rope_interleaved", [](const Kernels& k, float* x, const float* a, const float* b,
                               std::int64_t n) { k.rope_interleaved(x, a, b, n); }},
       {"rope_neox", [](const Kernels& k, float* x, const float* a, const float* b,
