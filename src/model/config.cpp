@@ -50,6 +50,15 @@ class Reader {
     return std::vector<std::int64_t>(static_cast<std::size_t>(n_layers), count(name));
   }
 
+  /// A count, or 0.
+  std::int64_t count_or_none(std::string_view name) const {
+    return file_.metadata().integer_or(key(name), 0) == 0 ? 0 : count(name);
+  }
+
+  bool flag_or(std::string_view name, bool otherwise) const {
+    return file_.metadata().flag_or(key(name), otherwise);
+  }
+
   /// A positive, finite number.
   double positive(std::string_view name, double otherwise) const {
     const double value = metadata_.number_or(key(name), otherwise);
@@ -102,6 +111,56 @@ RopeConfig read_rope(const gguf::Model& file, const Reader& read, std::int64_t k
   return rope;
 }
 
+/// Which layers have experts, and how many: those behind the first dense ones, each so many-th.
+void read_expert_layers(const gguf::Model& file, const Reader& read, Config& config) {
+  const std::int64_t n_experts = read.count_or_none("expert_count");
+  if (n_experts == 0) return;
+  const std::int64_t leading = read.count_or_none("leading_dense_block_count");
+  const std::int64_t step = read.count_or("interleave_moe_layer_step", 1);
+  require(leading < config.n_layers(), "{}: {} is {}, but the model has {} layers", file.path().string(),
+          read.key("leading_dense_block_count"), leading, config.n_layers());
+  for (std::int64_t i = leading; i < config.n_layers(); ++i) {
+    if ((i + 1) % step == 0) config.layers[i].n_experts = n_experts;
+  }
+}
+
+ExpertConfig read_experts(const gguf::Model& file, const Reader& read) {
+  using Probability = ops::RouteSpec::Probability;
+  const std::string name = file.path().string();
+  ExpertConfig experts;
+  const std::int64_t n_experts = read.count_or_none("expert_count");
+  if (n_experts == 0) return experts;
+  experts.used = read.count("expert_used_count");
+  require(experts.used <= n_experts, "{}: {} is {}, but there are {} experts", name,
+          read.key("expert_used_count"), experts.used, n_experts);
+  experts.ffn_dim = read.has("expert_feed_forward_length") ? read.count("expert_feed_forward_length")
+                                                           : read.count("feed_forward_length");
+  experts.shared_dim = read.count_or("expert_shared_feed_forward_length",
+                                     read.count_or_none("expert_shared_count") * experts.ffn_dim);
+  if (read.has("expert_gating_func")) {
+    const std::int64_t gating = read.count_or_none("expert_gating_func");
+    constexpr Probability known[] = {Probability::softmax, Probability::sigmoid,
+                                     Probability::softmax_of_chosen};
+    require(gating <= std::ssize(known),
+            "{}: {} is {}; expected 1 (softmax), 2 (sigmoid) or 3 (softmax over the chosen)", name,
+            read.key("expert_gating_func"), gating);
+    if (gating > 0) experts.probability = known[gating - 1];
+  }
+  if (read.has("expert_weights_norm")) experts.normalised = read.flag_or("expert_weights_norm", false);
+  if (file.metadata().number_or(read.key("expert_weights_scale"), 0) != 0)
+    experts.scale = static_cast<float>(read.positive("expert_weights_scale", 1));
+  if (read.count_or_none("expert_group_count") == 0) return experts;
+  experts.groups = read.count("expert_group_count");
+  experts.groups_used = read.count("expert_group_used_count");
+  require(n_experts % experts.groups == 0, "{}: {} is {}, which does not divide {} experts", name,
+          read.key("expert_group_count"), experts.groups, n_experts);
+  require(experts.groups_used <= experts.groups &&
+              experts.groups_used * (n_experts / experts.groups) >= experts.used,
+          "{}: {} of {} groups of {} experts are to be chosen from, where {} experts are used", name,
+          experts.groups_used, experts.groups, n_experts / experts.groups, experts.used);
+  return experts;
+}
+
 }  // namespace
 
 Config read_config(const gguf::Model& file) {
@@ -128,12 +187,18 @@ Config read_config(const gguf::Model& file) {
   const std::vector<std::int64_t> heads = read.counts("attention.head_count", n_layers);
   const std::vector<std::int64_t> kv_heads =
       read.has("attention.head_count_kv") ? read.counts("attention.head_count_kv", n_layers) : heads;
-  const std::vector<std::int64_t> ffn = read.counts("feed_forward_length", n_layers);
+  // A model whose layers all have experts need not say how wide dense ones would be.
+  const std::vector<std::int64_t> ffn =
+      read.has("feed_forward_length") || !read.has("expert_feed_forward_length")
+          ? read.counts("feed_forward_length", n_layers)
+          : read.counts("expert_feed_forward_length", n_layers);
   for (std::size_t i = 0; i < static_cast<std::size_t>(n_layers); ++i) {
     require(heads[i] % kv_heads[i] == 0, "{}: layer {} has {} heads over {} KV heads; expected a multiple",
             name, i, heads[i], kv_heads[i]);
     config.layers.push_back({heads[i], kv_heads[i], ffn[i]});
   }
+  read_expert_layers(file, read, config);
+  config.experts = read_experts(file, read);
   const bool has_head_size = read.has("attention.key_length");
   require(has_head_size || config.dim % heads[0] == 0,
           "{}: {} = {} is not a multiple of {} = {}, and {} is absent", name, read.key("embedding_length"),
@@ -156,6 +221,7 @@ class MetadataWriter {
 
   void count(std::string_view name, std::int64_t value) { set(name, static_cast<std::uint64_t>(value)); }
   void number(std::string_view name, double value) { set(name, value); }
+  void flag(std::string_view name, bool value) { set(name, value); }
   void text(std::string_view name, std::string value) { set(name, std::move(value)); }
   /// One of the counts of every layer: a single value where all are equal.
   void counts(std::string_view name, const std::vector<LayerConfig>& layers,
@@ -192,7 +258,40 @@ void write_rope(MetadataWriter& write, const RopeConfig& rope) {
   write.number("rope.scaling.yarn_beta_slow", rope.beta_slow);
 }
 
+void write_experts(MetadataWriter& write, const Config& config) {
+  const auto first = std::find_if(config.layers.begin(), config.layers.end(),
+                                  [](const LayerConfig& layer) { return layer.n_experts > 0; });
+  if (first == config.layers.end()) return;
+  const ExpertConfig& experts = config.experts;
+  write.count("expert_count", first->n_experts);
+  write.count("leading_dense_block_count", first - config.layers.begin());
+  write.count("expert_used_count", experts.used);
+  write.count("expert_feed_forward_length", experts.ffn_dim);
+  if (experts.shared_dim > 0) write.count("expert_shared_feed_forward_length", experts.shared_dim);
+  if (experts.probability) {
+    write.count("expert_gating_func", static_cast<std::int64_t>(*experts.probability) + 1);
+  }
+  if (experts.normalised) write.flag("expert_weights_norm", *experts.normalised);
+  write.number("expert_weights_scale", static_cast<double>(experts.scale));
+  if (experts.groups == 1) return;
+  write.count("expert_group_count", experts.groups);
+  write.count("expert_group_used_count", experts.groups_used);
+}
+
 }  // namespace
+
+ops::RouteSpec ExpertConfig::route(ops::RouteSpec::Probability default_probability,
+                                   bool default_normalised) const {
+  const ops::RouteSpec::Probability by = probability.value_or(default_probability);
+  // DeepSeek V2, which takes the softmax, judges a group by its best expert, V3 by the best two.
+  return {.probability = by,
+          .used = used,
+          .normalised = normalised.value_or(default_normalised),
+          .scale = scale,
+          .groups = groups,
+          .groups_used = groups_used,
+          .group_deciders = by == ops::RouteSpec::Probability::softmax ? 1 : 2};
+}
 
 gguf::Metadata config_metadata(const Config& config) {
   assert(!config.layers.empty());
@@ -208,6 +307,7 @@ gguf::Metadata config_metadata(const Config& config) {
   write.count("attention.value_length", config.v_dim);
   write.number("attention.layer_norm_rms_epsilon", static_cast<double>(config.rms_epsilon));
   write_rope(write, config.rope);
+  write_experts(write, config);
   return write.take();
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,8 @@ namespace yoke::model {
 struct LayerConfig {
   std::int64_t n_heads = 0;
   std::int64_t n_kv_heads = 0;  // divides n_heads
-  std::int64_t ffn_dim = 0;
+  std::int64_t ffn_dim = 0;     // of a dense layer, which has no experts
+  std::int64_t n_experts = 0;   // 0 in a dense layer
 
   std::int64_t group() const { return n_heads / n_kv_heads; }
 };
@@ -35,6 +37,22 @@ struct RopeConfig {
   double beta_slow = 1;
 };
 
+/// The experts of the layers that have some.
+struct ExpertConfig {
+  std::int64_t used = 0;        // by each token
+  std::int64_t ffn_dim = 0;     // of one expert
+  std::int64_t shared_dim = 0;  // of those that every token goes to, together; 0: there are none
+  // Where the file does not say, it is the family's.
+  std::optional<ops::RouteSpec::Probability> probability;
+  std::optional<bool> normalised;
+  float scale = 1;
+  std::int64_t groups = 1;
+  std::int64_t groups_used = 1;
+
+  /// How a router chooses, with the family's defaults.
+  ops::RouteSpec route(ops::RouteSpec::Probability default_probability, bool default_normalised) const;
+};
+
 struct Config {
   std::string architecture;
   std::int64_t dim = 0;
@@ -44,6 +62,7 @@ struct Config {
   std::int64_t v_dim = 0;    // of a value head
   float rms_epsilon = 0;
   RopeConfig rope;
+  ExpertConfig experts;
   std::vector<LayerConfig> layers;
 
   std::int64_t n_layers() const { return static_cast<std::int64_t>(layers.size()); }

@@ -21,6 +21,7 @@ constexpr std::array known{
     Known{"llama", make_llama},
     Known{"qwen2", make_qwen2},
     Known{"qwen3", make_qwen3},
+    Known{"qwen3moe", make_qwen3},
 };
 
 const Known* find_known(std::string_view architecture) {

@@ -1,6 +1,7 @@
 #include "model/loader.h"
 
 #include <algorithm>
+#include <deque>
 #include <set>
 #include <tuple>
 
@@ -9,11 +10,6 @@
 
 namespace yoke::model {
 namespace {
-
-bool is_matrix(const Destination& destination) {
-  return std::holds_alternative<ops::RowMatrix*>(destination) ||
-         std::holds_alternative<ops::ColMatrix*>(destination);
-}
 
 void check_format(const gguf::Model& file, const TensorEntry& entry, const gguf::TensorInfo& tensor,
                   const ops::Ops& ops) {
@@ -25,15 +21,25 @@ void check_format(const gguf::Model& file, const TensorEntry& entry, const gguf:
     require(ops.can_decode(tensor.type), "{}: tensor '{}' is stored as {}, which cannot be decoded yet",
             file.path().string(), tensor.name, format.name);
   }
-  require(entry.shape.size() > 1 || entry.split.axis != Axis::rows || format.block_values == 1,
+  require(is_matrix(entry.destination) || entry.split.axis != Axis::rows || format.block_values == 1,
           "{}: tensor '{}' is a bias stored as {}; expected F32, F16 or BF16", file.path().string(),
           tensor.name, format.name);
 }
 
-/// `rank`'s part of a tensor, without a source.
-ops::Slice share_of(const TensorEntry& entry, const gguf::TensorInfo& tensor, const Partition& partition,
-                    int rank) {
-  return slice_of(tensor.type, part(entry, partition, rank));
+/// `rank`'s parts of a tensor, without a source.
+std::vector<ops::Slice> shares_of(const TensorEntry& entry, const gguf::TensorInfo& tensor,
+                                  const Partition& partition, int rank) {
+  std::vector<ops::Slice> slices;
+  for (const Part& one : parts(entry, partition, rank)) slices.push_back(slice_of(tensor.type, one));
+  return slices;
+}
+
+/// The most units of one expert that `rank` owns, and the most of all those together that a token goes to.
+std::int64_t expert_units(const Config& config, const Partition& partition, int layer, int rank) {
+  std::int64_t most = 0;
+  for (std::int64_t e = 0; e < config.layers[layer].n_experts; ++e)
+    most = std::max(most, partition.range(Space::expert_ffn, layer, rank, e).size());
+  return most * config.experts.used;
 }
 
 /// An upper bound of what a step needs besides weights and KV.
@@ -41,23 +47,27 @@ std::uint64_t scratch_bytes(const Config& config, const Partition& partition, in
                             const StepLimits& limits, const ops::Ops& ops) {
   constexpr std::int64_t largest_cut = 192;  // columns of other ranks in a block of 256
   std::int64_t widest = 0;                   // values of a token that one layer makes on this rank
-  std::int64_t split = 0;  // those of them that a matrix is multiplied with whose columns are split
+  std::int64_t split = 0;   // those of them that a matrix is multiplied with whose columns are split
+  std::int64_t copies = 0;  // of a token's residual: one for each expert that it goes to, and two sums
   std::uint64_t attending = 0;
   for (int i = 0; i < static_cast<int>(config.n_layers()); ++i) {
     const ops::Heads heads = local_heads(config, partition, i, rank);
     const std::int64_t attention = (heads.n_heads + heads.n_kv_heads) * (heads.k_dim + heads.v_dim);
-    const std::int64_t ffn = partition.range(Space::ffn, i, rank).size();
-    widest = std::max(widest, attention + 2 * ffn);
-    split = std::max({split, heads.n_heads * heads.v_dim, ffn});
+    const bool sparse = config.layers[i].n_experts > 0;
+    const std::int64_t ffn = partition.range(sparse ? Space::shared_ffn : Space::ffn, i, rank).size();
+    const std::int64_t experts = expert_units(config, partition, i, rank);
+    widest = std::max(widest, attention + 2 * (ffn + experts));
+    split = std::max({split, heads.n_heads * heads.v_dim, ffn + experts});
+    if (sparse) copies = config.experts.used + 2;
     attending = std::max(attending, ops.attend_bytes(heads, limits.pages, limits.tokens));
   }
   // Of the residual's width: the embedding, two norms, two sums, what is carried from layer to layer, and
   // what the others send for a sum.
-  const std::int64_t as_floats = (6 + partition.size()) * config.dim + widest + config.rope.dims;
+  const std::int64_t as_floats = (6 + copies + partition.size()) * config.dim + widest + config.rope.dims;
   // What is multiplied also as bytes with their scales, which take half as much (rows may end in 32 zeros),
   // or with zeros for other ranks' columns at both ends.
   const std::int64_t as_multiplied =
-      std::max((2 * config.dim + widest) / 2 + 4 * 16, split + 2 * largest_cut);
+      std::max(((2 + copies) * config.dim + widest) / 2 + 4 * 16, split + 2 * largest_cut);
   const std::int64_t token = as_floats + as_multiplied;
   const std::int64_t row =
       2 * config.dim + partition.range(Space::vocabulary, 0, rank).size() + 3 * config.vocabulary;
@@ -96,17 +106,21 @@ std::vector<Wanted> wanted_tensors(const gguf::Model& file, const std::vector<Te
   return wanted;
 }
 
-void load(const ops::Slice& slice, const Destination& destination, ops::Ops& ops) {
+/// `slices` are one for each expert, or a single one.
+void load(std::span<const ops::Slice> slices, const Destination& destination, ops::Ops& ops) {
   struct Load {
+    std::span<const ops::Slice> slices;
     const ops::Slice& slice;
     ops::Ops& ops;
     void operator()(ops::RowMatrix* to) const { *to = ops.load_rows(slice); }
     void operator()(ops::ColMatrix* to) const { *to = ops.load_cols(slice); }
+    void operator()(ops::RowExperts* to) const { *to = ops.load_row_experts(slices); }
+    void operator()(ops::ColExperts* to) const { *to = ops.load_col_experts(slices); }
     void operator()(ops::Vector* to) const { *to = ops.load_vector(slice); }
     void operator()(ops::Embedding* to) const { *to = ops.load_embedding(slice); }
     void operator()(std::vector<float>* to) const { *to = decode(slice); }
   };
-  std::visit(Load{slice, ops}, destination);
+  std::visit(Load{slices, slices.front(), ops}, destination);
 }
 
 }  // namespace
@@ -136,8 +150,9 @@ std::uint64_t weight_bytes(const gguf::Model& file, const std::vector<TensorEntr
                            const Partition& partition, int rank) {
   std::uint64_t total = 0;
   for (const TensorEntry& entry : table) {
-    if (const gguf::TensorInfo* tensor = find_source(file, entry))
-      total += share_of(entry, *tensor, partition, rank).bytes();
+    const gguf::TensorInfo* tensor = find_source(file, entry);
+    if (tensor == nullptr) continue;
+    for (const ops::Slice& slice : shares_of(entry, *tensor, partition, rank)) total += slice.bytes();
   }
   return total;
 }
@@ -159,8 +174,8 @@ MemoryNeed memory_need(const gguf::Model& file, const Config& config, const std:
   for (const TensorEntry& entry : table) {
     const gguf::TensorInfo* tensor = find_source(file, entry);
     if (tensor == nullptr) continue;
-    const ops::Slice slice = share_of(entry, *tensor, partition, rank);
-    weights += is_matrix(entry.destination) ? ops.matrix_bytes(slice) : slice.bytes();
+    for (const ops::Slice& slice : shares_of(entry, *tensor, partition, rank))
+      weights += is_matrix(entry.destination) ? ops.matrix_bytes(slice) : slice.bytes();
   }
   return {weights, kv_bytes(config, partition, rank, limits.pages, ops),
           scratch_bytes(config, partition, rank, limits, ops)};
@@ -171,8 +186,13 @@ void load_tensors(const gguf::Model& file, const std::vector<TensorEntry>& table
   const ReadProgress read(weight_bytes(file, table, partition, rank), progress);
   read.report();
   for (const auto& [entry, tensor] : wanted_tensors(file, table)) {
-    const TensorPart source(file, *tensor, *entry, part(*entry, partition, rank), read, {}, store);
-    load(source.slice(), entry->destination, ops);
+    std::deque<TensorPart> sources;
+    std::vector<ops::Slice> slices;
+    for (Part& one : parts(*entry, partition, rank)) {
+      sources.emplace_back(file, *tensor, *entry, std::move(one), read, ReadSizes{}, store);
+      slices.push_back(sources.back().slice());
+    }
+    load(slices, entry->destination, ops);
   }
   file.check_unchanged();
   read.report();

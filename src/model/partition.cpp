@@ -34,6 +34,12 @@ Range kv_range(Range heads, std::int64_t group) {
   return {heads.begin / group, (heads.end + group - 1) / group};
 }
 
+/// Where experts' borders are rounded: multiples of the golden ratio lie evenly in [0, 1), however many.
+double rotation(std::int64_t expert) {
+  const double turns = static_cast<double>(expert) * 0.6180339887498949 + 0.5;
+  return turns - std::floor(turns);
+}
+
 std::string describe_range(const char* what, Range range, std::int64_t units) {
   if (range.size() == 0) return fmt::format("no {}", what);
   return fmt::format("{} {}-{} of {}", what, range.begin, range.end - 1, units);
@@ -41,7 +47,8 @@ std::string describe_range(const char* what, Range range, std::int64_t units) {
 
 }  // namespace
 
-std::vector<Range> cut(std::int64_t units, std::int64_t granule, const std::vector<double>& shares) {
+std::vector<Range> cut(std::int64_t units, std::int64_t granule, const std::vector<double>& shares,
+                       double ahead) {
   assert(units >= 0 && granule >= 1 && !shares.empty());
   const double total = std::accumulate(shares.begin(), shares.end(), 0.0);
   const std::int64_t granules = (units + granule - 1) / granule;
@@ -52,8 +59,9 @@ std::vector<Range> cut(std::int64_t units, std::int64_t granule, const std::vect
     assert(shares[r] > 0);
     taken += shares[r];
     const bool last = r + 1 == shares.size();
-    const std::int64_t border = std::llround(static_cast<double>(granules) * taken / total) * granule;
-    const std::int64_t end = last ? units : std::clamp(border, begin, units);
+    const double border = std::floor(static_cast<double>(granules) * taken / total + ahead);
+    const std::int64_t end =
+        last ? units : std::clamp(static_cast<std::int64_t>(border) * granule, begin, units);
     ranges.push_back({begin, end});
     begin = end;
   }
@@ -62,7 +70,7 @@ std::vector<Range> cut(std::int64_t units, std::int64_t granule, const std::vect
 
 Partition::Partition(const Config& config, const std::vector<TensorEntry>& table, const gguf::Model& file,
                      const std::vector<double>& shares)
-    : size_(static_cast<int>(shares.size())), config_(config) {
+    : size_(static_cast<int>(shares.size())), shares_(shares), config_(config) {
   const auto granules = column_granules(table, file);
   const auto granule = [&](int layer, Space space) {
     const auto found = granules.find({layer, space});
@@ -76,12 +84,15 @@ Partition::Partition(const Config& config, const std::vector<TensorEntry>& table
     owned.heads = cut(layer.n_heads, heads, shares);
     for (const Range& range : owned.heads) owned.kv_heads.push_back(kv_range(range, layer.group()));
     owned.ffn = cut(layer.ffn_dim, std::lcm(unit_columns, granule(i, Space::ffn)), shares);
+    owned.shared_ffn =
+        cut(units(Space::shared_ffn, i), std::lcm(unit_columns, granule(i, Space::shared_ffn)), shares);
+    owned.expert_granule = std::lcm(unit_columns, granule(i, Space::expert_ffn));
     layers_.push_back(std::move(owned));
   }
   vocabulary_ = cut(config.vocabulary, vocabulary_granule, shares);
 }
 
-Range Partition::range(Space space, int layer, int rank) const {
+Range Partition::range(Space space, int layer, int rank, std::int64_t expert) const {
   switch (space) {
     case Space::heads:
       return layers_[layer].heads[rank];
@@ -89,6 +100,10 @@ Range Partition::range(Space space, int layer, int rank) const {
       return layers_[layer].kv_heads[rank];
     case Space::ffn:
       return layers_[layer].ffn[rank];
+    case Space::shared_ffn:
+      return layers_[layer].shared_ffn[rank];
+    case Space::expert_ffn:
+      return cut(units(space, layer), layers_[layer].expert_granule, shares_, rotation(expert))[rank];
     case Space::vocabulary:
       break;
   }
@@ -103,6 +118,10 @@ std::int64_t Partition::units(Space space, int layer) const {
       return config_.layers[layer].n_kv_heads;
     case Space::ffn:
       return config_.layers[layer].ffn_dim;
+    case Space::shared_ffn:
+      return config_.layers[layer].n_experts > 0 ? config_.experts.shared_dim : 0;
+    case Space::expert_ffn:
+      return config_.layers[layer].n_experts > 0 ? config_.experts.ffn_dim : 0;
     case Space::vocabulary:
       break;
   }
@@ -120,10 +139,47 @@ std::vector<double> equal_shares(int ranks) {
   return std::vector<double>(static_cast<std::size_t>(ranks), 1.0);
 }
 
+namespace {
+
+/// Of one expert, or of the whole tensor.
+Extent extent_of_one(const TensorEntry& entry) {
+  const std::size_t first = entry.experts > 0 ? 1 : 0;
+  if (entry.shape.size() - first == 2) return {entry.shape[first], entry.shape[first + 1]};
+  assert(entry.shape.size() - first == 1);
+  return entry.split.axis == Axis::rows ? Extent{entry.shape[first], 1} : Extent{1, entry.shape[first]};
+}
+
+/// Of one expert, or of the whole tensor.
+Part part_of_one(const TensorEntry& entry, const Partition& partition, int rank, std::int64_t expert) {
+  const Extent whole = extent_of_one(entry);
+  const std::int64_t top = expert * whole.rows;
+  Part result{{}, {0, whole.cols}};
+  if (entry.split.axis == Axis::none) {
+    result.rows.push_back({top, top + whole.rows});
+    return result;
+  }
+  std::int64_t first = 0;  // of the segment, in the split dimension
+  for (const Segment& segment : entry.split.segments) {
+    const Range units = partition.range(segment.space, entry.layer, rank, expert);
+    const Range range{first + units.begin * segment.width, first + units.end * segment.width};
+    if (entry.split.axis == Axis::rows) {
+      result.rows.push_back({top + range.begin, top + range.end});
+    } else {
+      assert(entry.split.segments.size() == 1);
+      result.rows.push_back({top, top + whole.rows});
+      result.cols = range;
+    }
+    first += partition.units(segment.space, entry.layer) * segment.width;
+  }
+  assert(first == (entry.split.axis == Axis::rows ? whole.rows : whole.cols));
+  return result;
+}
+
+}  // namespace
+
 Extent extent(const TensorEntry& entry) {
-  if (entry.shape.size() == 2) return {entry.shape[0], entry.shape[1]};
-  assert(entry.shape.size() == 1);
-  return entry.split.axis == Axis::rows ? Extent{entry.shape[0], 1} : Extent{1, entry.shape[0]};
+  const Extent one = extent_of_one(entry);
+  return {one.rows * std::max<std::int64_t>(1, entry.experts), one.cols};
 }
 
 std::int64_t Part::n_rows() const {
@@ -133,27 +189,21 @@ std::int64_t Part::n_rows() const {
 }
 
 Part part(const TensorEntry& entry, const Partition& partition, int rank) {
-  const Extent whole = extent(entry);
-  Part result{{}, {0, whole.cols}};
-  if (entry.split.axis == Axis::none) {
-    result.rows.push_back({0, whole.rows});
-    return result;
+  Part all = part_of_one(entry, partition, rank, 0);
+  assert(entry.experts == 0 || entry.split.axis != Axis::cols);
+  for (std::int64_t expert = 1; expert < entry.experts; ++expert) {
+    const Part one = part_of_one(entry, partition, rank, expert);
+    all.rows.insert(all.rows.end(), one.rows.begin(), one.rows.end());
   }
-  std::int64_t first = 0;  // of the segment, in the split dimension
-  for (const Segment& segment : entry.split.segments) {
-    const Range units = partition.range(segment.space, entry.layer, rank);
-    const Range range{first + units.begin * segment.width, first + units.end * segment.width};
-    if (entry.split.axis == Axis::rows) {
-      result.rows.push_back(range);
-    } else {
-      assert(entry.split.segments.size() == 1);
-      result.rows.push_back({0, whole.rows});
-      result.cols = range;
-    }
-    first += partition.units(segment.space, entry.layer) * segment.width;
-  }
-  assert(first == (entry.split.axis == Axis::rows ? whole.rows : whole.cols));
-  return result;
+  return all;
+}
+
+std::vector<Part> parts(const TensorEntry& entry, const Partition& partition, int rank) {
+  if (!is_of_experts(entry.destination)) return {part(entry, partition, rank)};
+  std::vector<Part> all;
+  for (std::int64_t expert = 0; expert < entry.experts; ++expert)
+    all.push_back(part_of_one(entry, partition, rank, expert));
+  return all;
 }
 
 }  // namespace yoke::model

@@ -19,8 +19,10 @@ struct Range {
 };
 
 /// Cuts [0, units) into one consecutive range per share, sizes proportional to the shares, borders at
-/// multiples of `granule` (but for the end). Every unit lies in exactly one range; ranges may be empty.
-std::vector<Range> cut(std::int64_t units, std::int64_t granule, const std::vector<double>& shares);
+/// multiples of `granule` (but for the end): at the last one that lies less than `ahead`, of [0, 1), granules
+/// behind where it should. Every unit lies in exactly one range; ranges may be empty.
+std::vector<Range> cut(std::int64_t units, std::int64_t granule, const std::vector<double>& shares,
+                       double ahead = 0.5);
 
 /// The ownership of a model's split dimensions by `size` ranks. Immutable, the same on every rank.
 class Partition {
@@ -33,8 +35,9 @@ class Partition {
 
   int size() const { return size_; }
   /// The units of `space` in `layer` (ignored for the vocabulary) that `rank` owns. Ranges of kv_heads may
-  /// overlap: those heads are replicated.
-  Range range(Space space, int layer, int rank) const;
+  /// overlap: those heads are replicated. Of expert_ffn: those of `expert`. Borders lie elsewhere in each, so
+  /// that ranks have their shares of all experts together where one does not divide evenly.
+  Range range(Space space, int layer, int rank, std::int64_t expert = 0) const;
   /// All units of `space` in `layer`.
   std::int64_t units(Space space, int layer) const;
   /// "heads 0-1 of 8, FFN 0-191 of 768, vocabulary 0-511 of 2048"; of the first layer where layers differ.
@@ -42,9 +45,11 @@ class Partition {
 
  private:
   struct Layer {
-    std::vector<Range> heads, kv_heads, ffn;
+    std::vector<Range> heads, kv_heads, ffn, shared_ffn;
+    std::int64_t expert_granule;
   };
   int size_;
+  std::vector<double> shares_;
   Config config_;
   std::vector<Layer> layers_;
   std::vector<Range> vocabulary_;
@@ -54,7 +59,7 @@ class Partition {
 std::vector<double> equal_shares(int ranks);
 
 /// Rows and columns of the (outermost first) 2-D view of an entry: a vector is one row, or, where its values
-/// are split, one value per row.
+/// are split, one value per row. Experts lie one below the other.
 struct Extent {
   std::int64_t rows;
   std::int64_t cols;
@@ -68,5 +73,7 @@ struct Part {
   std::int64_t n_rows() const;
 };
 Part part(const TensorEntry& entry, const Partition& partition, int rank);
+/// The same of each expert's matrix, where there are experts; else only part().
+std::vector<Part> parts(const TensorEntry& entry, const Partition& partition, int rank);
 
 }  // namespace yoke::model

@@ -8,11 +8,6 @@
 namespace yoke::model {
 namespace {
 
-bool is_matrix(const TensorEntry& entry) {
-  return std::holds_alternative<ops::RowMatrix*>(entry.destination) ||
-         std::holds_alternative<ops::ColMatrix*>(entry.destination);
-}
-
 bool makes_logits(const TensorEntry& entry) {
   return std::any_of(entry.split.segments.begin(), entry.split.segments.end(),
                      [](const Segment& segment) { return segment.space == Space::vocabulary; });
@@ -23,10 +18,10 @@ bool makes_logits(const TensorEntry& entry) {
 TokenProducts token_products(const gguf::Model& file, const std::vector<TensorEntry>& table) {
   TokenProducts products;
   for (const TensorEntry& entry : table) {
-    if (!is_matrix(entry) || find_source(file, entry) == nullptr) continue;
+    if (!is_matrix(entry.destination) || find_source(file, entry) == nullptr) continue;
     const Extent size = extent(entry);
-    (makes_logits(entry) ? products.logits : products.layers) +=
-        static_cast<std::uint64_t>(size.rows) * static_cast<std::uint64_t>(size.cols);
+    const auto values = static_cast<std::uint64_t>(size.rows) * static_cast<std::uint64_t>(size.cols);
+    (makes_logits(entry) ? products.logits : products.layers) += used_of(entry, values);
   }
   return products;
 }

@@ -9,8 +9,8 @@
 
 namespace yoke::model {
 
-/// Multiply-adds of weights, over all ranks; what several ranks compute counts once. What attention does with
-/// keys and values is not in it.
+/// Multiply-adds of weights, over all ranks; what several ranks compute counts once, of experts those that a
+/// token uses. What attention does with keys and values is not in it.
 struct TokenProducts {
   std::uint64_t layers = 0;  // of each token: one for each value of every matrix it goes through
   std::uint64_t logits = 0;  // of each row of logits that is wanted, on top: those of the output matrix

@@ -10,7 +10,7 @@ namespace {
 std::uint64_t bytes_read(const TensorEntry& entry, const gguf::TensorInfo& tensor) {
   if (std::holds_alternative<std::vector<float>*>(entry.destination)) return 0;  // read when it is loaded
   const bool lookup = std::holds_alternative<ops::Embedding*>(entry.destination);
-  return lookup ? quant::format(tensor.type).bytes(extent(entry).cols) : tensor.bytes;
+  return lookup ? quant::format(tensor.type).bytes(extent(entry).cols) : used_of(entry, tensor.bytes);
 }
 
 }  // namespace

@@ -14,7 +14,8 @@ namespace yoke::model {
 /// In bytes, over all ranks; what several ranks hold counts once.
 struct TokenReads {
   /// As stored in the file: every matrix and vector that a forward goes through, and the one row that is
-  /// looked up of the embedding. A tied embedding counts whole, as the output matrix.
+  /// looked up of the embedding; of experts those that a token uses. A tied embedding counts whole, as the
+  /// output matrix.
   std::uint64_t weights = 0;
   /// Keys and values of each position that is attended to.
   std::uint64_t kv_of_position = 0;

@@ -7,6 +7,21 @@
 
 namespace yoke::model {
 
+bool is_of_experts(const Destination& destination) {
+  return std::holds_alternative<ops::RowExperts*>(destination) ||
+         std::holds_alternative<ops::ColExperts*>(destination);
+}
+
+bool is_matrix(const Destination& destination) {
+  return std::holds_alternative<ops::RowMatrix*>(destination) ||
+         std::holds_alternative<ops::ColMatrix*>(destination) || is_of_experts(destination);
+}
+
+std::uint64_t used_of(const TensorEntry& entry, std::uint64_t amount) {
+  if (entry.experts == 0) return amount;
+  return amount / static_cast<std::uint64_t>(entry.experts) * static_cast<std::uint64_t>(entry.used);
+}
+
 const gguf::TensorInfo* find_source(const gguf::Model& file, const TensorEntry& entry) {
   const gguf::TensorInfo* tensor = file.find(entry.name);
   return tensor != nullptr || entry.otherwise.empty() ? tensor : file.find(entry.otherwise);
@@ -16,9 +31,43 @@ std::string TableBuilder::full_name(std::string_view name) const {
   return layer_ < 0 ? std::string(name) : fmt::format("blk.{}.{}", layer_, name);
 }
 
-void TableBuilder::add(Destination to, std::string_view name, std::vector<std::int64_t> shape, Split split,
-                       bool optional) {
-  entries_.push_back({full_name(name), std::move(shape), std::move(split), layer_, optional, "", to});
+TensorEntry& TableBuilder::add(Destination to, std::string_view name, std::vector<std::int64_t> shape,
+                               Split split, bool optional) {
+  return entries_.emplace_back(TensorEntry{.name = full_name(name),
+                                           .shape = std::move(shape),
+                                           .split = std::move(split),
+                                           .layer = layer_,
+                                           .optional = optional,
+                                           .otherwise = {},
+                                           .destination = to});
+}
+
+void TableBuilder::add_of_experts(Destination to, std::string_view name, std::vector<std::int64_t> shape,
+                                  Split split, bool optional, std::int64_t used) {
+  TensorEntry& entry = add(to, name, std::move(shape), std::move(split), optional);
+  entry.experts = entry.shape.front();
+  entry.used = used;
+}
+
+void TableBuilder::matrix(ops::RowMatrix& to, std::string_view name, std::vector<std::int64_t> shape) {
+  add(&to, name, std::move(shape), {}, false);
+}
+
+void TableBuilder::rows(ops::RowExperts& to, std::string_view name, std::vector<std::int64_t> shape,
+                        std::int64_t used) {
+  add_of_experts(&to, name, std::move(shape), {Axis::rows, {{Space::expert_ffn, 1}}}, false, used);
+}
+
+void TableBuilder::cols(ops::ColExperts& to, std::string_view name, std::vector<std::int64_t> shape,
+                        std::int64_t used) {
+  add_of_experts(&to, name, std::move(shape), {Axis::cols, {{Space::expert_ffn, 1}}}, false, used);
+}
+
+void TableBuilder::expert_bias(ops::Vector& to, std::string_view name, std::vector<std::int64_t> shape,
+                               std::int64_t used, bool split) {
+  Split how;
+  if (split) how = {Axis::rows, {{Space::expert_ffn, 1}}};
+  add_of_experts(&to, name, std::move(shape), std::move(how), true, used);
 }
 
 void TableBuilder::rows(ops::RowMatrix& to, std::string_view name, std::vector<std::int64_t> shape,

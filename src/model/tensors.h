@@ -18,6 +18,8 @@ enum class Space : std::uint8_t {
   heads,       // query heads
   kv_heads,    // KV heads: those that the rank's query heads read
   ffn,         // units of the feed-forward network
+  expert_ffn,  // units of each expert: ranges differ from expert to expert
+  shared_ffn,  // units of the experts that every token goes to
   vocabulary,  // rows of the output matrix
 };
 
@@ -39,18 +41,28 @@ struct Split {
 };
 
 /// Where a tensor goes when it is loaded: the member of the family that the forward uses.
-using Destination =
-    std::variant<ops::RowMatrix*, ops::ColMatrix*, ops::Vector*, ops::Embedding*, std::vector<float>*>;
+using Destination = std::variant<ops::RowMatrix*, ops::ColMatrix*, ops::RowExperts*, ops::ColExperts*,
+                                 ops::Vector*, ops::Embedding*, std::vector<float>*>;
+
+/// Whether it is multiplied; whether each expert has one.
+bool is_matrix(const Destination& destination);
+bool is_of_experts(const Destination& destination);
 
 struct TensorEntry {
   std::string name;                 // "blk.3.attn_q.weight"
-  std::vector<std::int64_t> shape;  // outermost first: (rows, cols) or (size)
+  std::vector<std::int64_t> shape;  // outermost first: (rows, cols) or (size), of experts (experts, …)
   Split split;
-  int layer = -1;  // -1: outside the layers
+  int layer = -1;            // -1: outside the layers
+  std::int64_t experts = 0;  // that the outermost dimension counts; 0: it is none of theirs
+  std::int64_t used = 0;     // of them, by one token
   bool optional = false;
   std::string otherwise;  // the tensor to take where this one is absent (tied embeddings)
   Destination destination;
 };
+
+/// What one token uses of an amount that is spread evenly over the entry's experts, or of all where there are
+/// none.
+std::uint64_t used_of(const TensorEntry& entry, std::uint64_t amount);
 
 /// The tensor of the file that an entry loads from; null where it is absent.
 const gguf::TensorInfo* find_source(const gguf::Model& file, const TensorEntry& entry);
@@ -65,6 +77,15 @@ class TableBuilder {
             std::vector<Segment> segments);
   void cols(ops::ColMatrix& to, std::string_view name, std::vector<std::int64_t> shape,
             std::vector<Segment> segments);
+  /// A matrix that every rank holds whole.
+  void matrix(ops::RowMatrix& to, std::string_view name, std::vector<std::int64_t> shape);
+  /// A matrix of every expert: `shape` is that of all, (experts, rows, cols), of which a token uses `used`.
+  void rows(ops::RowExperts& to, std::string_view name, std::vector<std::int64_t> shape, std::int64_t used);
+  void cols(ops::ColExperts& to, std::string_view name, std::vector<std::int64_t> shape, std::int64_t used);
+  /// A bias of every expert, (experts, size): split like the rows of its matrix, or whole. Absent in most
+  /// models.
+  void expert_bias(ops::Vector& to, std::string_view name, std::vector<std::int64_t> shape, std::int64_t used,
+                   bool split);
   void whole(ops::Vector& to, std::string_view name, std::int64_t size);
   void embedding(ops::Embedding& to, std::string_view name, std::vector<std::int64_t> shape);
   /// A bias: whole, or split like the rows it is added to. Absent in most models.
@@ -79,8 +100,10 @@ class TableBuilder {
   std::vector<TensorEntry> take() { return std::move(entries_); }
 
  private:
-  void add(Destination to, std::string_view name, std::vector<std::int64_t> shape, Split split,
-           bool optional);
+  TensorEntry& add(Destination to, std::string_view name, std::vector<std::int64_t> shape, Split split,
+                   bool optional);
+  void add_of_experts(Destination to, std::string_view name, std::vector<std::int64_t> shape, Split split,
+                      bool optional, std::int64_t used);
   /// `name`, with that of the layer in front.
   std::string full_name(std::string_view name) const;
 

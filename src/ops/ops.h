@@ -69,6 +69,17 @@ struct ColMatrix {
   std::int64_t cols = 0;
 };
 
+/// The same matrix of every expert of a layer, each with the output rows (RowExperts) or the input columns
+/// (ColExperts) that this rank owns of it; ranks own other ranges of each.
+struct RowExperts {
+  std::unique_ptr<Storage> storage;
+  std::int64_t experts = 0;
+};
+struct ColExperts {
+  std::unique_ptr<Storage> storage;
+  std::int64_t experts = 0;
+};
+
 /// A vector of F32: a norm's weight, or a bias. Absent (an optional tensor the file does not have) tests
 /// false.
 struct Vector {
@@ -176,6 +187,41 @@ struct Linear {
   Activations* out;
 };
 
+/// How a gated unit makes one value of two; kernels::Kernels has the formulas.
+enum class Gate : std::uint8_t { silu, gelu, clamped_swiglu };
+
+/// How a token's scores choose its experts. Shazeer et al., https://arxiv.org/abs/1701.06538.
+struct RouteSpec {
+  /// What is compared, and what an expert's output is weighted with: the softmax over all scores, the sigmoid
+  /// of each, or the scores themselves, whose softmax over those chosen is taken afterwards.
+  enum class Probability : std::uint8_t { softmax, sigmoid, softmax_of_chosen };
+  Probability probability = Probability::softmax;
+  std::int64_t used = 1;    // experts of a token
+  bool normalised = false;  // whether the weights of those chosen are divided by their sum
+  float scale = 1;          // multiplies the weights in the end
+  // Experts stand in `groups` of equal size. Only the best `groups_used` of them are chosen from; the sum of
+  // its best experts, so many as `group_deciders`, says how good a group is. DeepSeek-AI,
+  // https://arxiv.org/abs/2412.19437, section 2.1.2.
+  std::int64_t groups = 1;
+  std::int64_t groups_used = 1;
+  std::int64_t group_deciders = 2;
+};
+
+/// The experts that each token of the step goes to, and their weights. Lives until the layer ends.
+struct Routing {
+  void* handle = nullptr;
+};
+
+/// The experts of a layer: expert e makes down[e] · gate(gate[e]·x + gate_bias[e], up[e]·x + up_bias[e]).
+struct ExpertUnits {
+  const RowExperts& gate;   // (ffn, dim) each
+  const Vector& gate_bias;  // one after the other, of this rank's rows; may be absent
+  const RowExperts& up;     // (ffn, dim) each
+  const Vector& up_bias;    // as gate_bias
+  const ColExperts& down;   // (dim, ffn) each
+  Gate kind = Gate::silu;
+};
+
 class Ops {
  public:
   virtual ~Ops() = default;
@@ -196,6 +242,9 @@ class Ops {
   // with.
   virtual RowMatrix load_rows(const Slice& slice) = 0;
   virtual ColMatrix load_cols(const Slice& slice) = 0;
+  /// A slice of each expert; where a rank owns nothing of one, that slice has no rows (columns).
+  virtual RowExperts load_row_experts(std::span<const Slice> slices) = 0;
+  virtual ColExperts load_col_experts(std::span<const Slice> slices) = 0;
   virtual Vector load_vector(const Slice& slice) = 0;
   virtual Embedding load_embedding(const Slice& slice) = 0;
   virtual Rope make_rope(const RopeSpec& spec) = 0;
@@ -221,9 +270,19 @@ class Ops {
     matmul({&product, 1}, x);
     return out;
   }
-  /// silu(gate·x + gate_bias) ⊙ (up·x + up_bias): (tokens, gate.rows).
-  virtual Activations gated(const RowMatrix& gate, const Vector& gate_bias, const RowMatrix& up,
+  /// What the gate makes of gate·x + gate_bias and up·x + up_bias: (tokens, gate.rows).
+  virtual Activations gated(Gate kind, const RowMatrix& gate, const Vector& gate_bias, const RowMatrix& up,
                             const Vector& up_bias, const Normed& x) = 0;
+  /// Chooses by scores, (tokens, experts). `selection_bias` (experts), which may be absent, is added for the
+  /// choice only. Of equals the first is chosen.
+  virtual Routing route(Activations scores, const RouteSpec& spec, const Vector& selection_bias) = 0;
+  /// This rank's addend of what the chosen experts make of x, each weighted, added up in the experts' order.
+  Partial experts(const ExpertUnits& units, const Normed& x, const Routing& routing) {
+    return Partial(partial_experts(units, x, routing));
+  }
+  /// x + Σ weight · biases[expert] over each token's experts; `biases` has x.width values for each expert and
+  /// may be absent. Consumes x.
+  virtual Activations add_expert_bias(Activations x, const Vector& biases, const Routing& routing) = 0;
   /// Rotates each head of x by its token's position; consumes x.
   virtual Activations rope(const Rope& rope, Activations x, std::int64_t head_dim) = 0;
   /// Stores k and v at the step's positions, then causal attention of q over all positions of each token's
@@ -241,6 +300,8 @@ class Ops {
 
   /// This rank's addend of W·x.
   Partial matmul(const ColMatrix& w, Activations x) { return Partial(partial_matmul(w, x)); }
+  /// One addend of two.
+  Partial add(Partial&& x, Partial&& y) { return Partial(add(x.addend_, y.addend_)); }
   /// The sum over ranks, the same bits on each.
   Activations all_reduce(Partial&& partial) { return reduce(partial.addend_); }
   /// This rank's values in host memory, (tokens, width), the caller's to change; they live as long as x. A
@@ -249,6 +310,7 @@ class Ops {
 
  protected:
   virtual Activations partial_matmul(const ColMatrix& w, Activations x) = 0;
+  virtual Activations partial_experts(const ExpertUnits& units, const Normed& x, const Routing& routing) = 0;
   virtual Activations reduce(Activations addend) = 0;
 };
 

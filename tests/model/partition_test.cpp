@@ -102,6 +102,40 @@ TEST_F(OfLlama, PartsOfUnreplicatedTensorsCoverEveryValueOnce) {
   }
 }
 
+TEST(Partition, EveryUnitOfEveryExpertBelongsToOneRankAndSharesEvenOutOverExperts) {
+  const gguf::Model file = gguf::Model::open(tiny_model("qwen3moe"));  // 8 experts of 128 units: two of 64
+  const Config config = read_config(file);
+  const auto family = make_family(config);
+  const std::vector<TensorEntry> table = family->tensors();
+  for (const std::vector<double>& shares : {std::vector<double>{1}, {1, 1, 1}, {1, 1, 1, 1, 1}, {3, 1}}) {
+    const Partition partition(config, table, file, shares);
+    const int ranks = partition.size();
+    std::vector<std::int64_t> owned(shares.size(), 0);
+    for (std::int64_t e = 0; e < 8; ++e) {
+      std::int64_t next = 0;
+      for (int rank = 0; rank < ranks; ++rank) {
+        const Range range = partition.range(Space::expert_ffn, 0, rank, e);
+        EXPECT_EQ(range.begin, next);
+        EXPECT_EQ(range.begin % 64, 0);
+        next = range.end;
+        owned[static_cast<std::size_t>(rank)] += range.size();
+      }
+      EXPECT_EQ(next, 128) << "expert " << e;
+    }
+    const double total = std::accumulate(shares.begin(), shares.end(), 0.0);
+    for (std::size_t rank = 0; rank < shares.size(); ++rank)
+      EXPECT_NEAR(static_cast<double>(owned[rank]), 8 * 128 * shares[rank] / total, 1.5 * 64) << rank;
+    for (const TensorEntry& entry : table) {
+      if (entry.experts == 0 || file.find(entry.name) == nullptr) continue;
+      std::int64_t values = 0;
+      for (int rank = 0; rank < ranks; ++rank) {
+        for (const Part& piece : parts(entry, partition, rank)) values += piece.n_rows() * piece.cols.size();
+      }
+      EXPECT_EQ(values, file.find(entry.name)->values()) << entry.name << " on " << ranks << " ranks";
+    }
+  }
+}
+
 TEST_F(OfLlama, ColumnPartsAreWholeBlocks) {
   const gguf::Model demo =
       gguf::Model::open(std::filesystem::path(YOKE_MODELS) / "demo.gguf");  // Q8_0: blocks of 32

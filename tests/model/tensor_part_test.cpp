@@ -40,7 +40,12 @@ class OneMatrix {
 
   gguf::Model open() const { return gguf::Model::open(path_); }
 
-  TensorEntry entry() const { return {"w", {rows, cols_}, {}, -1, false, "", {}}; }
+  TensorEntry entry() const {
+    TensorEntry entry;
+    entry.name = "w";
+    entry.shape = {rows, cols_};
+    return entry;
+  }
 
   /// What the rows and columns of `part` are, one row after the other.
   std::vector<std::byte> expected(const Part& part) const {

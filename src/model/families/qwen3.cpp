@@ -7,14 +7,14 @@
 namespace yoke::model {
 namespace {
 
-/// Llama's, with a norm of every head of queries and keys.
+/// Llama's, with a norm of every head of queries and keys. In qwen3moe feed-forward blocks are of experts.
 struct Layer {
   ops::Vector attn_norm;  // (dim)
   QkvProjection qkv;
   HeadNorms head_norms;
   Attention attention;
   ops::Vector ffn_norm;  // (dim)
-  SwiGlu feed_forward;
+  FeedForward feed_forward;
 
   void add_tensors(TableBuilder& table, const Config& config, int index) {
     table.whole(attn_norm, "attn_norm.weight", config.dim);
@@ -35,7 +35,7 @@ struct Layer {
     const Qkv projected = qkv(ops, ops.rms_norm(x, attn_norm, config.rms_epsilon));
     const Qkv normed = head_norms(ops, projected, config.rms_epsilon);
     x = ops.add(x, attention(ops, rotated(ops, rope, normed, config.k_dim)));
-    return ops.add(x, feed_forward(ops, ops.rms_norm(x, ffn_norm, config.rms_epsilon)));
+    return ops.add(x, feed_forward(ops, config, ops.rms_norm(x, ffn_norm, config.rms_epsilon)));
   }
 };
 

@@ -14,8 +14,23 @@ void SwiGlu::add_tensors(TableBuilder& table, const Config& config, int index) {
 }
 
 ops::Activations SwiGlu::operator()(ops::Ops& ops, const ops::Normed& x) const {
-  const ops::Activations hidden = ops.gated(gate, gate_bias, up, up_bias, x);
+  const ops::Activations hidden = ops.gated(ops::Gate::silu, gate, gate_bias, up, up_bias, x);
   return ops.add_bias(ops.all_reduce(ops.matmul(down, hidden)), down_bias);
+}
+
+void FeedForward::add_tensors(TableBuilder& table, const Config& config, int index) {
+  has_experts = config.layers[index].n_experts > 0;
+  if (has_experts) {
+    experts.add_tensors(table, config, index);
+  } else {
+    dense.add_tensors(table, config, index);
+  }
+}
+
+ops::Activations FeedForward::operator()(ops::Ops& ops, const Config& config, const ops::Normed& x,
+                                         const RouteDefaults& defaults) const {
+  if (!has_experts) return dense(ops, x);
+  return experts(ops, x, config.experts.route(defaults.probability, defaults.normalised), ops::Gate::silu);
 }
 
 }  // namespace yoke::model

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "model/config.h"
+#include "model/layers/experts.h"
 #include "model/tensors.h"
 #include "ops/ops.h"
 
@@ -20,6 +21,23 @@ struct SwiGlu {
   void add_tensors(TableBuilder& table, const Config& config, int index);
   /// What the block adds to the residual, the same on every rank: (tokens, dim).
   ops::Activations operator()(ops::Ops& ops, const ops::Normed& x) const;
+};
+
+/// How a family's routers choose where a file does not say.
+struct RouteDefaults {
+  ops::RouteSpec::Probability probability = ops::RouteSpec::Probability::softmax;
+  bool normalised = true;
+};
+
+/// SwiGLU, of one block or of experts, as the layer has it.
+struct FeedForward {
+  SwiGlu dense;
+  Experts experts;
+  bool has_experts = false;
+
+  void add_tensors(TableBuilder& table, const Config& config, int index);
+  ops::Activations operator()(ops::Ops& ops, const Config& config, const ops::Normed& x,
+                              const RouteDefaults& defaults = {}) const;
 };
 
 }  // namespace yoke::model

@@ -19,7 +19,7 @@ ops::Activations PreNormLayer::operator()(ops::Ops& ops, const Config& config, c
                                           ops::Activations x) {
   const Qkv projected = qkv(ops, ops.rms_norm(x, attn_norm, config.rms_epsilon));
   x = ops.add(x, attention(ops, rotated(ops, rope, projected, config.k_dim)));
-  return ops.add(x, feed_forward(ops, ops.rms_norm(x, ffn_norm, config.rms_epsilon)));
+  return ops.add(x, feed_forward(ops, config, ops.rms_norm(x, ffn_norm, config.rms_epsilon)));
 }
 
 }  // namespace yoke::model

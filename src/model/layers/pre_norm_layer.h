@@ -15,7 +15,7 @@ struct PreNormLayer {
   QkvProjection qkv;
   Attention attention;
   ops::Vector ffn_norm;  // (dim)
-  SwiGlu feed_forward;
+  FeedForward feed_forward;
 
   void add_tensors(TableBuilder& table, const Config& config, int index);
   void prepare(ops::Ops& ops, const Config& config, const Partition& partition, int index, int rank,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cassert>
+#include <numeric>
 #include <vector>
 
 #include "kernels/pack.h"
@@ -54,6 +55,7 @@ class PanelMatrix final : public WeightMatrix {
   }
 
   std::int64_t grain() const override { return panel_rows; }
+  bool reads_floats() const override { return columns_.is_plain(); }
   void prepare(Operand& x, const Tools& tools) const override {
     if (!columns_.is_plain()) x.quantize(tools);
   }
@@ -61,13 +63,14 @@ class PanelMatrix final : public WeightMatrix {
   void multiply(const Operand& x, std::int64_t begin, std::int64_t end, float* y,
                 std::int64_t stride) const override {
     assert(begin % panel_rows == 0 && (end % panel_rows == 0 || end == rows));
-    multiply_({.panels = panels_.get(),
+    const std::int64_t first = begin / panel_rows;
+    multiply_({.panels = panels_.get() + static_cast<std::size_t>(first) * panel_bytes_,
                .panel_bytes = panel_bytes_,
-               .rows = rows,
+               .rows = rows - begin,
                .phase = columns_.phase(),
                .units = cols == 0 ? 0 : columns_.units(),
-               .first_panel = begin / panel_rows,
-               .end_panel = panels_of(end),
+               .first_panel = 0,
+               .end_panel = panels_of(end) - first,
                .x = {x.floats, x.width, x.blocks, x.block_stride},
                .first_token = 0,
                .end_token = x.tokens,
@@ -99,6 +102,7 @@ class FileRowMatrix final : public WeightMatrix {
   }
 
   std::int64_t grain() const override { return 16; }
+  bool reads_floats() const override { return true; }
   void prepare(Operand& x, const Tools& tools) const override {
     if (before_ + after_ > 0) x.pad(before_, after_, tools);
   }
@@ -107,7 +111,7 @@ class FileRowMatrix final : public WeightMatrix {
                 std::int64_t stride) const override {
     assert(x.width == table_->cols);
     multiply_(table_->row(begin), table_->row_bytes, end - begin, table_->cols, x.floats, x.width, x.tokens,
-              y + begin, stride);
+              y, stride);
   }
 
  private:
@@ -140,6 +144,21 @@ void share(std::int64_t grains, std::int64_t tokens, ThreadPool& pool, const Bod
   });
 }
 
+/// The same for ranges of several things that have so many grains each: body(which, begin, end).
+template <class Body>
+void share_all(const std::vector<std::int64_t>& grains, std::int64_t tokens, ThreadPool& pool,
+               const Body& body) {
+  const std::int64_t all = std::accumulate(grains.begin(), grains.end(), std::int64_t{0});
+  share(all, tokens, pool, [&](std::int64_t begin, std::int64_t end) {
+    std::int64_t first = 0;  // grain of the current one, among all
+    for (std::size_t i = 0; i < grains.size() && first < end; first += grains[i++]) {
+      const std::int64_t from = std::max(begin - first, std::int64_t{0});
+      const std::int64_t to = std::min(end - first, grains[i]);
+      if (from < to) body(i, from, to);
+    }
+  });
+}
+
 }  // namespace
 
 void Operand::quantize(const Tools& tools) {
@@ -154,6 +173,14 @@ void Operand::quantize(const Tools& tools) {
     }
   });
   blocks = made;
+}
+
+Operand Operand::tokens_from(std::int64_t first, std::int64_t n) const {
+  Operand some = *this;
+  some.floats += first * width;
+  if (blocks != nullptr) some.blocks += first * block_stride;
+  some.tokens = n;
+  return some;
 }
 
 void Operand::pad(std::int64_t before, std::int64_t after, const Tools& tools) {
@@ -187,44 +214,80 @@ std::uint64_t panel_matrix_bytes(const Slice& slice) {
 }
 
 void multiply(std::span<const Product> products, Operand& x, const Tools& tools) {
-  std::int64_t grains = 0;
+  std::vector<std::int64_t> grains;
   for (const Product& product : products) {
     assert(product.matrix->cols == x.width);
     product.matrix->prepare(x, tools);
-    grains += grains_of(*product.matrix);
+    grains.push_back(grains_of(*product.matrix));
   }
-  share(grains, x.tokens, tools.pool, [&](std::int64_t begin, std::int64_t end) {
-    std::int64_t first = 0;  // of the product, among all grains
-    for (const auto& [matrix, y] : products) {
-      const std::int64_t n = grains_of(*matrix);
-      const std::int64_t from = std::max(begin - first, std::int64_t{0}), to = std::min(end - first, n);
-      if (from < to)
-        matrix->multiply(x, from * matrix->grain(), std::min(to * matrix->grain(), matrix->rows), y,
-                         matrix->rows);
-      first += n;
+  share_all(grains, x.tokens, tools.pool, [&](std::size_t i, std::int64_t first, std::int64_t last) {
+    const WeightMatrix& matrix = *products[i].matrix;
+    const std::int64_t begin = first * matrix.grain();
+    matrix.multiply(x, begin, std::min(last * matrix.grain(), matrix.rows), products[i].y + begin,
+                    matrix.rows);
+  });
+}
+
+void multiply_gated(std::span<const GatedProduct> products, kernels::Kernels::GateMul unit,
+                    const Tools& tools) {
+  const auto grain_of = [](const GatedProduct& product) {
+    return std::max(product.gate.matrix->grain(), product.up.matrix->grain());
+  };
+  const auto add_bias = [&](const float* bias, float* y, std::int64_t begin, std::int64_t end) {
+    if (bias != nullptr) tools.kernels.add(y + begin, bias + begin, end - begin);
+  };
+  std::vector<std::int64_t> grains;
+  std::int64_t most_tokens = 0;
+  for (const GatedProduct& product : products) {
+    assert(product.gate.matrix->rows == product.up.matrix->rows);
+    grains.push_back((product.gate.matrix->rows + grain_of(product) - 1) / grain_of(product));
+    most_tokens = std::max(most_tokens, product.x->tokens);
+  }
+  share_all(grains, most_tokens, tools.pool, [&](std::size_t i, std::int64_t first, std::int64_t last) {
+    const auto& [gate, up, gate_bias, up_bias, x] = products[i];
+    const std::int64_t rows = gate.matrix->rows;
+    const std::int64_t begin = first * grain_of(products[i]),
+                       end = std::min(last * grain_of(products[i]), rows);
+    gate.matrix->multiply(*x, begin, end, gate.y + begin, rows);
+    up.matrix->multiply(*x, begin, end, up.y + begin, rows);
+    for (std::int64_t t = 0; t < x->tokens; ++t) {
+      float* const g = gate.y + t * rows;
+      float* const u = up.y + t * rows;
+      add_bias(gate_bias, g, begin, end);
+      add_bias(up_bias, u, begin, end);
+      unit(g + begin, u + begin, g + begin, end - begin);
     }
   });
 }
 
-void multiply_gated(const GatedProduct& product, Operand& x, const Tools& tools) {
-  const WeightMatrix &gate = *product.gate.matrix, &up = *product.up.matrix;
-  assert(gate.rows == up.rows && gate.cols == x.width && up.cols == x.width);
-  gate.prepare(x, tools);
-  up.prepare(x, tools);
-  const auto add_bias = [&](const float* bias, float* y, std::int64_t begin, std::int64_t end) {
-    if (bias != nullptr) tools.kernels.add(y + begin, bias + begin, end - begin);
+void add_weighted(std::span<const WeightedProduct> products, std::int64_t width, float* sum,
+                  const Tools& tools) {
+  constexpr std::int64_t tile_values = 4096, most_tokens_at_once = 64;
+  std::int64_t grain = 1, most_tokens = 0;
+  for (const WeightedProduct& product : products) {
+    assert(product.matrix->rows == width);
+    grain = std::max(grain, product.matrix->grain());
+    most_tokens = std::max(most_tokens, product.x->tokens);
+  }
+  const std::int64_t tokens_at_once = std::clamp<std::int64_t>(most_tokens, 1, most_tokens_at_once);
+  const std::int64_t rows_at_once = tile_values / tokens_at_once / grain * grain;
+  const auto add_tile = [&](const WeightedProduct& product, std::int64_t begin, std::int64_t end,
+                            std::int64_t first, std::int64_t last) {
+    alignas(64) float tile[tile_values];
+    product.matrix->multiply(product.x->tokens_from(first, last - first), begin, end, tile, end - begin);
+    for (std::int64_t t = first; t < last; ++t) {
+      tools.kernels.add_scaled(sum + product.rows[t] * width + begin, tile + (t - first) * (end - begin),
+                               product.weights[t], end - begin);
+    }
   };
-  const std::int64_t grain = std::max(gate.grain(), up.grain());
-  share((gate.rows + grain - 1) / grain, x.tokens, tools.pool, [&](std::int64_t first, std::int64_t last) {
-    const std::int64_t begin = first * grain, end = std::min(last * grain, gate.rows);
-    gate.multiply(x, begin, end, product.gate.y, gate.rows);
-    up.multiply(x, begin, end, product.up.y, gate.rows);
-    for (std::int64_t t = 0; t < x.tokens; ++t) {
-      float* const g = product.gate.y + t * gate.rows;
-      float* const u = product.up.y + t * gate.rows;
-      add_bias(product.gate_bias, g, begin, end);
-      add_bias(product.up_bias, u, begin, end);
-      tools.kernels.silu_mul(g + begin, u + begin, g + begin, end - begin);
+  share((width + grain - 1) / grain, most_tokens, tools.pool, [&](std::int64_t first, std::int64_t last) {
+    const std::int64_t end_of_range = std::min(last * grain, width);
+    for (std::int64_t begin = first * grain; begin < end_of_range; begin += rows_at_once) {
+      const std::int64_t end = std::min(begin + rows_at_once, end_of_range);
+      for (const WeightedProduct& product : products) {
+        for (std::int64_t t = 0; t < product.x->tokens; t += tokens_at_once)
+          add_tile(product, begin, end, t, std::min(t + tokens_at_once, product.x->tokens));
+      }
     }
   });
 }

@@ -23,18 +23,23 @@ struct Operand {
 
   /// Makes the bytes, where there are none yet; width is a multiple of 32.
   void quantize(const Tools& tools);
+  /// Some of the tokens, where they are.
+  Operand tokens_from(std::int64_t first, std::int64_t n) const;
   /// Widens each token by so many zeros at its two ends.
   void pad(std::int64_t before, std::int64_t after, const Tools& tools);
 };
 
-/// Part of a product: rows [begin, end) of y = W·x for every token, y being (tokens, stride).
+/// Part of a product: rows [begin, end) of y = W·x for every token, tokens being `stride` floats apart in y.
 class WeightMatrix : public Storage {
  public:
   /// Rows that are computed together: threads take multiples of them.
   virtual std::int64_t grain() const = 0;
+  /// Whether multiply() reads floats, not bytes.
+  virtual bool reads_floats() const = 0;
   /// Makes of x, which has `cols` values per token, what multiply() reads. What one matrix makes of x others
   /// find there: only a matrix that is multiplied alone may widen it.
   virtual void prepare(Operand& x, const Tools& tools) const = 0;
+  /// `y` is where the first token's row `begin` goes.
   virtual void multiply(const Operand& x, std::int64_t begin, std::int64_t end, float* y,
                         std::int64_t stride) const = 0;
 
@@ -60,13 +65,28 @@ struct Product {
 /// The products of several matrices with one operand, in one parallel region.
 void multiply(std::span<const Product> products, Operand& x, const Tools& tools);
 
-/// Of matrices of as many rows; the biases have a value for each, or are null.
+/// Of matrices of as many rows with an operand that both have prepared; the biases have a value for each row,
+/// or are null.
 struct GatedProduct {
   Product gate, up;
   const float* gate_bias;
   const float* up_bias;
+  const Operand* x;
 };
-/// gate.y = silu(gate·x + gate_bias) ⊙ (up·x + up_bias), in one parallel region; up.y is overwritten.
-void multiply_gated(const GatedProduct& product, Operand& x, const Tools& tools);
+/// gate.y = unit(gate·x + gate_bias, up·x + up_bias) of each, in one parallel region; up.y is overwritten.
+void multiply_gated(std::span<const GatedProduct> products, kernels::Kernels::GateMul unit,
+                    const Tools& tools);
+
+/// A matrix whose product is added to some rows of a sum, weighted.
+struct WeightedProduct {
+  const WeightMatrix* matrix;
+  const Operand* x;          // which the matrix has prepared
+  const std::int32_t* rows;  // of the sum, one for each of x's tokens
+  const float* weights;      // one for each of x's tokens
+};
+/// sum[row] += weight · W·x, in the order of the products: (…, width) floats, the width being every matrix's
+/// rows. One parallel region.
+void add_weighted(std::span<const WeightedProduct> products, std::int64_t width, float* sum,
+                  const Tools& tools);
 
 }  // namespace yoke::ops::cpu

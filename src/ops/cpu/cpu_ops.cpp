@@ -8,8 +8,10 @@
 
 #include "base/arena.h"
 #include "ops/cpu/cpu_attention.h"
+#include "ops/cpu/cpu_experts.h"
 #include "ops/cpu/cpu_matrix.h"
 #include "ops/cpu/cpu_weights.h"
+#include "ops/cpu/routing.h"
 
 namespace yoke::ops::cpu {
 namespace {
@@ -39,6 +41,12 @@ struct RopeTable final : Storage {
 
 const WeightMatrix& matrix(const std::unique_ptr<Storage>& storage) {
   return static_cast<const WeightMatrix&>(*storage);
+}
+const ExpertMatrices& expert_matrices(const std::unique_ptr<Storage>& storage) {
+  return static_cast<const ExpertMatrices&>(*storage);
+}
+const RoutedTokens& routed_tokens(const Routing& routing) {
+  return *static_cast<const RoutedTokens*>(routing.handle);
 }
 const std::vector<float>& values(const Vector& vector) {
   return static_cast<const FloatVector&>(*vector.storage).values;
@@ -71,6 +79,12 @@ class CpuOps final : public Ops {
 
   RowMatrix load_rows(const Slice& slice) override { return {load_matrix(slice), slice.rows, slice.cols}; }
   ColMatrix load_cols(const Slice& slice) override { return {load_matrix(slice), slice.rows, slice.cols}; }
+  RowExperts load_row_experts(std::span<const Slice> slices) override {
+    return {load_experts(slices), std::ssize(slices)};
+  }
+  ColExperts load_col_experts(std::span<const Slice> slices) override {
+    return {load_experts(slices), std::ssize(slices)};
+  }
   Vector load_vector(const Slice& slice) override { return {read_vector(slice), slice.rows * slice.cols}; }
   Embedding load_embedding(const Slice& slice) override {
     return {read_rows(slice, pool_, weights_), slice.rows, slice.cols};
@@ -135,16 +149,36 @@ class CpuOps final : public Ops {
     for (const Linear& each : products) add_bias(*each.out, each.bias);
   }
 
-  Activations gated(const RowMatrix& gate, const Vector& gate_bias, const RowMatrix& up,
+  Activations gated(Gate kind, const RowMatrix& gate, const Vector& gate_bias, const RowMatrix& up,
                     const Vector& up_bias, const Normed& x) override {
     const Activations out = make(x.value.tokens, gate.rows);
     const Activations other = make(x.value.tokens, up.rows);
-    multiply_gated({.gate = {&matrix(gate.storage), data(out)},
-                    .up = {&matrix(up.storage), data(other)},
-                    .gate_bias = values_or_none(gate_bias),
-                    .up_bias = values_or_none(up_bias)},
-                   operand(x), tools());
+    const GatedProduct product{.gate = {&matrix(gate.storage), data(out)},
+                               .up = {&matrix(up.storage), data(other)},
+                               .gate_bias = values_or_none(gate_bias),
+                               .up_bias = values_or_none(up_bias),
+                               .x = &operand(x)};
+    product.gate.matrix->prepare(operand(x), tools());
+    product.up.matrix->prepare(operand(x), tools());
+    multiply_gated({&product, 1}, unit_of(kind), tools());
     return out;
+  }
+
+  Routing route(Activations scores, const RouteSpec& spec, const Vector& selection_bias) override {
+    return {&routings_.emplace_back(cpu::route(data(scores), scores.tokens, scores.width, spec,
+                                               values_or_none(selection_bias), tools()))};
+  }
+
+  Activations add_expert_bias(Activations x, const Vector& biases, const Routing& routing) override {
+    if (!biases) return x;
+    const RoutedTokens& routed = routed_tokens(routing);
+    for (const auto& [expert, first, n] : routed.groups) {
+      for (std::int64_t i = first; i < first + n; ++i) {
+        kernels_.add_scaled(row(x, routed.tokens[i]), values(biases).data() + expert * x.width,
+                            routed.weights[i], x.width);
+      }
+    }
+    return x;
   }
 
   Activations rope(const Rope& rope, Activations x, std::int64_t head_dim) override {
@@ -212,6 +246,21 @@ class CpuOps final : public Ops {
     return out;
   }
 
+  Activations partial_experts(const ExpertUnits& units, const Normed& x, const Routing& routing) override {
+    const Activations out = make(x.value.tokens, x.value.width);
+    std::fill_n(data(out), out.tokens * out.width, 0.0f);
+    const ExpertsProduct experts{.gate = expert_matrices(units.gate.storage),
+                                 .up = expert_matrices(units.up.storage),
+                                 .down = expert_matrices(units.down.storage),
+                                 .gate_bias = values_or_none(units.gate_bias),
+                                 .up_bias = values_or_none(units.up_bias),
+                                 .unit = unit_of(units.kind)};
+    prepare(experts, operand(x), tools());  // may serve other matrices, too
+    const ArenaScope scope(scratch_);
+    add_experts(experts, operand(x), routed_tokens(routing), tools(), out.width, data(out));
+    return out;
+  }
+
   Activations reduce(Activations addend) override {
     comm_.all_reduce({data(addend), static_cast<std::size_t>(addend.tokens * addend.width)});
     return addend;
@@ -237,6 +286,24 @@ class CpuOps final : public Ops {
                : load_panels(slice, kernels_, pool_, weights_);
   }
 
+  std::unique_ptr<Storage> load_experts(std::span<const Slice> slices) {
+    auto experts = std::make_unique<ExpertMatrices>();
+    for (const Slice& slice : slices) experts->of.push_back(load_matrix(slice));
+    return experts;
+  }
+
+  kernels::Kernels::GateMul unit_of(Gate kind) const {
+    switch (kind) {
+      case Gate::silu:
+        return kernels_.silu_mul;
+      case Gate::gelu:
+        return kernels_.gelu_mul;
+      case Gate::clamped_swiglu:
+        break;
+    }
+    return kernels_.clamped_swiglu_mul;
+  }
+
   Tools tools() { return {kernels_, pool_, scratch_}; }
   static Operand operand(Activations x) { return {data(x), x.tokens, x.width}; }
   static Operand& operand(const Normed& x) { return *static_cast<Operand*>(x.prepared); }
@@ -244,6 +311,7 @@ class CpuOps final : public Ops {
   void forget() {
     scratch_.reset();
     operands_.clear();
+    routings_.clear();
   }
 
   const kernels::Kernels& kernels_;
@@ -255,6 +323,7 @@ class CpuOps final : public Ops {
   std::uint64_t step_number_ = 0;
   Arena scratch_;
   std::deque<Operand> operands_;  // of what has been normalised
+  std::deque<RoutedTokens> routings_;
   std::vector<float> carried_;
 };
 

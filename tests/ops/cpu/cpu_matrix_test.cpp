@@ -161,7 +161,7 @@ TEST_P(Panels, OfAGateGiveTheSameBitsAsItsParts) {
       const Vector b = rig.ops().load_vector(bias.whole());
       rig.begin(tokens);
       const Normed normed = rig.normed(x);
-      const Matrix y = rig.output(rig.ops().gated(g, b, u, {}, normed));
+      const Matrix y = rig.output(rig.ops().gated(Gate::silu, g, b, u, {}, normed));
       const Matrix a = rig.output(rig.ops().matmul(g, normed, b)),
                    c = rig.output(rig.ops().matmul(u, normed, {}));
       for (std::size_t i = 0; i < y.values.size(); ++i) {

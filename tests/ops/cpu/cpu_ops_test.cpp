@@ -152,7 +152,7 @@ TEST_P(CpuOps, GatedIsTheSiluOfTheGateTimesTheUp) {
       const Vector c = with_biases ? ops.load_vector(gate_bias.whole()) : Vector{};
       const Vector d = with_biases ? ops.load_vector(up_bias.whole()) : Vector{};
       rig.begin(5);
-      expect_near(rig.output(ops.gated(w, c, v, d, rig.normed(x))), expected, scale, 16);
+      expect_near(rig.output(ops.gated(Gate::silu, w, c, v, d, rig.normed(x))), expected, scale, 16);
     }
   }
 }
@@ -318,7 +318,7 @@ TEST_P(Nothing, OfTheFeedForwardUnitsAddsZeros) {
     const Vector no_bias = rig.ops().load_vector(Stored(quant::Type::f32, zeros(0, 1)).whole());
     rig.dirty_scratch(5, 40);
     rig.begin(5);
-    const Activations hidden = rig.ops().gated(none, no_bias, none, {}, rig.normed(ones(5, 24)));
+    const Activations hidden = rig.ops().gated(Gate::silu, none, no_bias, none, {}, rig.normed(ones(5, 24)));
     EXPECT_EQ(hidden.width, 0);
     EXPECT_EQ(addend(rig, out_of_, hidden).values, zeros(5, 24).values);
   }

@@ -1,0 +1,82 @@
+#include "ops/cpu/cpu_experts.h"
+
+#include <algorithm>
+#include <deque>
+
+namespace yoke::ops::cpu {
+namespace {
+
+/// Some tokens of x in the order of a list, copied: a kernel takes tokens that lie together.
+Operand gathered(const Operand& x, bool with_floats, const std::vector<std::int32_t>& tokens,
+                 const Tools& tools) {
+  const auto n = static_cast<std::int64_t>(tokens.size());
+  constexpr std::int64_t floats_per_block = sizeof(kernels::ActivationBlock) / sizeof(float);
+  Operand out = x;
+  out.tokens = n;
+  float* const floats = with_floats ? tools.scratch.floats(n * x.width).data() : nullptr;
+  auto* const blocks = x.blocks == nullptr
+                           ? nullptr
+                           : reinterpret_cast<kernels::ActivationBlock*>(
+                                 tools.scratch.floats(n * x.block_stride * floats_per_block).data());
+  tools.pool.split(n, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t t = tokens[i];
+      if (floats != nullptr) std::copy_n(x.floats + t * x.width, x.width, floats + i * x.width);
+      if (blocks != nullptr)
+        std::copy_n(x.blocks + t * x.block_stride, x.block_stride, blocks + i * x.block_stride);
+    }
+  });
+  out.floats = floats;
+  out.blocks = blocks;
+  return out;
+}
+
+const float* bias_from(const float* bias, std::int64_t row) { return bias == nullptr ? nullptr : bias + row; }
+
+/// Of each expert, the rows of all before it.
+std::vector<std::int64_t> first_rows(const ExpertMatrices& matrices) {
+  std::vector<std::int64_t> first = {0};
+  for (const auto& matrix : matrices.of) first.push_back(first.back() + matrix->rows);
+  return first;
+}
+
+}  // namespace
+
+void prepare(const ExpertsProduct& experts, Operand& x, const Tools& tools) {
+  experts.gate.of.front()->prepare(x, tools);
+  experts.up.of.front()->prepare(x, tools);
+}
+
+void add_experts(const ExpertsProduct& experts, const Operand& x, const RoutedTokens& routed,
+                 const Tools& tools, std::int64_t dim, float* out) {
+  const bool with_floats = experts.gate.of.front()->reads_floats() || experts.up.of.front()->reads_floats();
+  // A single token is where all its experts look for it.
+  const Operand sorted = x.tokens == 1 ? x : gathered(x, with_floats, routed.tokens, tools);
+
+  const bool biased = experts.gate_bias != nullptr || experts.up_bias != nullptr;
+  const std::vector<std::int64_t> bias_rows =
+      biased ? first_rows(experts.gate) : std::vector<std::int64_t>(experts.gate.of.size() + 1);
+  std::deque<Operand> inputs, hidden;
+  std::vector<GatedProduct> units;
+  std::vector<WeightedProduct> sums;
+  for (const auto& [expert, first, n] : routed.groups) {
+    const WeightMatrix& gate = *experts.gate.of[expert];
+    if (gate.rows == 0) continue;  // others have all of it
+    inputs.push_back(x.tokens == 1 ? sorted : sorted.tokens_from(first, n));
+    float* const values = tools.scratch.floats(n * gate.rows).data();
+    float* const others = tools.scratch.floats(n * gate.rows).data();
+    units.push_back({.gate = {&gate, values},
+                     .up = {experts.up.of[expert].get(), others},
+                     .gate_bias = bias_from(experts.gate_bias, bias_rows[expert]),
+                     .up_bias = bias_from(experts.up_bias, bias_rows[expert]),
+                     .x = &inputs.back()});
+    hidden.push_back({.floats = values, .tokens = n, .width = gate.rows});
+    sums.push_back({experts.down.of[expert].get(), &hidden.back(), routed.tokens.data() + first,
+                    routed.weights.data() + first});
+  }
+  multiply_gated(units, experts.unit, tools);
+  for (std::size_t i = 0; i < sums.size(); ++i) sums[i].matrix->prepare(hidden[i], tools);
+  add_weighted(sums, dim, out, tools);
+}
+
+}  // namespace yoke::ops::cpu
