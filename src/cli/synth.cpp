@@ -59,7 +59,7 @@ model::Config config_of(const SynthOptions& options) {
   config.vocabulary = shape.vocabulary;
   config.context = options.context.value_or(shape.context);
   config.k_dim = config.v_dim = shape.dim / shape.heads;
-  config.rms_epsilon = 1e-5f;
+  config.norm_epsilon = 1e-5f;
   config.rope.dims = config.k_dim;
   config.rope.base = 500'000;
   config.layers.assign(static_cast<std::size_t>(options.layers.value_or(shape.layers)),

@@ -35,15 +35,18 @@ class Reader {
     return has(name) ? count(name) : otherwise;
   }
 
-  /// A count per layer, given once for all or as an array of one value per layer.
-  std::vector<std::int64_t> counts(std::string_view name, std::int64_t n_layers) const {
+  /// A count per layer, given once for all or as an array of one value per block; of those the first layers
+  /// are run.
+  std::vector<std::int64_t> counts(std::string_view name, std::int64_t n_blocks,
+                                   std::int64_t n_layers) const {
     const gguf::Value* value = metadata_.find(key(name));
     if (value != nullptr && (std::holds_alternative<std::vector<std::int64_t>>(*value) ||
                              std::holds_alternative<std::vector<std::uint64_t>>(*value))) {
       std::vector<std::int64_t> all = metadata_.integers(key(name));
-      require(static_cast<std::int64_t>(all.size()) == n_layers,
+      require(static_cast<std::int64_t>(all.size()) == n_blocks,
               "{}: {} has {} values, but the model has {} layers", file_.path().string(), key(name),
-              all.size(), n_layers);
+              all.size(), n_blocks);
+      all.resize(static_cast<std::size_t>(n_layers));
       for (const std::int64_t one : all) checked(name, one);
       return all;
     }
@@ -65,6 +68,11 @@ class Reader {
     require(std::isfinite(value) && value > 0, "{}: {} is {}; expected a positive number",
             file_.path().string(), key(name), value);
     return value;
+  }
+
+  /// The same, or `otherwise` where it is 0, too, which stands for none.
+  double number_or_none(std::string_view name, double otherwise) const {
+    return metadata_.number_or(key(name), 0) == 0 ? otherwise : positive(name, otherwise);
   }
 
   std::string architecture;
@@ -97,15 +105,15 @@ RopeConfig read_rope(const gguf::Model& file, const Reader& read, std::int64_t k
     rope.scaling = RopeScaling::linear;
   } else if (scaling == "yarn") {
     rope.scaling = RopeScaling::yarn;
-    rope.original_context = static_cast<double>(
-        read.count_or("rope.scaling.original_context_length", read.count("context_length")));
-    rope.attention_factor = read.positive("rope.scaling.attn_factor", rope.attention_factor);
     rope.beta_fast = read.positive("rope.scaling.yarn_beta_fast", rope.beta_fast);
     rope.beta_slow = read.positive("rope.scaling.yarn_beta_slow", rope.beta_slow);
   } else {
     require(scaling == "none", "{}: {} is '{}'; none, linear and yarn are supported", name,
             read.key("rope.scaling.type"), scaling);
   }
+  rope.original_context = static_cast<double>(
+      read.count_or("rope.scaling.original_context_length", read.count("context_length")));
+  rope.attention_factor = read.positive("rope.scaling.attn_factor", rope.attention_factor);
   const bool scaled = file.metadata().number_or(read.key(factor), 0) != 0;
   if (scaled && rope.scaling != RopeScaling::none) rope.factor = read.positive(factor, 1);
   return rope;
@@ -181,17 +189,22 @@ Config read_config(const gguf::Model& file) {
           "{}: tensor 'token_embd.weight' has {} rows; expected at most {}", name, config.vocabulary,
           max_vocabulary);
 
-  const std::int64_t n_layers = read.count("block_count");
-  require(n_layers <= max_layers, "{}: {} is {}; expected at most {}", name, read.key("block_count"),
-          n_layers, max_layers);
-  const std::vector<std::int64_t> heads = read.counts("attention.head_count", n_layers);
-  const std::vector<std::int64_t> kv_heads =
-      read.has("attention.head_count_kv") ? read.counts("attention.head_count_kv", n_layers) : heads;
+  config.n_draft_layers = read.count_or_none("nextn_predict_layers");
+  const std::int64_t n_blocks = read.count("block_count");
+  require(n_blocks > config.n_draft_layers, "{}: all {} layers are for drafts, as {} says", name, n_blocks,
+          read.key("nextn_predict_layers"));
+  const std::int64_t n_layers = n_blocks - config.n_draft_layers;
+  require(n_blocks <= max_layers, "{}: {} is {}; expected at most {}", name, read.key("block_count"),
+          n_blocks, max_layers);
+  const std::vector<std::int64_t> heads = read.counts("attention.head_count", n_blocks, n_layers);
+  const std::vector<std::int64_t> kv_heads = read.has("attention.head_count_kv")
+                                                 ? read.counts("attention.head_count_kv", n_blocks, n_layers)
+                                                 : heads;
   // A model whose layers all have experts need not say how wide dense ones would be.
   const std::vector<std::int64_t> ffn =
       read.has("feed_forward_length") || !read.has("expert_feed_forward_length")
-          ? read.counts("feed_forward_length", n_layers)
-          : read.counts("expert_feed_forward_length", n_layers);
+          ? read.counts("feed_forward_length", n_blocks, n_layers)
+          : read.counts("expert_feed_forward_length", n_blocks, n_layers);
   for (std::size_t i = 0; i < static_cast<std::size_t>(n_layers); ++i) {
     require(heads[i] % kv_heads[i] == 0, "{}: layer {} has {} heads over {} KV heads; expected a multiple",
             name, i, heads[i], kv_heads[i]);
@@ -205,7 +218,14 @@ Config read_config(const gguf::Model& file) {
           config.dim, read.key("attention.head_count"), heads[0], read.key("attention.key_length"));
   config.k_dim = has_head_size ? read.count("attention.key_length") : config.dim / heads[0];
   config.v_dim = read.count_or("attention.value_length", config.k_dim);
-  config.rms_epsilon = static_cast<float>(read.positive("attention.layer_norm_rms_epsilon", 1e-5));
+  config.norm_epsilon = static_cast<float>(
+      read.positive("attention.layer_norm_rms_epsilon", read.positive("attention.layer_norm_epsilon", 1e-5)));
+  config.window = read.count_or_none("attention.sliding_window");
+  config.attention_scale = static_cast<float>(read.number_or_none("attention.scale", 0));
+  config.embedding_scale = static_cast<float>(read.number_or_none("embedding_scale", 1));
+  config.residual_scale = static_cast<float>(read.number_or_none("residual_scale", 1));
+  config.logit_scale = static_cast<float>(read.number_or_none("logit_scale", 1));
+  config.logit_cap = static_cast<float>(read.number_or_none("final_logit_softcapping", 0));
   config.rope = read_rope(file, read, config.k_dim);
   return config;
 }
@@ -293,6 +313,13 @@ ops::RouteSpec ExpertConfig::route(ops::RouteSpec::Probability default_probabili
           .group_deciders = by == ops::RouteSpec::Probability::softmax ? 1 : 2};
 }
 
+void Config::require_experts() const {
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    require(layers[i].n_experts > 0, "layer {} of this {} model has no experts: {}.expert_count is expected",
+            i, architecture, architecture);
+  }
+}
+
 gguf::Metadata config_metadata(const Config& config) {
   assert(!config.layers.empty());
   MetadataWriter write(config.architecture);
@@ -305,7 +332,8 @@ gguf::Metadata config_metadata(const Config& config) {
   write.counts("attention.head_count_kv", config.layers, &LayerConfig::n_kv_heads);
   write.count("attention.key_length", config.k_dim);
   write.count("attention.value_length", config.v_dim);
-  write.number("attention.layer_norm_rms_epsilon", static_cast<double>(config.rms_epsilon));
+  write.number("attention.layer_norm_rms_epsilon", static_cast<double>(config.norm_epsilon));
+  if (config.window > 0) write.count("attention.sliding_window", config.window);
   write_rope(write, config.rope);
   write_experts(write, config);
   return write.take();
@@ -337,9 +365,10 @@ ops::RopeSpec rope_spec(const RopeConfig& config, ops::RopeStyle style, const st
   std::vector<double> interpolated(pairs, config.scaling == RopeScaling::linear ? 1.0 : 0.0);
   ops::RopeSpec spec;
   spec.style = style;
+  spec.magnitude = static_cast<float>(config.attention_factor);
   if (config.scaling == RopeScaling::yarn) {
     interpolated = yarn_ramp(config);
-    spec.magnitude = static_cast<float>(config.attention_factor * (1 + 0.1 * std::log(config.factor)));
+    spec.magnitude *= static_cast<float>(1 + 0.1 * std::log(config.factor));
   }
   for (std::size_t pair = 0; pair < pairs; ++pair) {
     const double exponent = -2.0 * static_cast<double>(pair) / static_cast<double>(config.dims);

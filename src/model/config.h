@@ -17,6 +17,7 @@ struct LayerConfig {
   std::int64_t n_kv_heads = 0;  // divides n_heads
   std::int64_t ffn_dim = 0;     // of a dense layer, which has no experts
   std::int64_t n_experts = 0;   // 0 in a dense layer
+  std::int64_t window = 0;      // positions that a token sees, itself included; 0: all so far
 
   std::int64_t group() const { return n_heads / n_kv_heads; }
 };
@@ -30,7 +31,7 @@ struct RopeConfig {
   RopeScaling scaling = RopeScaling::none;
   double factor = 1;            // how far the context is stretched
   double original_context = 0;  // YaRN: positions before stretching
-  double attention_factor = 1;  // YaRN: extra factor on the magnitude
+  double attention_factor = 1;  // extra factor on the magnitude
   // YaRN: a pair that turns more often than beta_fast over the original context is not interpolated, one that
   // turns less often than beta_slow fully.
   double beta_fast = 32;
@@ -60,10 +61,27 @@ struct Config {
   std::int64_t context = 0;  // positions the model was trained for
   std::int64_t k_dim = 0;    // of a query or key head
   std::int64_t v_dim = 0;    // of a value head
-  float rms_epsilon = 0;
+  float norm_epsilon = 0;
   RopeConfig rope;
+  std::int64_t window = 0;          // of the layers that have one
+  std::int64_t n_draft_layers = 0;  // behind the layers: they foretell further tokens and are not run
+  // What families multiply with. A file may say.
+  float attention_scale = 0;  // scores; 0: 1 / sqrt(k_dim)
+  float embedding_scale = 1;
+  float residual_scale = 1;  // what a block adds
+  float logit_scale = 1;
+  float logit_cap = 0;  // bounds logits by cap · tanh(logit / cap); 0: not
   ExpertConfig experts;
   std::vector<LayerConfig> layers;
+
+  /// Gives the layers for which has_window(i) holds the window.
+  template <class HasWindow>
+  void set_windows(HasWindow has_window) {
+    for (std::int64_t i = 0; i < n_layers(); ++i) layers[i].window = has_window(i) ? window : 0;
+  }
+
+  /// Throws Error unless every layer has experts.
+  void require_experts() const;
 
   std::int64_t n_layers() const { return static_cast<std::int64_t>(layers.size()); }
 };

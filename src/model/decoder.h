@@ -19,7 +19,8 @@ namespace yoke::model {
 ///   x)
 /// The table is set to layer `index` when it gets the layer's tensors; the last takes and returns the
 /// residual, (tokens, dim).
-template <class Layer>
+/// `Norm` is that before the output matrix.
+template <class Layer, class Norm = RmsNorm>
 class Decoder final : public Family {
  public:
   Decoder(const Config& config, Rotation rotation)
@@ -39,19 +40,20 @@ class Decoder final : public Family {
   }
 
   void prepare(ops::Ops& ops, const Partition& partition, int rank, std::int64_t pages) override {
-    rotation_.prepare(ops, config_);
+    rotation_.prepare(ops, config_, pages * ops::page_positions);
     for (int i = 0; i < n_layers(); ++i) layers_[i].prepare(ops, config_, partition, i, rank, pages);
   }
 
-  ops::Activations embed(ops::Ops& ops) override { return ops.embed(embedding_); }
+  ops::Activations embed(ops::Ops& ops) override {
+    const ops::Activations x = ops.embed(embedding_);
+    return config_.embedding_scale == 1 ? x : ops.scale(x, config_.embedding_scale);
+  }
 
   ops::Activations layer(ops::Ops& ops, int index, ops::Activations x) override {
-    return layers_[index](ops, config_, rotation_.rope, x);
+    return layers_[index](ops, config_, rotation_.of(config_.layers[index]), x);
   }
 
-  ops::Activations head(ops::Ops& ops, ops::Activations x) override {
-    return head_(ops, x, config_.rms_epsilon);
-  }
+  ops::Activations head(ops::Ops& ops, ops::Activations x) override { return head_(ops, config_, x); }
 
  private:
   int n_layers() const { return static_cast<int>(layers_.size()); }
@@ -59,7 +61,7 @@ class Decoder final : public Family {
   ops::Embedding embedding_;  // (vocabulary, dim)
   Rotation rotation_;
   std::vector<Layer> layers_;
-  OutputHead head_;
+  OutputHead<Norm> head_;
 };
 
 }  // namespace yoke::model

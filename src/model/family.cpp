@@ -4,9 +4,15 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <string_view>
+#include <utility>
 
+#include "model/families/gemma3.h"
+#include "model/families/glm4moe.h"
+#include "model/families/gpt_oss.h"
 #include "model/families/llama.h"
+#include "model/families/phi3.h"
 #include "model/families/qwen2.h"
 #include "model/families/qwen3.h"
 
@@ -15,19 +21,34 @@ namespace {
 
 struct Known {
   std::string_view architecture;
-  std::unique_ptr<Family> (*make)(const Config&);
+  std::unique_ptr<Family> (*make)(Config);
 };
 constexpr std::array known{
-    Known{"llama", make_llama},
-    Known{"qwen2", make_qwen2},
-    Known{"qwen3", make_qwen3},
-    Known{"qwen3moe", make_qwen3},
+    Known{"gemma3", make_gemma3}, Known{"glm4moe", make_glm4moe}, Known{"gpt-oss", make_gpt_oss},
+    Known{"llama", make_llama},   Known{"phi3", make_phi3},       Known{"qwen2", make_qwen2},
+    Known{"qwen3", make_qwen3},   Known{"qwen3moe", make_qwen3},
 };
 
 const Known* find_known(std::string_view architecture) {
   const auto found = std::find_if(known.begin(), known.end(),
                                   [&](const Known& family) { return family.architecture == architecture; });
   return found == known.end() ? nullptr : &*found;
+}
+
+/// How many letters have to be added, taken away or changed to make one of the other. Wagner and Fischer,
+/// https://doi.org/10.1145/321796.321811.
+std::size_t edits_between(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({changed, row[j] + 1, diagonal + 1});
+    }
+  }
+  return row.back();
 }
 
 }  // namespace
@@ -43,8 +64,11 @@ void check_architecture(std::string_view architecture, std::string_view where) {
   if (find_known(architecture) != nullptr) return;
   std::vector<std::string_view> names;
   for (const Known& family : known) names.push_back(family.architecture);
-  fail("{}the model's architecture is '{}', which is not supported; supported: {}", where, architecture,
-       fmt::join(names, ", "));
+  const auto nearest = std::min_element(names.begin(), names.end(), [&](auto a, auto b) {
+    return edits_between(architecture, a) < edits_between(architecture, b);
+  });
+  fail("{}the model's architecture is '{}', which is not supported; the nearest name that is: '{}', of {}",
+       where, architecture, *nearest, fmt::join(names, ", "));
 }
 
 std::unique_ptr<Family> make_family(const Config& config) {

@@ -42,7 +42,7 @@ class Family {
 ops::Heads local_heads(const Config& config, const Partition& partition, int layer, int rank);
 
 /// Throws Error that begins with `where` unless there is a family for this architecture; the sentence lists
-/// those that there are.
+/// those that there are, the one with the most similar name first.
 void check_architecture(std::string_view architecture, std::string_view where);
 
 /// The family that config.architecture names. Throws Error for one that is not supported; the sentence lists

@@ -123,6 +123,14 @@ void load(std::span<const ops::Slice> slices, const Destination& destination, op
   std::visit(Load{slices, slices.front(), ops}, destination);
 }
 
+/// Whether the tensor belongs to a layer that only foretells further tokens.
+bool is_of_draft_layer(std::string_view name, const Config& config) {
+  for (std::int64_t i = 0; i < config.n_draft_layers; ++i) {
+    if (name.starts_with(fmt::format("blk.{}.", config.n_layers() + i))) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 void check_tensors(const gguf::Model& file, const Config& config, const std::vector<TensorEntry>& table,
@@ -140,7 +148,7 @@ void check_tensors(const gguf::Model& file, const Config& config, const std::vec
   }
   for (const gguf::TensorInfo& tensor : file.tensors()) {
     require(
-        used.contains(tensor.name),
+        used.contains(tensor.name) || is_of_draft_layer(tensor.name, config),
         "{}: tensor '{}' of shape {} is unknown to the {} family, and ignoring it would give wrong results",
         file.path().string(), tensor.name, tensor.shape_text(), config.architecture);
   }

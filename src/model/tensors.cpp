@@ -98,6 +98,11 @@ void TableBuilder::values(std::vector<float>& to, std::string_view name, std::in
   add(&to, name, {size}, {}, true);
 }
 
+void TableBuilder::may_lack() {
+  assert(!entries_.empty());
+  entries_.back().optional = true;
+}
+
 void TableBuilder::must_have(std::string_view name) {
   const auto entry = std::find_if(entries_.begin(), entries_.end(),
                                   [&](const TensorEntry& e) { return e.name == full_name(name); });

@@ -94,6 +94,8 @@ class TableBuilder {
   void values(std::vector<float>& to, std::string_view name, std::int64_t size);
   /// The last entry takes tensor `name` where its own is absent.
   void or_else(std::string name);
+  /// Files may lack the last entry.
+  void may_lack();
   /// The entry `name` of this layer, which other families do without, is no longer optional.
   void must_have(std::string_view name);
 

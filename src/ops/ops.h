@@ -259,7 +259,10 @@ class Ops {
   virtual Activations embed(const Embedding& table) = 0;
   /// x / sqrt(mean(x²) + epsilon) · weight.
   virtual Normed rms_norm(Activations x, const Vector& weight, float epsilon) = 0;
-  /// The same for each head of x, which is as wide as the weight; consumes x.
+  /// (x − mean) / sqrt(variance + epsilon) · weight + bias; the bias may be absent. Ba et al.,
+  /// https://arxiv.org/abs/1607.06450.
+  virtual Normed layer_norm(Activations x, const Vector& weight, const Vector& bias, float epsilon) = 0;
+  /// rms_norm for each head of x, which is as wide as the weight; consumes x.
   virtual Activations rms_norm_heads(Activations x, const Vector& weight, float epsilon) = 0;
   /// For each product (tokens, w.rows), plus the bias where there is one. What reads the same x is best asked
   /// for at once.
@@ -291,6 +294,13 @@ class Ops {
                              const AttendSpec& spec) = 0;
   /// x + y; consumes x.
   virtual Activations add(Activations x, Activations y) = 0;
+  /// x · factor, and cap · tanh(x / cap); consume x.
+  virtual Activations scale(Activations x, float factor) = 0;
+  virtual Activations soft_cap(Activations x, float cap) = 0;
+  /// What the gate makes of two; consumes both.
+  virtual Activations gated(Gate kind, Activations gate, Activations up) = 0;
+  /// Values [first, first + n) of every token: (tokens, n).
+  virtual Activations columns(Activations x, std::int64_t first, std::int64_t n) = 0;
   /// x + bias on every token, x itself where there is none; consumes x.
   virtual Activations add_bias(Activations x, const Vector& bias) = 0;
   /// The tokens whose logits are wanted.

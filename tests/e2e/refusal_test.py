@@ -44,7 +44,9 @@ DEMO_BYTES = DEMO.stat().st_size
 # Where a control group allows less than the machine has, it is what is named.
 TOO_LARGE = "the model does not fit: {ranks} " + ANY + ", but only " + ANY + " are available there (" + ANY + ")"
 
-UNKNOWN_FAMILY = "{path}: the model's architecture is 'mamba', which is not supported; supported: llama, qwen2, qwen3"
+UNKNOWN = ("the model's architecture is 'mamba', which is not supported; the nearest name that is: 'gemma3', of gemma3, " + ANY +
+           ", llama, " + ANY)
+UNKNOWN_FAMILY = "{path}: " + UNKNOWN
 
 # What makes the file, and what is said of it.
 FILES = {
@@ -237,8 +239,7 @@ class Request(Refusal):
                 self.assert_says(f"{path}: {why}", *arguments)
 
     def test_a_model_of_a_family_that_is_not_known_is_not_made(self):
-        self.assert_says("the model's architecture is 'mamba', which is not supported; supported: llama, qwen2, qwen3",
-                         "synth", "--family", "mamba", "--shape", "tiny", "--type", "Q4_0", NOWHERE)
+        self.assert_says(UNKNOWN, "synth", "--family", "mamba", "--shape", "tiny", "--type", "Q4_0", NOWHERE)
 
 
 class Flags(Refusal):

@@ -71,7 +71,8 @@ TEST(Config, RefusesWhatCannotBe) {
               HasSubstr("'magic'; none, linear and yarn"));
   EXPECT_THAT(set("llama.attention.layer_norm_rms_epsilon", 0.0), HasSubstr("layer_norm_rms_epsilon is 0"));
   EXPECT_THAT(set("general.architecture", std::string("gpt5")),
-              HasSubstr("the model's architecture is 'gpt5', which is not supported; supported: llama, "));
+              HasSubstr("the model's architecture is 'gpt5', which is not supported; the nearest name that "
+                        "is: 'phi3', of "));
 }
 
 TEST(Config, AFactorWithoutATypeIsLinearScaling) {
@@ -114,7 +115,7 @@ TEST(Config, ItsMetadataReadBackAreTheSameConfig) {
   EXPECT_EQ(read.context, config.context);
   EXPECT_EQ(read.k_dim, 24);
   EXPECT_EQ(read.v_dim, config.v_dim);
-  EXPECT_EQ(read.rms_epsilon, config.rms_epsilon);
+  EXPECT_EQ(read.norm_epsilon, config.norm_epsilon);
   ASSERT_EQ(read.n_layers(), 3);
   for (std::size_t i = 0; i < 3; ++i) {
     EXPECT_EQ(read.layers[i].n_heads, config.layers[i].n_heads);

@@ -23,7 +23,7 @@ Config small(const std::string& family) {
   config.vocabulary = 512;
   config.context = 1024;
   config.k_dim = config.v_dim = 32;
-  config.rms_epsilon = 1e-5f;
+  config.norm_epsilon = 1e-5f;
   config.rope.dims = 32;
   config.layers.assign(3, {8, 4, 512});
   return config;
@@ -182,9 +182,9 @@ TEST(Synthesis, RefusesRowsThatAreNoWholeBlocksByTensor) {
 }
 
 TEST(Synthesis, RefusesAFamilyThatIsUnknown) {
-  EXPECT_THAT(
-      error_of([&] { SynthModel(small("mamba")); }),
-      testing::StartsWith("the model's architecture is 'mamba', which is not supported; supported: "));
+  EXPECT_THAT(error_of([&] { SynthModel(small("mamba")); }),
+              testing::StartsWith(
+                  "the model's architecture is 'mamba', which is not supported; the nearest name that is: "));
 }
 
 }  // namespace

@@ -6,6 +6,6 @@
 
 namespace yoke::model {
 
-std::unique_ptr<Family> make_llama(const Config& config);
+std::unique_ptr<Family> make_llama(Config config);
 
 }  // namespace yoke::model

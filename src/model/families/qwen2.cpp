@@ -1,5 +1,7 @@
 #include "model/families/qwen2.h"
 
+#include <utility>
+
 #include "model/decoder.h"
 #include "model/layers/pre_norm_layer.h"
 
@@ -16,8 +18,8 @@ struct Layer : PreNormLayer {
 
 }  // namespace
 
-std::unique_ptr<Family> make_qwen2(const Config& config) {
-  return std::make_unique<Decoder<Layer>>(config, Rotation{ops::RopeStyle::neox, false, {}, {}});
+std::unique_ptr<Family> make_qwen2(Config config) {
+  return std::make_unique<Decoder<Layer>>(std::move(config), Rotation(ops::RopeStyle::neox));
 }
 
 }  // namespace yoke::model

@@ -6,6 +6,6 @@
 
 namespace yoke::model {
 
-std::unique_ptr<Family> make_qwen2(const Config& config);
+std::unique_ptr<Family> make_qwen2(Config config);
 
 }  // namespace yoke::model

@@ -1,27 +1,30 @@
 #include "model/families/qwen3.h"
 
+#include <utility>
+
 #include "model/decoder.h"
 #include "model/layers/attention.h"
 #include "model/layers/feed_forward.h"
+#include "model/layers/norm.h"
 
 namespace yoke::model {
 namespace {
 
 /// Llama's, with a norm of every head of queries and keys. In qwen3moe feed-forward blocks are of experts.
 struct Layer {
-  ops::Vector attn_norm;  // (dim)
+  RmsNorm attn_norm;
   QkvProjection qkv;
   HeadNorms head_norms;
   Attention attention;
-  ops::Vector ffn_norm;  // (dim)
+  RmsNorm ffn_norm;
   FeedForward feed_forward;
 
   void add_tensors(TableBuilder& table, const Config& config, int index) {
-    table.whole(attn_norm, "attn_norm.weight", config.dim);
+    attn_norm.add_tensors(table, config, "attn_norm");
     qkv.add_tensors(table, config, index);
     head_norms.add_tensors(table, config);
     attention.add_tensors(table, config, index);
-    table.whole(ffn_norm, "ffn_norm.weight", config.dim);
+    ffn_norm.add_tensors(table, config, "ffn_norm");
     feed_forward.add_tensors(table, config, index);
   }
 
@@ -32,17 +35,17 @@ struct Layer {
 
   ops::Activations operator()(ops::Ops& ops, const Config& config, const ops::Rope& rope,
                               ops::Activations x) {
-    const Qkv projected = qkv(ops, ops.rms_norm(x, attn_norm, config.rms_epsilon));
-    const Qkv normed = head_norms(ops, projected, config.rms_epsilon);
+    const Qkv projected = qkv(ops, attn_norm(ops, config, x));
+    const Qkv normed = head_norms(ops, projected, config.norm_epsilon);
     x = ops.add(x, attention(ops, rotated(ops, rope, normed, config.k_dim)));
-    return ops.add(x, feed_forward(ops, config, ops.rms_norm(x, ffn_norm, config.rms_epsilon)));
+    return ops.add(x, feed_forward(ops, config, ffn_norm(ops, config, x)));
   }
 };
 
 }  // namespace
 
-std::unique_ptr<Family> make_qwen3(const Config& config) {
-  return std::make_unique<Decoder<Layer>>(config, Rotation{ops::RopeStyle::neox, false, {}, {}});
+std::unique_ptr<Family> make_qwen3(Config config) {
+  return std::make_unique<Decoder<Layer>>(std::move(config), Rotation(ops::RopeStyle::neox));
 }
 
 }  // namespace yoke::model

@@ -6,6 +6,6 @@
 
 namespace yoke::model {
 
-std::unique_ptr<Family> make_qwen3(const Config& config);
+std::unique_ptr<Family> make_qwen3(Config config);
 
 }  // namespace yoke::model

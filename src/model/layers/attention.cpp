@@ -26,13 +26,31 @@ Qkv QkvProjection::operator()(ops::Ops& ops, const ops::Normed& x) const {
   return out;
 }
 
-void HeadNorms::add_tensors(TableBuilder& table, const Config& config) {
+void FusedQkvProjection::add_tensors(TableBuilder& table, const Config& config, int index) {
+  const LayerConfig& layer = config.layers[index];
+  const std::vector<Segment> parts = {
+      {Space::heads, config.k_dim}, {Space::kv_heads, config.k_dim}, {Space::kv_heads, config.v_dim}};
+  const std::int64_t rows = layer.n_heads * config.k_dim + layer.n_kv_heads * (config.k_dim + config.v_dim);
+  table.rows(qkv, "attn_qkv.weight", {rows, config.dim}, parts);
+  table.bias(bias, "attn_qkv.bias", rows, parts);
+}
+
+Qkv FusedQkvProjection::operator()(ops::Ops& ops, const ops::Normed& x, const ops::Heads& heads) const {
+  const ops::Activations all = ops.matmul(qkv, x, bias);
+  const std::int64_t q = heads.n_heads * heads.k_dim, k = heads.n_kv_heads * heads.k_dim;
+  return {ops.columns(all, 0, q), ops.columns(all, q, k),
+          ops.columns(all, q + k, heads.n_kv_heads * heads.v_dim)};
+}
+
+void HeadNorms::add_tensors(TableBuilder& table, const Config& config, bool optional) {
   table.whole(q, "attn_q_norm.weight", config.k_dim);
+  if (optional) table.may_lack();
   table.whole(k, "attn_k_norm.weight", config.k_dim);
+  if (optional) table.may_lack();
 }
 
 Qkv HeadNorms::operator()(ops::Ops& ops, Qkv x, float epsilon) const {
-  return {ops.rms_norm_heads(x.q, q, epsilon), ops.rms_norm_heads(x.k, k, epsilon), x.v};
+  return {q ? ops.rms_norm_heads(x.q, q, epsilon) : x.q, k ? ops.rms_norm_heads(x.k, k, epsilon) : x.k, x.v};
 }
 
 Qkv rotated(ops::Ops& ops, const ops::Rope& rope, Qkv x, std::int64_t k_dim) {
@@ -45,16 +63,22 @@ void Attention::add_tensors(TableBuilder& table, const Config& config, int index
   table.bias(output_bias, "attn_output.bias", config.dim);
 }
 
+void Attention::add_sinks(TableBuilder& table, const Config& config, int index) {
+  table.bias(spec.sinks, "attn_sinks.weight", config.layers[index].n_heads, {{Space::heads, 1}});
+  table.must_have("attn_sinks.weight");
+}
+
 void Attention::prepare(ops::Ops& ops, const Config& config, const Partition& partition, int index, int rank,
                         std::int64_t pages) {
   heads = local_heads(config, partition, index, rank);
+  spec.scale = config.attention_scale != 0 ? config.attention_scale
+                                           : 1.0f / std::sqrt(static_cast<float>(config.k_dim));
+  spec.window = config.layers[index].window;
   kv = ops.make_kv_cache(heads, pages);
 }
 
 ops::Activations Attention::operator()(ops::Ops& ops, const Qkv& x) {
-  const float scale = 1.0f / std::sqrt(static_cast<float>(heads.k_dim));
-  const ops::Activations attended =
-      ops.attend(heads, kv, x.q, x.k, x.v, {.scale = scale, .window = 0, .sinks = {}});
+  const ops::Activations attended = ops.attend(heads, kv, x.q, x.k, x.v, spec);
   return ops.add_bias(ops.all_reduce(ops.matmul(output, attended)), output_bias);
 }
 

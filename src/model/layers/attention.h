@@ -32,32 +32,45 @@ struct QkvProjection {
   Qkv operator()(ops::Ops& ops, const ops::Normed& x) const;
 };
 
-/// RMS norm of every head of queries and keys, with one weight for all heads of a layer. Henry et al.,
+/// RMS norm of every head of queries and keys, with one weight for all heads of a layer; none where it is
+/// optional and the file has no weights. Henry et al.,
 /// https://arxiv.org/abs/2010.04245, has the idea.
 struct HeadNorms {
   ops::Vector q;  // (k_dim)
   ops::Vector k;  // (k_dim)
 
-  void add_tensors(TableBuilder& table, const Config& config);
+  void add_tensors(TableBuilder& table, const Config& config, bool optional = false);
   Qkv operator()(ops::Ops& ops, Qkv x, float epsilon) const;
 };
 
 /// Queries and keys turned by their tokens' positions. Su et al., https://arxiv.org/abs/2104.09864.
 Qkv rotated(ops::Ops& ops, const ops::Rope& rope, Qkv x, std::int64_t k_dim);
 
-/// Attention over all positions so far, and the output matrix with a bias where the file has it.
+/// One matrix for queries, keys and values of all heads, in this order.
+struct FusedQkvProjection {
+  ops::RowMatrix qkv;  // (n_heads * k_dim + n_kv_heads * (k_dim + v_dim), dim)
+  ops::Vector bias;    // as many; where the file has it
+
+  void add_tensors(TableBuilder& table, const Config& config, int index);
+  Qkv operator()(ops::Ops& ops, const ops::Normed& x, const ops::Heads& heads) const;
+};
+
+/// Attention over the positions that the layer sees, and the output matrix with a bias where the file has it.
 struct Attention {
   ops::ColMatrix output;    // (dim, n_heads * v_dim)
   ops::Vector output_bias;  // (dim)
+  ops::AttendSpec spec;
   ops::Heads heads;
   ops::KvCache kv;
 
   void add_tensors(TableBuilder& table, const Config& config, int index);
+  /// A sink of every head: a score that takes weight from all values. Xiao et al.,
+  /// https://arxiv.org/abs/2309.17453.
+  void add_sinks(TableBuilder& table, const Config& config, int index);
   /// Makes the cache, of `pages` pages.
   void prepare(ops::Ops& ops, const Config& config, const Partition& partition, int index, int rank,
                std::int64_t pages);
-  /// What the block adds to the residual, the same on every rank: (tokens, dim). Scores are scaled by
-  /// 1 / sqrt(k_dim).
+  /// What the block adds to the residual, the same on every rank: (tokens, dim).
   ops::Activations operator()(ops::Ops& ops, const Qkv& x);
 };
 

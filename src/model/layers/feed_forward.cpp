@@ -2,7 +2,7 @@
 
 namespace yoke::model {
 
-void SwiGlu::add_tensors(TableBuilder& table, const Config& config, int index) {
+void GatedFeedForward::add_tensors(TableBuilder& table, const Config& config, int index) {
   const std::int64_t ffn = config.layers[index].ffn_dim;
   const std::vector<Segment> units = {{Space::ffn, 1}};
   table.rows(gate, "ffn_gate.weight", {ffn, config.dim}, units);
@@ -13,9 +13,24 @@ void SwiGlu::add_tensors(TableBuilder& table, const Config& config, int index) {
   table.bias(down_bias, "ffn_down.bias", config.dim);
 }
 
-ops::Activations SwiGlu::operator()(ops::Ops& ops, const ops::Normed& x) const {
-  const ops::Activations hidden = ops.gated(ops::Gate::silu, gate, gate_bias, up, up_bias, x);
+ops::Activations GatedFeedForward::operator()(ops::Ops& ops, const ops::Normed& x, ops::Gate kind) const {
+  const ops::Activations hidden = ops.gated(kind, gate, gate_bias, up, up_bias, x);
   return ops.add_bias(ops.all_reduce(ops.matmul(down, hidden)), down_bias);
+}
+
+void FusedGatedFeedForward::add_tensors(TableBuilder& table, const Config& config, int index) {
+  const std::int64_t ffn = config.layers[index].ffn_dim;
+  table.rows(gate_up, "ffn_up.weight", {2 * ffn, config.dim}, {{Space::ffn, 1}, {Space::ffn, 1}});
+  table.cols(down, "ffn_down.weight", {config.dim, ffn}, {{Space::ffn, 1}});
+}
+
+ops::Activations FusedGatedFeedForward::operator()(ops::Ops& ops, const ops::Normed& x,
+                                                   ops::Gate kind) const {
+  const ops::Activations both = ops.matmul(gate_up, x, {});
+  const std::int64_t units = both.width / 2;
+  const ops::Activations hidden =
+      ops.gated(kind, ops.columns(both, 0, units), ops.columns(both, units, units));
+  return ops.all_reduce(ops.matmul(down, hidden));
 }
 
 void FeedForward::add_tensors(TableBuilder& table, const Config& config, int index) {

@@ -8,9 +8,9 @@
 
 namespace yoke::model {
 
-/// down · (silu(gate · x) ⊙ (up · x)), with biases where the file has them. Shazeer,
+/// down · (act(gate · x) ⊙ (up · x)), with biases where the file has them. Shazeer,
 /// https://arxiv.org/abs/2002.05202.
-struct SwiGlu {
+struct GatedFeedForward {
   ops::RowMatrix gate;             // (ffn_dim, dim)
   ops::RowMatrix up;               // (ffn_dim, dim)
   ops::ColMatrix down;             // (dim, ffn_dim)
@@ -20,7 +20,16 @@ struct SwiGlu {
   /// Adds the tensors of layer `index`, to which the table has been set.
   void add_tensors(TableBuilder& table, const Config& config, int index);
   /// What the block adds to the residual, the same on every rank: (tokens, dim).
-  ops::Activations operator()(ops::Ops& ops, const ops::Normed& x) const;
+  ops::Activations operator()(ops::Ops& ops, const ops::Normed& x, ops::Gate kind = ops::Gate::silu) const;
+};
+
+/// The same with gate and up in one matrix, in this order.
+struct FusedGatedFeedForward {
+  ops::RowMatrix gate_up;  // (2 * ffn_dim, dim)
+  ops::ColMatrix down;     // (dim, ffn_dim)
+
+  void add_tensors(TableBuilder& table, const Config& config, int index);
+  ops::Activations operator()(ops::Ops& ops, const ops::Normed& x, ops::Gate kind = ops::Gate::silu) const;
 };
 
 /// How a family's routers choose where a file does not say.
@@ -29,9 +38,9 @@ struct RouteDefaults {
   bool normalised = true;
 };
 
-/// SwiGLU, of one block or of experts, as the layer has it.
+/// With SiLU gates, of one block or of experts, as the layer has it.
 struct FeedForward {
-  SwiGlu dense;
+  GatedFeedForward dense;
   Experts experts;
   bool has_experts = false;
 

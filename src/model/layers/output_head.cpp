@@ -2,14 +2,16 @@
 
 namespace yoke::model {
 
-void OutputHead::add_tensors(TableBuilder& table, const Config& config) {
-  table.whole(norm, "output_norm.weight", config.dim);
+void OutputMatrix::add_tensors(TableBuilder& table, const Config& config) {
   table.rows(matrix, "output.weight", {config.vocabulary, config.dim}, {{Space::vocabulary, 1}});
   table.or_else("token_embd.weight");
+  table.bias(bias, "output.bias", config.vocabulary, {{Space::vocabulary, 1}});
 }
 
-ops::Activations OutputHead::operator()(ops::Ops& ops, ops::Activations x, float epsilon) const {
-  return ops.matmul(matrix, ops.rms_norm(x, norm, epsilon), {});
+ops::Activations OutputMatrix::operator()(ops::Ops& ops, const Config& config, const ops::Normed& x) const {
+  ops::Activations logits = ops.matmul(matrix, x, bias);
+  if (config.logit_scale != 1) logits = ops.scale(logits, config.logit_scale);
+  return config.logit_cap == 0 ? logits : ops.soft_cap(logits, config.logit_cap);
 }
 
 }  // namespace yoke::model

@@ -3,10 +3,10 @@
 namespace yoke::model {
 
 void PreNormLayer::add_tensors(TableBuilder& table, const Config& config, int index) {
-  table.whole(attn_norm, "attn_norm.weight", config.dim);
+  attn_norm.add_tensors(table, config, "attn_norm");
   qkv.add_tensors(table, config, index);
   attention.add_tensors(table, config, index);
-  table.whole(ffn_norm, "ffn_norm.weight", config.dim);
+  ffn_norm.add_tensors(table, config, "ffn_norm");
   feed_forward.add_tensors(table, config, index);
 }
 
@@ -17,9 +17,9 @@ void PreNormLayer::prepare(ops::Ops& ops, const Config& config, const Partition&
 
 ops::Activations PreNormLayer::operator()(ops::Ops& ops, const Config& config, const ops::Rope& rope,
                                           ops::Activations x) {
-  const Qkv projected = qkv(ops, ops.rms_norm(x, attn_norm, config.rms_epsilon));
+  const Qkv projected = qkv(ops, attn_norm(ops, config, x));
   x = ops.add(x, attention(ops, rotated(ops, rope, projected, config.k_dim)));
-  return ops.add(x, feed_forward(ops, config, ops.rms_norm(x, ffn_norm, config.rms_epsilon)));
+  return ops.add(x, feed_forward(ops, config, ffn_norm(ops, config, x)));
 }
 
 }  // namespace yoke::model

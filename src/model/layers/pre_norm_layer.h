@@ -5,16 +5,17 @@
 
 #include "model/layers/attention.h"
 #include "model/layers/feed_forward.h"
+#include "model/layers/norm.h"
 
 namespace yoke::model {
 
 /// x + attention(norm(x)), then x + feed_forward(norm(x)). What its functions mean is told in
 /// model/decoder.h. Touvron et al., https://arxiv.org/abs/2302.13971.
 struct PreNormLayer {
-  ops::Vector attn_norm;  // (dim)
+  RmsNorm attn_norm;
   QkvProjection qkv;
   Attention attention;
-  ops::Vector ffn_norm;  // (dim)
+  RmsNorm ffn_norm;
   FeedForward feed_forward;
 
   void add_tensors(TableBuilder& table, const Config& config, int index);

@@ -129,6 +129,20 @@ class CpuOps final : public Ops {
     return {out, &operands_.emplace_back(operand(out))};
   }
 
+  Normed layer_norm(Activations x, const Vector& weight, const Vector& bias, float epsilon) override {
+    assert(weight.size == x.width && (!bias || bias.size == x.width));
+    const Activations out = make(x.tokens, x.width);
+    pool_.split(x.tokens, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t t = begin; t < end; ++t) {
+        const float mean = kernels_.sum(row(x, t), x.width) / static_cast<float>(x.width);
+        for (std::int64_t i = 0; i < x.width; ++i) row(out, t)[i] = row(x, t)[i] - mean;
+        normalise(row(out, t), values(weight), epsilon, row(out, t));
+        if (bias) kernels_.add(row(out, t), values(bias).data(), x.width);
+      }
+    });
+    return {out, &operands_.emplace_back(operand(out))};
+  }
+
   Activations rms_norm_heads(Activations x, const Vector& weight, float epsilon) override {
     assert(x.width % weight.size == 0);
     const std::int64_t heads = x.tokens * (x.width / weight.size);
@@ -214,6 +228,29 @@ class CpuOps final : public Ops {
     assert(x.tokens == y.tokens && x.width == y.width);
     kernels_.add(data(x), data(y), x.tokens * x.width);
     return x;
+  }
+
+  Activations scale(Activations x, float factor) override {
+    for (std::int64_t i = 0; i < x.tokens * x.width; ++i) data(x)[i] *= factor;
+    return x;
+  }
+
+  Activations soft_cap(Activations x, float cap) override {
+    kernels_.soft_cap(data(x), cap, data(x), x.tokens * x.width);
+    return x;
+  }
+
+  Activations gated(Gate kind, Activations gate, Activations up) override {
+    assert(gate.tokens == up.tokens && gate.width == up.width);
+    unit_of(kind)(data(gate), data(up), data(gate), gate.tokens * gate.width);
+    return gate;
+  }
+
+  Activations columns(Activations x, std::int64_t first, std::int64_t n) override {
+    assert(first >= 0 && n >= 0 && first + n <= x.width);
+    const Activations out = make(x.tokens, n);
+    for (std::int64_t t = 0; t < x.tokens; ++t) std::copy_n(row(x, t) + first, n, row(out, t));
+    return out;
   }
 
   Activations add_bias(Activations x, const Vector& bias) override {
