@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the formats of weights and the kernels for aarch64 and runs their tests under qemu, in build/neon.
 #
-#   tools/test_neon.sh [GOOGLETEST OPTION...]
+#   tools/test_neon.sh [CTEST OPTION...]
 #
 # Needs an aarch64 cross compiler, qemu-user and GoogleTest's sources (tools/install_packages.sh neon); exits with 77
 # where one of them is missing. YOKE_NEON_BUILD names another build folder.
@@ -15,6 +15,7 @@ done
 
 build=${YOKE_NEON_BUILD:-build/neon}
 cmake -S tests/kernels/neon -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_SYSTEM_NAME=Linux \
-  -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ >/dev/null
+  -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ \
+  -DCMAKE_CROSSCOMPILING_EMULATOR="qemu-aarch64;-cpu;max" >/dev/null
 cmake --build "$build" --parallel "$(nproc)"
-qemu-aarch64 "$build/neon_test" "$@"
+ctest --test-dir "$build" --parallel "$(nproc)" --no-tests=error --output-on-failure "$@"

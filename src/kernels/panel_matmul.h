@@ -1,5 +1,5 @@
 // Products of quantised packed weights with activations as bytes.
-// Written over the formats of panel_formats.h.
+// Written over the formats of panel_formats.h and UnpackedCodes (unpacked_codes*.h).
 //
 // A row's sum is one chain of F32 over blocks of 32 columns, whatever the number of tokens and whether the
 // codes come from the panel or were unpacked before: what add_block() does with a block is all there is, so
@@ -64,7 +64,6 @@ class BlockProduct {
 
  private:
   using Format = typename Block::Format;
-  using Sum = Dot<Format::max_code, Format::zero>;
 
   template <class Body>
   [[gnu::always_inline]] static void each(const Body& body) {
@@ -76,15 +75,41 @@ class BlockProduct {
   /// Exact sums over `quads` × 4 columns.
   template <int first_quad, int quads, class MinusSum>
   [[gnu::always_inline]] void dot(I32x16 (&out)[panels][count], const MinusSum& minus_sum) const {
-    Sum sums[panels][count];
-    each([&](auto p, auto t) { sums[p][t] = Sum(minus_sum(token(t))); });
-    unrolled<quads>([&](auto q) {
-      constexpr int quad = first_quad + q;
-      U8x64 codes[panels];
-      unrolled<panels>([&](auto p) { codes[p] = block_[p].template codes<quad>(); });
-      each([&](auto p, auto t) { sums[p][t].add(codes[p], token(t).q + 4 * quad); });
+    using Sum = typename Block::Sum;
+    if constexpr (Sum::tokens == 2) {
+      dot_in_pairs<first_quad, quads>(out);
+    } else {
+      Sum sums[panels][count];
+      each([&](auto p, auto t) { sums[p][t] = Sum(minus_sum(token(t))); });
+      unrolled<quads>([&](auto q) {
+        constexpr int quad = first_quad + q;
+        U8x64 codes[panels];
+        unrolled<panels>([&](auto p) { codes[p] = block_[p].template codes<quad>(); });
+        each([&](auto p, auto t) {
+          if constexpr (Sum::takes_whole_blocks) {
+            sums[p][t].template add<quad>(codes[p], token(t).q);
+          } else {
+            sums[p][t].add(codes[p], token(t).q + 4 * quad);
+          }
+        });
+      });
+      each([&](auto p, auto t) { out[p][t] = sums[p][t].total(); });
+    }
+  }
+
+  /// The same where an instruction multiplies bytes of two tokens.
+  template <int first_quad, int quads>
+  [[gnu::always_inline]] void dot_in_pairs(I32x16 (&out)[panels][count]) const {
+    static_assert(count == 2);
+    unrolled<panels>([&](auto p) {
+      typename Block::Sum sum;
+      unrolled<quads>([&](auto q) {
+        constexpr int quad = first_quad + q;
+        sum.template add<quad>(block_[p].template codes<quad>(), token(0).q, token(1).q);
+      });
+      out[p][0] = sum.template total<0>();
+      out[p][1] = sum.template total<1>();
     });
-    each([&](auto p, auto t) { out[p][t] = sums[p][t].total(); });
   }
 
   /// The same over sixteen columns, times their scale.
@@ -136,6 +161,8 @@ constexpr int bytes_ahead = 2048;
 template <class AFormat, int half, bool asks_ahead>
 struct PackedBlock {
   using Format = AFormat;
+  using Sum = Dot<Format::max_code, Format::zero>;
+
   const std::byte* at;  // codes
   const std::byte* extra;
   const typename Format::Header* header;
@@ -161,14 +188,18 @@ struct PackedBlock {
 /// A block of sixteen rows and 32 columns, unpacked.
 template <class Format>
 struct UnpackedBlock {
-  alignas(64) std::byte codes[8][64];
+  alignas(64) std::byte codes[8][64];  // as UnpackedCodes says
   float scale[16];
   float offset[Format::offsets == 0 ? 1 : Format::offsets][16];
   std::int32_t half_scale[Format::by_halves ? 2 : 1][16];
 
   template <int half>
   void unpack(const PackedBlock<Format, half, true>& from) {
-    unrolled<8>([&](auto quad) { from.template codes<quad>().store(codes[quad]); });
+    if constexpr (UnpackedCodes<Format>::as_in_panels) {
+      unrolled<8>([&](auto quad) { from.template codes<quad>().store(codes[quad]); });
+    } else {
+      UnpackedCodes<Format>::unpack(from, codes);
+    }
     from.scale().store(scale);
     unrolled<Format::offsets>([&](auto i) { from.template offset<i>().store(offset[i]); });
     if constexpr (Format::by_halves) {
@@ -180,6 +211,8 @@ struct UnpackedBlock {
 template <class AFormat>
 struct UnpackedView {
   using Format = AFormat;
+  using Sum = typename UnpackedCodes<Format>::Sum;
+
   const UnpackedBlock<Format>* block;
 
   template <int quad>

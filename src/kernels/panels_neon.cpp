@@ -1,6 +1,9 @@
-#include "kernels/vec64_neon.h"
+#include "kernels/dot_neon.h"
 
 // After the vector types that it is written over.
+#include "kernels/unpacked_codes_neon.h"
+
+// After what unpacked codes are.
 #include "kernels/panel_body.h"
 
 namespace yoke::kernels {

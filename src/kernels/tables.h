@@ -6,13 +6,17 @@
 
 namespace yoke::kernels {
 
-extern const Kernels scalar_table, avx2_table, avx512_table, neon_table;
+extern const Kernels scalar_table, avx2_table, avx512_table, neon_table, neon_dotprod_table, neon_i8mm_table;
 
 /// The products of packed weights are compiled in files of their own, since they take longest.
 struct PanelMultiplies {
   Kernels::PanelMultiplyOf of[16];
 };
-extern const PanelMultiplies scalar_panels, avx2_panels, avx512_panels, neon_panels;
+extern const PanelMultiplies scalar_panels, avx2_panels, avx512_panels, neon_panels, neon_dotprod_panels,
+    neon_i8mm_panels;
+/// Kernels::int8_peak of tables whose other functions are those of another one.
+std::int64_t neon_dotprod_int8_peak(std::int64_t rounds);
+std::int64_t neon_i8mm_int8_peak(std::int64_t rounds);
 
 /// A table of this build and whether this machine has its instructions.
 struct Candidate {

@@ -97,6 +97,9 @@ inline U8x64 operator|(U8x64 a, U8x64 b) {
 template <int max_code, int zero>
 class Dot {
  public:
+  static constexpr bool takes_whole_blocks = false;
+  static constexpr int tokens = 1;
+
   Dot() = default;
   explicit Dot(std::int32_t minus_sum)
       : low_(_mm256_set1_epi32(is_signed ? 0 : minus_sum * zero)), high_(low_) {}

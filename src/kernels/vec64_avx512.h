@@ -63,6 +63,9 @@ inline U8x64 operator|(U8x64 a, U8x64 b) { return {_mm512_or_si512(a.raw, b.raw)
 template <int max_code, int zero>
 class Dot {
  public:
+  static constexpr bool takes_whole_blocks = false;
+  static constexpr int tokens = 1;
+
   Dot() = default;
   /// `minus_sum` is −Σx of all x that will be added.
   explicit Dot(std::int32_t minus_sum)

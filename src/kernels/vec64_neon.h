@@ -1,4 +1,5 @@
-// Sixty-four bytes as four NEON registers. The operations mean what vec64_scalar.h says.
+// Sixty-four bytes as four NEON registers, but for Dot: dot_neon.h and dot_neon_dotprod.h have it. The
+// operations mean what vec64_scalar.h says.
 #pragma once
 
 #include <arm_neon.h>
@@ -70,6 +71,12 @@ struct U8x64 {
     for (int i = 0; i < 4; ++i) out.raw[i] = U8x16{raw[i]}.field(from, count, to).raw;
     return out;
   }
+  /// `by` less, in every byte; below 0 a signed byte.
+  template <int by>
+  U8x64 minus() const {
+    const uint8x16_t all = vdupq_n_u8(by);
+    return {vsubq_u8(raw[0], all), vsubq_u8(raw[1], all), vsubq_u8(raw[2], all), vsubq_u8(raw[3], all)};
+  }
   U8x64 look_up(const std::uint8_t (&table)[16]) const {
     const uint8x16_t values = vld1q_u8(table);
     return {vqtbl1q_u8(values, raw[0]), vqtbl1q_u8(values, raw[1]), vqtbl1q_u8(values, raw[2]),
@@ -89,43 +96,6 @@ inline U8x64 operator|(U8x64 a, U8x64 b) {
   return {vorrq_u8(a.raw[0], b.raw[0]), vorrq_u8(a.raw[1], b.raw[1]), vorrq_u8(a.raw[2], b.raw[2]),
           vorrq_u8(a.raw[3], b.raw[3])};
 }
-
-/// Σ of four neighbouring products, added to `sum`.
-inline int32x4_t add_products(int32x4_t sum, int8x16_t a, int8x16_t b) {
-#if defined(__ARM_FEATURE_DOTPROD)
-  return vdotq_s32(sum, a, b);
-#else
-  const int16x8_t low = vmull_s8(vget_low_s8(a), vget_low_s8(b));
-  const int16x8_t high = vmull_high_s8(a, b);
-  // Pairs stay below 2¹⁵, since no activation is −128.
-  return vpadalq_s16(sum, vpaddq_s16(low, high));
-#endif
-}
-
-/// Codes become signed: there is no product of signed and unsigned bytes.
-template <int max_code, int zero>
-class Dot {
- public:
-  Dot() = default;
-  explicit Dot(std::int32_t minus_sum) {
-    for (int32x4_t& each : sum_) each = vdupq_n_s32(is_signed ? 0 : minus_sum * zero);
-  }
-  void add(const U8x64& codes, const std::int8_t* x) {
-    std::int32_t four = 0;
-    __builtin_memcpy(&four, x, sizeof four);
-    const int8x16_t all = vreinterpretq_s8_s32(vdupq_n_s32(four));
-    for (int i = 0; i < 4; ++i) {
-      const uint8x16_t values = is_signed ? veorq_u8(codes.raw[i], vdupq_n_u8(128)) : codes.raw[i];
-      sum_[i] = add_products(sum_[i], vreinterpretq_s8_u8(values), all);
-    }
-  }
-  I32x16 total() const { return {sum_[0], sum_[1], sum_[2], sum_[3]}; }
-
- private:
-  static constexpr bool is_signed = max_code > 127;
-  static_assert(!is_signed || zero == 128);
-  int32x4_t sum_[4];
-};
 
 }  // namespace
 }  // namespace yoke::kernels

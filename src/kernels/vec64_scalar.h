@@ -110,6 +110,10 @@ inline U8x64 operator|(U8x64 a, U8x64 b) {
 template <int max_code, int zero>
 class Dot {
  public:
+  /// Whether add() is add<quad>(codes, x), with all 32 bytes of a block's activations.
+  static constexpr bool takes_whole_blocks = false;
+  static constexpr int tokens = 1;
+
   Dot() = default;
   /// `minus_sum` is −Σx of all x that will be added.
   explicit Dot(std::int32_t minus_sum) : sum_(I32x16::broadcast(minus_sum * zero)) {}

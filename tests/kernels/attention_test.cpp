@@ -178,8 +178,9 @@ class AttentionKernels : public testing::TestWithParam<std::tuple<const Kernels*
 INSTANTIATE_TEST_SUITE_P(Isa, AttentionKernels,
                          testing::Combine(testing::ValuesIn(available()), testing::ValuesIn(all_types)),
                          [](const auto& test) {
-                           return std::string(std::get<0>(test.param)->isa) + "_" +
-                                  std::string(name_of(std::get<1>(test.param)));
+                           std::string name(std::get<0>(test.param)->isa);
+                           std::replace(name.begin(), name.end(), '-', '_');  // names may not have it
+                           return name + "_" + std::string(name_of(std::get<1>(test.param)));
                          });
 
 TEST_P(AttentionKernels, GiveASoftmaxOverAllPositionsSeen) {

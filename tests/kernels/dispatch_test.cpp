@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "kernels/kernels.h"
+#include "kernels/tables.h"
 
 namespace yoke::kernels {
 namespace {
@@ -44,6 +45,12 @@ std::string refusal(std::string_view isa) {
     return error.what();
   }
   return "";
+}
+
+std::string names_that_run_here() {
+  std::string names;
+  for (const Kernels* kernels : available()) names += (names.empty() ? "" : ", ") + std::string(kernels->isa);
+  return names;
 }
 
 TEST(Dispatch, ScalarIsAlwaysThereAndLast) {
@@ -103,9 +110,7 @@ TEST(Dispatch, TheVariableTakesEffect) {
 }
 
 TEST(Dispatch, RefusesAnUnknownNameAndListsWhatCanRun) {
-  std::string can_run;
-  for (const Kernels* kernels : available())
-    can_run += (can_run.empty() ? "" : ", ") + std::string(kernels->isa);
+  const std::string can_run = names_that_run_here();
   EXPECT_THAT(refusal("sse9"), AllOf(HasSubstr("\"sse9\""), HasSubstr("can run: " + can_run)));
   EXPECT_THAT(refusal("AVX2"), HasSubstr("\"AVX2\""));
   const IsaVariable variable("sse9");
@@ -118,11 +123,17 @@ TEST(Dispatch, RefusesAnUnknownNameAndListsWhatCanRun) {
 }
 
 TEST(Dispatch, RefusesWhatThisMachineLacks) {
-  for (const std::string isa : {"avx2", "avx512", "neon"}) {
+  for (const std::string isa : {"avx2", "avx512", "neon", "neon-dotprod", "neon-i8mm"}) {
     const bool runs = std::any_of(available().begin(), available().end(),
                                   [&](const Kernels* kernels) { return kernels->isa == isa; });
     if (runs) continue;
     EXPECT_THAT(refusal(isa), AllOf(HasSubstr('"' + isa + '"'), HasSubstr("scalar")));
+  }
+  // Those that this build has say why.
+  for (const Candidate& candidate : candidates()) {
+    if (candidate.runs_here) continue;
+    EXPECT_THAT(refusal(candidate.table->isa), AllOf(HasSubstr("this machine lacks their instructions"),
+                                                     HasSubstr("can run: " + names_that_run_here())));
   }
 }
 

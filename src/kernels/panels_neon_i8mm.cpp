@@ -1,0 +1,17 @@
+#include "kernels/dot_neon_dotprod.h"
+#include "kernels/peak_neon_i8mm.h"
+
+// After the vector types that it is written over.
+#include "kernels/unpacked_codes_neon_i8mm.h"
+
+// After what unpacked codes are.
+#include "kernels/panel_body.h"
+#include "kernels/peak.h"
+
+namespace yoke::kernels {
+
+constexpr PanelMultiplies neon_i8mm_panels = panel_multiplies;
+
+std::int64_t neon_i8mm_int8_peak(std::int64_t rounds) { return int8_peak(rounds); }
+
+}  // namespace yoke::kernels
