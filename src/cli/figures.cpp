@@ -66,13 +66,16 @@ void print_statistics(const runtime::Statistics& s, const std::vector<runtime::R
 }
 
 void print_ranks(const std::vector<runtime::RankReport>& ranks) {
+  std::size_t isa_width = 6;
+  for (const runtime::RankReport& rank : ranks) isa_width = std::max(isa_width, rank.isa.size());
   fmt::print(
       stderr,
-      "\nrank  host              threads  isa     weights   KV cache  peak memory  computing  exchanging  "
-      "holds of every layer\n");
+      "\nrank  host              threads  {:<{}}  weights   KV cache  peak memory  computing  exchanging  "
+      "holds of every layer\n",
+      "isa", isa_width);
   for (const runtime::RankReport& rank : ranks) {
-    fmt::print(stderr, "{:<4}  {:<16}  {:<7}  {:<6}  {:<8}  {:<8}  {:<11}  {:>7.3f} s  {:>8.3f} s  {}\n",
-               rank.rank, rank.host, rank.threads, rank.isa, format_bytes(rank.weight_bytes),
+    fmt::print(stderr, "{:<4}  {:<16}  {:<7}  {:<{}}  {:<8}  {:<8}  {:<11}  {:>7.3f} s  {:>8.3f} s  {}\n",
+               rank.rank, rank.host, rank.threads, rank.isa, isa_width, format_bytes(rank.weight_bytes),
                format_bytes(rank.kv_bytes), format_bytes(rank.peak_bytes), rank.compute_seconds,
                rank.exchange_seconds, rank.share);
   }
