@@ -42,15 +42,15 @@ inline void store_rows(const PanelProduct& a, std::int64_t panel, std::int64_t t
 }
 
 /// Multiplies `Product` by strips of tokens. It has
-///   few<panels, tokens>(a, first, end)   at most few_tokens, `tokens` of them and `panels` panels at a time
-///   many(a, first, end)                  more than few_tokens
+///   few<panels, tokens>(a, first, end)   at most gemv_most, `tokens` of them and `panels` panels at a time
+///   many(a, first, end)                  more than gemv_most
 /// for tokens [first, end) and all panels of `a`.
 template <class Product>
 void multiply_strips(const PanelProduct& a) {
   for (std::int64_t first = a.first_token; first < a.end_token; first += strip_tokens) {
     const std::int64_t end = first + strip_tokens < a.end_token ? first + strip_tokens : a.end_token;
     const std::int64_t tokens = end - first;
-    if (tokens > few_tokens) {
+    if (tokens > gemv_most) {
       Product::many(a, first, end);
     } else if constexpr (gemv_tokens == 1) {
       for (std::int64_t t = first; t < end; ++t) Product::template few<1, 1>(a, t, t + 1);

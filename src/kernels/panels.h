@@ -36,7 +36,7 @@ inline constexpr int unit_cols = 64;
 /// Columns that share one scale of an activation.
 inline constexpr int activation_block = 32;
 
-/// Up to so many tokens are multiplied while a panel is read; for more it is unpacked into the first cache.
+/// Up to so many tokens (on NEON: gemv_most) are multiplied while a panel is read, more from the first cache.
 inline constexpr int few_tokens = 8;
 
 /// Which atom of a unit has what of its codes. Codes of eight bits are sixteen atoms, in order.

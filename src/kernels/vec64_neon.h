@@ -14,6 +14,7 @@ namespace {
 
 constexpr int tile_panels = 1, tile_tokens = 2, tile_tokens_by_halves = 2, float_tile_tokens = 4;
 constexpr int gemv_panels = 1, gemv_tokens = 4, gemv_tile = 2, gemv_tile_by_halves = 2;
+constexpr int gemv_most = 4;
 
 inline I32x16 operator*(I32x16 a, I32x16 b) {
   return {vmulq_s32(a.raw[0], b.raw[0]), vmulq_s32(a.raw[1], b.raw[1]), vmulq_s32(a.raw[2], b.raw[2]),
@@ -68,7 +69,13 @@ struct U8x64 {
   template <int from, int count, int to = 0>
   U8x64 field() const {
     U8x64 out;
-    for (int i = 0; i < 4; ++i) out.raw[i] = U8x16{raw[i]}.field(from, count, to).raw;
+    for (int i = 0; i < 4; ++i) {
+      if constexpr (from > 0 && from + count == 8 && to == 0) {
+        out.raw[i] = vshrq_n_u8(raw[i], from);
+      } else {
+        out.raw[i] = U8x16{raw[i]}.field(from, count, to).raw;
+      }
+    }
     return out;
   }
   /// `by` less, in every byte; below 0 a signed byte.

@@ -17,6 +17,8 @@ namespace {
 /// time.
 constexpr int tile_panels = 1, tile_tokens = 1, tile_tokens_by_halves = 1, float_tile_tokens = 1;
 constexpr int gemv_panels = 1, gemv_tokens = 1, gemv_tile = 1, gemv_tile_by_halves = 1;
+/// For more tokens than these, weights are unpacked.
+constexpr int gemv_most = 8;
 
 inline I32x16 operator*(I32x16 a, I32x16 b) {
   for (int i = 0; i < 16; ++i) a.lane[i] *= b.lane[i];
