@@ -1,20 +1,18 @@
 // yoke synth: a model of random weights, for measuring.
 #include <fmt/core.h>
 
-#include <algorithm>
-#include <array>
 #include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
-#include <vector>
+#include <utility>
 
 #include "base/thread_pool.h"
 #include "base/topology.h"
 #include "cli/commands.h"
 #include "cli/number_check.h"
 #include "cli/progress_bar.h"
+#include "cli/synth_shapes.h"
 #include "cli/synth_vocabulary.h"
 #include "cli/type_flag.h"
 #include "cli/usage.h"
@@ -35,35 +33,11 @@ struct SynthOptions {
   std::string out;
 };
 
-struct Shape {
-  std::string_view name;
-  std::int64_t layers, dim, ffn, heads, kv_heads, vocabulary, context;
-};
-
-constexpr std::int64_t llama3_vocabulary = 128'256;
-
-// The larger two are those of Llama 3.1.
-constexpr std::array shapes = {
-    Shape{"tiny", 4, 256, 768, 8, 4, 2048, 512},
-    Shape{"1.5b", 16, 2048, 8192, 32, 8, llama3_vocabulary, 4096},
-    Shape{"8b", 32, 4096, 14'336, 32, 8, llama3_vocabulary, 131'072},
-    Shape{"70b", 80, 8192, 28'672, 64, 8, llama3_vocabulary, 131'072},
-};
-
 model::Config config_of(const SynthOptions& options) {
-  const Shape& shape = *std::find_if(shapes.begin(), shapes.end(),
-                                     [&](const Shape& known) { return known.name == options.shape; });
-  model::Config config;
-  config.architecture = options.family;
-  config.dim = shape.dim;
-  config.vocabulary = shape.vocabulary;
-  config.context = options.context.value_or(shape.context);
-  config.k_dim = config.v_dim = shape.dim / shape.heads;
-  config.norm_epsilon = 1e-5f;
-  config.rope.dims = config.k_dim;
-  config.rope.base = 500'000;
-  config.layers.assign(static_cast<std::size_t>(options.layers.value_or(shape.layers)),
-                       {shape.heads, shape.kv_heads, shape.ffn});
+  model::Config config = config_of_shape(options.shape, options.family);
+  config.context = options.context.value_or(config.context);
+  const auto n_layers = static_cast<std::size_t>(options.layers.value_or(config.n_layers()));
+  config.layers.resize(n_layers, config.layers.back());
   return config;
 }
 
@@ -88,10 +62,8 @@ int synth(const SynthOptions& options) {
 void add_synth(CLI::App& app, Action& action) {
   auto options = std::make_shared<SynthOptions>();
   CLI::App* command = app.add_subcommand("synth", "Write a model of random weights, for measuring");
-  command->add_option("--family", options->family, "Family, such as llama, qwen2 or qwen3")->required();
-  std::vector<std::string> names;
-  for (const Shape& shape : shapes) names.emplace_back(shape.name);
-  command->add_option("--shape", options->shape, "Shape")->required()->check(choice_check(names));
+  command->add_option("--family", options->family, "Family, such as llama or qwen3moe")->required();
+  command->add_option("--shape", options->shape, "Shape")->required()->check(choice_check(synth_shapes()));
   add_type_flag(*command, "--type", options->type, "Format of every matrix")->required();
   constexpr std::int64_t most_layers = 1000;
   add_number_function<std::int64_t>(
