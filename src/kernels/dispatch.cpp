@@ -38,8 +38,10 @@ Kernels::MatMul Kernels::matmul(quant::Type type) const {
 }
 
 Kernels::PanelMultiply Kernels::panel_multiply(quant::Type type) const {
-  for (const PanelMultiplyOf& entry : panel_multiplies) {
-    if (entry.type == type) return entry.multiply;
+  for (const auto& list : {panel_multiplies, iq_panel_multiplies}) {
+    for (const PanelMultiplyOf& entry : list) {
+      if (entry.type == type) return entry.multiply;
+    }
   }
   return nullptr;
 }

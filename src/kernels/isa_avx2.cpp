@@ -6,6 +6,6 @@
 
 namespace yoke::kernels {
 
-constexpr Kernels avx2_table = make_table("avx2", avx2_panels);
+constexpr Kernels avx2_table = make_table("avx2", avx2_panels, avx2_iq_panels);
 
 }  // namespace yoke::kernels

@@ -6,6 +6,6 @@
 
 namespace yoke::kernels {
 
-constexpr Kernels avx512_table = make_table("avx512", avx512_panels);
+constexpr Kernels avx512_table = make_table("avx512", avx512_panels, avx512_iq_panels);
 
 }  // namespace yoke::kernels

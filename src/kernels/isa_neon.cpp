@@ -18,7 +18,7 @@ constexpr Kernels with_bytes(Kernels table, std::string_view isa, const PanelMul
 
 }  // namespace
 
-constexpr Kernels neon_table = make_table("neon", neon_panels);
+constexpr Kernels neon_table = make_table("neon", neon_panels, neon_iq_panels);
 constexpr Kernels neon_dotprod_table =
     with_bytes(neon_table, "neon-dotprod", neon_dotprod_panels, neon_dotprod_int8_peak);
 constexpr Kernels neon_i8mm_table =

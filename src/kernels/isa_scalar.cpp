@@ -6,6 +6,6 @@
 
 namespace yoke::kernels {
 
-constexpr Kernels scalar_table = make_table("scalar", scalar_panels);
+constexpr Kernels scalar_table = make_table("scalar", scalar_panels, scalar_iq_panels);
 
 }  // namespace yoke::kernels

@@ -42,6 +42,7 @@ struct Kernels {
     PanelMultiply multiply;
   };
   std::span<const PanelMultiplyOf> panel_multiplies;
+  std::span<const PanelMultiplyOf> iq_panel_multiplies;  // of the IQ formats of one to three bits
   /// One token: `cols`, a multiple of 32, values into blocks, of which there are two per unit; one
   /// without values becomes zeros. A block of values that are not all finite gets a d that is not finite.
   void (*quantize_activations)(const float* x, std::int64_t cols, ActivationBlock* blocks);

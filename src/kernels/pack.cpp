@@ -6,6 +6,8 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "kernels/pack_iq.h"
+#include "kernels/pack_place.h"
 #include "quant/blocks.h"
 #include "quant/k_blocks.h"
 #include "quant/table_blocks.h"
@@ -26,17 +28,6 @@ std::uint32_t word(const std::uint8_t* from) {
 }
 
 // ---- Writing one row's part of a unit
-
-/// Where it goes.
-struct RowPlace {
-  int row;
-  const CodeAtoms& atoms;
-  std::byte* codes;   // of the unit
-  std::byte* extras;  // of the unit
-
-  std::byte* bytes(int offset) const { return extras + offset + row; }
-  std::byte* halves(int offset) const { return extras + offset + 2 * row; }
-};
 
 void put_word(const RowPlace& to, int atom, std::uint32_t value) {
   std::memcpy(to.codes + 64 * atom + 4 * to.row, &value, sizeof value);
@@ -82,8 +73,6 @@ void put_six_bits(const std::array<std::uint8_t, 4>& numbers, std::byte* to) {
     to[panel_rows * i] = static_cast<std::byte>(numbers[i] | (numbers[3] >> (2 * i) & 3) << 6);
   }
 }
-
-void put_half(std::uint16_t half, std::byte* to) { std::memcpy(to, &half, sizeof half); }
 
 // ---- Codes of the halves of bytes
 
@@ -143,21 +132,6 @@ struct SmallBlocks {
       put_half(block.d, to.halves(2 * panel_rows * half));
     }
     if constexpr (has_offset) put_half(block.m, to.halves(4 * panel_rows + 2 * panel_rows * half));
-  }
-};
-
-/// Formats of 256 values: unit `index` of a block.
-template <class Block>
-Block block_at(const std::byte* from) {
-  Block block;
-  std::memcpy(&block, from, sizeof block);
-  return block;
-}
-
-template <class Block>
-struct HeaderOfScale {
-  static void header(const std::byte* from, int row, std::byte* to) {
-    put_half(block_at<Block>(from).d, to + 2 * row);
   }
 };
 
@@ -318,6 +292,13 @@ constexpr Packer packers[] = {
     packer_of<PackQ5_K>(Type::q5_k),
     packer_of<PackQ6_K>(Type::q6_k),
     packer_of<PackIq4Xs>(Type::iq4_xs),
+    packer_of<PackIq1S>(Type::iq1_s),
+    packer_of<PackIq1M>(Type::iq1_m),
+    packer_of<PackIq2Xxs>(Type::iq2_xxs),
+    packer_of<PackIq2Xs>(Type::iq2_xs),
+    packer_of<PackIq2S>(Type::iq2_s),
+    packer_of<PackIq3Xxs>(Type::iq3_xxs),
+    packer_of<PackIq3S>(Type::iq3_s),
 };
 
 const Packer& packer(Type type) {

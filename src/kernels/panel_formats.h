@@ -30,6 +30,7 @@ struct PanelFormat {
   static constexpr int header_bytes = panel_layout(type).header_bytes;
   static constexpr int offsets = 0;
   static constexpr bool by_halves = false;
+  static constexpr bool by_points = false;
 
  protected:
   // Pieces of codes, for quad `quad` of half `half`, moved to bit `to`.

@@ -167,6 +167,11 @@ struct PackedBlock {
   const std::byte* extra;
   const typename Format::Header* header;
 
+  void place(const std::byte* at_, const std::byte* extra_, const typename Format::Header& header_) {
+    at = at_;
+    extra = extra_;
+    header = &header_;
+  }
   template <int quad>
   U8x64 codes() const {
     constexpr int line = 8 * half + quad;
@@ -285,8 +290,8 @@ template <class Format, int panels, int tokens>
       unrolled<2>([&](auto half) {
         PackedBlock<Format, half, (tokens > 2)> block[panels];
         unrolled<panels>([&](auto p) {
-          block[p] = {codes + rows.skip[p] + i * Format::code_bytes,
-                      extras + rows.skip[p] + i * Format::extra_bytes, &headers.of[p]};
+          block[p].place(codes + rows.skip[p] + i * Format::code_bytes,
+                         extras + rows.skip[p] + i * Format::extra_bytes, headers.of[p]);
         });
         add_block<count>(block, tile, 2 * (first + i) + half, sum);
       });
@@ -350,9 +355,10 @@ inline void multiply_strip(const PanelProduct& a, std::int64_t panel, std::int64
       const typename Format::Header header(header_at + rows.skip[p]);
       for (int i = 0; i < units; ++i) {
         unrolled<2>([&](auto half) {
-          chunk[2 * (filled + i) + half][p].unpack(
-              PackedBlock<Format, half, true>{codes + rows.skip[p] + i * Format::code_bytes,
-                                              extras + rows.skip[p] + i * Format::extra_bytes, &header});
+          PackedBlock<Format, half, true> block;
+          block.place(codes + rows.skip[p] + i * Format::code_bytes,
+                      extras + rows.skip[p] + i * Format::extra_bytes, header);
+          chunk[2 * (filled + i) + half][p].unpack(block);
         });
       }
     }

@@ -97,6 +97,20 @@ constexpr PanelLayout panel_layout(quant::Type type) {
       return {4, 768, 64, 32, six_bit_atoms};
     case quant::Type::iq4_xs:
       return {4, 512, 24, 32, four_bit_atoms};
+    case quant::Type::iq1_s:
+      return {4, 128, 64, 32, {}};
+    case quant::Type::iq1_m:
+      return {4, 128, 88, 32, {}};
+    case quant::Type::iq2_xxs:
+      return {4, 128, 128, 32, {}};
+    case quant::Type::iq2_xs:
+      return {4, 128, 160, 32, {}};
+    case quant::Type::iq2_s:
+      return {4, 128, 192, 32, {}};
+    case quant::Type::iq3_xxs:
+      return {4, 256, 128, 32, {}};
+    case quant::Type::iq3_s:
+      return {4, 256, 176, 32, {}};
     default:
       return {};
   }

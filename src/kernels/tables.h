@@ -14,6 +14,11 @@ struct PanelMultiplies {
 };
 extern const PanelMultiplies scalar_panels, avx2_panels, avx512_panels, neon_panels, neon_dotprod_panels,
     neon_i8mm_panels;
+/// The same of the IQ formats.
+struct IqPanelMultiplies {
+  Kernels::PanelMultiplyOf of[7];
+};
+extern const IqPanelMultiplies scalar_iq_panels, avx2_iq_panels, avx512_iq_panels, neon_iq_panels;
 /// Kernels::int8_peak of tables whose other functions are those of another one.
 std::int64_t neon_dotprod_int8_peak(std::int64_t rounds);
 std::int64_t neon_i8mm_int8_peak(std::int64_t rounds);

@@ -53,6 +53,11 @@ inline U8x16 spread_halves(const std::byte* from) {
   return U8x16{_mm_unpacklo_epi64(both, _mm_srli_epi16(both, 4))}.field(0, 4);
 }
 
+inline U8x16 nibbles_of(std::uint64_t plane) {
+  const __m128i even = _mm_cvtsi64_si128(static_cast<long long>(plane));
+  return U8x16{_mm_unpacklo_epi8(even, _mm_srli_epi16(even, 4))}.field(0, 4);
+}
+
 struct U8x64 {
   __m256i low, high;
 
@@ -80,9 +85,22 @@ struct U8x64 {
         _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table)));
     return {_mm256_shuffle_epi8(both, low), _mm256_shuffle_epi8(both, high)};
   }
+  U8x64 plus_eight(std::uint64_t bits) const {
+    return {plus_eight(low, static_cast<std::uint32_t>(bits)),
+            plus_eight(high, static_cast<std::uint32_t>(bits >> 32))};
+  }
   U8x64 scaled(I32x16 factors) const { return {scaled(low, factors.low), scaled(high, factors.high)}; }
 
  private:
+  static __m256i plus_eight(__m256i bytes, std::uint32_t bits) {
+    // Byte i of them to the eight bytes that it is for; each keeps its own bit.
+    const __m256i eights = _mm256_shuffle_epi8(
+        _mm256_set1_epi32(static_cast<int>(bits)),
+        _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303));
+    const __m256i own = _mm256_set1_epi64x(static_cast<long long>(0x8040201008040201));
+    const __m256i set = _mm256_cmpeq_epi8(_mm256_and_si256(eights, own), own);
+    return _mm256_or_si256(bytes, _mm256_and_si256(set, _mm256_set1_epi8(8)));
+  }
   static __m256i scaled(__m256i bytes, __m256i factors) {
     // A word's product is that of both its bytes, since the lower one does not reach into the upper.
     return _mm256_mullo_epi16(bytes, _mm256_or_si256(factors, _mm256_slli_epi32(factors, 16)));

@@ -31,6 +31,11 @@ inline U8x16 spread_halves(const std::byte* from) {
   return U8x16{_mm_unpacklo_epi64(both, _mm_srli_epi16(both, 4))}.field(0, 4);
 }
 
+inline U8x16 nibbles_of(std::uint64_t plane) {
+  const __m128i even = _mm_cvtsi64_si128(static_cast<long long>(plane));
+  return U8x16{_mm_unpacklo_epi8(even, _mm_srli_epi16(even, 4))}.field(0, 4);
+}
+
 struct U8x64 {
   __m512i raw;
 
@@ -51,6 +56,9 @@ struct U8x64 {
   U8x64 look_up(const std::uint8_t (&table)[16]) const {
     const __m128i sixteen = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
     return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(sixteen), raw)};
+  }
+  U8x64 plus_eight(std::uint64_t bits) const {
+    return {_mm512_mask_add_epi8(raw, bits, raw, _mm512_set1_epi8(8))};
   }
   U8x64 scaled(I32x16 factors) const {
     // A word's product is that of both its bytes, since the lower one does not reach into the upper.

@@ -56,6 +56,12 @@ inline U8x16 spread_halves(const std::byte* from) {
   return {vcombine_u8(vand_u8(both, vdup_n_u8(15)), vshr_n_u8(both, 4))};
 }
 
+inline U8x16 nibbles_of(std::uint64_t plane) {
+  const uint8x8_t both = vcreate_u8(plane);
+  const uint8x8_t even = vand_u8(both, vdup_n_u8(15)), odd = vshr_n_u8(both, 4);
+  return {vcombine_u8(vzip1_u8(even, odd), vzip2_u8(even, odd))};
+}
+
 struct U8x64 {
   uint8x16_t raw[4];
 
@@ -88,6 +94,17 @@ struct U8x64 {
     const uint8x16_t values = vld1q_u8(table);
     return {vqtbl1q_u8(values, raw[0]), vqtbl1q_u8(values, raw[1]), vqtbl1q_u8(values, raw[2]),
             vqtbl1q_u8(values, raw[3])};
+  }
+  U8x64 plus_eight(std::uint64_t bits) const {
+    const uint8x16_t own = vreinterpretq_u8_u64(vdupq_n_u64(0x8040201008040201));
+    U8x64 out;
+    for (int i = 0; i < 4; ++i) {
+      const uint8x8_t first = vdup_n_u8(static_cast<std::uint8_t>(bits >> (16 * i)));
+      const uint8x8_t second = vdup_n_u8(static_cast<std::uint8_t>(bits >> (16 * i + 8)));
+      const uint8x16_t set = vtstq_u8(vcombine_u8(first, second), own);
+      out.raw[i] = vorrq_u8(raw[i], vandq_u8(set, vdupq_n_u8(8)));
+    }
+    return out;
   }
   U8x64 scaled(I32x16 factors) const {
     U8x64 out;

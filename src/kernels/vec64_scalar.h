@@ -71,6 +71,13 @@ inline U8x16 spread_halves(const std::byte* from) {
   return out;
 }
 
+/// Four bits each, the lowest first.
+inline U8x16 nibbles_of(std::uint64_t plane) {
+  U8x16 out;
+  for (int i = 0; i < 16; ++i) out.lane[i] = static_cast<std::uint8_t>(plane >> (4 * i) & 15);
+  return out;
+}
+
 struct U8x64 {
   std::uint8_t lane[64];
 
@@ -92,6 +99,12 @@ struct U8x64 {
   U8x64 look_up(const std::uint8_t (&table)[16]) const {
     U8x64 out;
     for (int i = 0; i < 64; ++i) out.lane[i] = table[lane[i]];
+    return out;
+  }
+  /// 8 more in every byte whose bit is set; all are below 8.
+  U8x64 plus_eight(std::uint64_t bits) const {
+    U8x64 out;
+    for (int i = 0; i < 64; ++i) out.lane[i] = static_cast<std::uint8_t>(lane[i] | (bits >> i & 1) << 3);
     return out;
   }
   /// Every byte of a lane (four of them) times factors[lane]; products are below 256.

@@ -8,6 +8,7 @@
 
 #include "quant/blocks.h"
 #include "quant/half.h"
+#include "quant/iq_blocks.h"
 #include "quant/k_blocks.h"
 #include "quant/table_blocks.h"
 
@@ -97,20 +98,20 @@ constexpr auto table = std::to_array<Format>({
     block_format<BlockQ5_K>(Type::q5_k, "Q5_K"),
     block_format<BlockQ6_K>(Type::q6_k, "Q6_K"),
     block_format(Type::q8_k, "Q8_K", 256, 292),
-    block_format(Type::iq2_xxs, "IQ2_XXS", 256, 66),
-    block_format(Type::iq2_xs, "IQ2_XS", 256, 74),
-    block_format(Type::iq3_xxs, "IQ3_XXS", 256, 98),
-    block_format(Type::iq1_s, "IQ1_S", 256, 50),
+    decoded_format<BlockIQ2_XXS>(Type::iq2_xxs, "IQ2_XXS"),
+    decoded_format<BlockIQ2_XS>(Type::iq2_xs, "IQ2_XS"),
+    decoded_format<BlockIQ3_XXS>(Type::iq3_xxs, "IQ3_XXS"),
+    decoded_format<BlockIQ1_S>(Type::iq1_s, "IQ1_S"),
     decoded_format<BlockIQ4_NL>(Type::iq4_nl, "IQ4_NL"),
-    block_format(Type::iq3_s, "IQ3_S", 256, 110),
-    block_format(Type::iq2_s, "IQ2_S", 256, 82),
+    decoded_format<BlockIQ3_S>(Type::iq3_s, "IQ3_S"),
+    decoded_format<BlockIQ2_S>(Type::iq2_s, "IQ2_S"),
     decoded_format<BlockIQ4_XS>(Type::iq4_xs, "IQ4_XS"),
     block_format(Type::i8, "I8", 1, 1),
     block_format(Type::i16, "I16", 1, 2),
     block_format(Type::i32, "I32", 1, 4),
     block_format(Type::i64, "I64", 1, 8),
     block_format(Type::f64, "F64", 1, 8),
-    block_format(Type::iq1_m, "IQ1_M", 256, 56),
+    decoded_format<BlockIQ1_M>(Type::iq1_m, "IQ1_M"),
     {Type::bf16, "BF16", 1, 2, dequantize_halves<bf16_to_f32>, quantize_halves<f32_to_bf16>},
     block_format(Type::tq1_0, "TQ1_0", 256, 54),
     block_format(Type::tq2_0, "TQ2_0", 256, 66),

@@ -55,9 +55,11 @@ std::vector<float> wild_floats(std::size_t n, Random& random) {
 
 std::span<const quant::Type> matmul_types() {
   using quant::Type;
-  static const Type types[] = {Type::f32,  Type::f16,   Type::bf16,   Type::q8_0,  Type::q4_0, Type::q4_1,
-                               Type::q5_0, Type::q5_1,  Type::q2_k,   Type::q3_k,  Type::q4_k, Type::q5_k,
-                               Type::q6_k, Type::mxfp4, Type::iq4_nl, Type::iq4_xs};
+  static const Type types[] = {Type::f32,    Type::f16,     Type::bf16,  Type::q8_0,    Type::q4_0,
+                               Type::q4_1,   Type::q5_0,    Type::q5_1,  Type::q2_k,    Type::q3_k,
+                               Type::q4_k,   Type::q5_k,    Type::q6_k,  Type::mxfp4,   Type::iq4_nl,
+                               Type::iq4_xs, Type::iq1_s,   Type::iq1_m, Type::iq2_xxs, Type::iq2_xs,
+                               Type::iq2_s,  Type::iq3_xxs, Type::iq3_s};
   return types;
 }
 
@@ -83,6 +85,14 @@ std::vector<std::size_t> scale_offsets(quant::Type type) {
   }
 }
 
+/// Four bits of it in the highest of each of the block's last four words.
+void put_iq1_m_scale(std::byte* block, std::uint16_t half) {
+  for (std::size_t i = 0; i < 4; ++i) {
+    std::byte& high = block[48 + 2 * i + 1];
+    high = (high & std::byte{15}) | static_cast<std::byte>(half >> (4 * i) << 4);
+  }
+}
+
 }  // namespace
 
 std::vector<std::byte> random_weights(quant::Type type, std::int64_t n, Random& random, bool wild) {
@@ -91,6 +101,10 @@ std::vector<std::byte> random_weights(quant::Type type, std::int64_t n, Random& 
   const std::size_t blocks = bytes.size() / format.block_bytes;
   const auto random_float = [&] {
     return (wild ? wild_floats(1, random) : random_floats(1, random)).front();
+  };
+  // Wild ones are any F16 but infinities and NaNs.
+  const auto random_half = [&] {
+    return wild ? static_cast<std::uint16_t>(random() & 0xfbff) : quant::f32_to_f16(random_float());
   };
   for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
   for (std::size_t block = 0; block < blocks; ++block) {
@@ -103,11 +117,11 @@ std::vector<std::byte> random_weights(quant::Type type, std::int64_t n, Random& 
       put_half(to, static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(random_float()) >> 16));
     } else if (type == quant::Type::mxfp4) {
       *to = static_cast<std::byte>(wild ? random() % 253 : 120 + random() % 8);  // 12·2^(252−128) is finite
+    } else if (type == quant::Type::iq1_m) {
+      put_iq1_m_scale(to, random_half());
     } else {
       for (const std::size_t offset : scale_offsets(type)) {
-        // Wild ones are any F16 but infinities and NaNs.
-        put_half(to + offset,
-                 wild ? static_cast<std::uint16_t>(random() & 0xfbff) : quant::f32_to_f16(random_float()));
+        put_half(to + offset, random_half());
       }
     }
   }

@@ -32,7 +32,22 @@ const Shape blocks_of_256{"llama",
                            quant::Type::q6_k, quant::Type::iq4_xs},
                           {quant::Type::f32}};
 
-// The same with heads of one and a half units of 64 columns, so that ranks take them by twos.
+// As many layers as formats of one to three bits.
+const Shape blocks_of_points{
+    "llama",
+    256,
+    {4, 8, 4, 4, 8, 12, 4},
+    {1, 2, 4, 2, 8, 3, 2},
+    {256, 512, 768, 256, 512, 256, 768},
+    64,
+    64,
+    64,
+    false,
+    {quant::Type::iq1_s, quant::Type::iq1_m, quant::Type::iq2_xxs, quant::Type::iq2_xs, quant::Type::iq2_s,
+     quant::Type::iq3_xxs, quant::Type::iq3_s},
+    {quant::Type::f32}};
+
+// Blocks of 256 values with heads of one and a half units of 64 columns, so that ranks take them by twos.
 const Shape heads_of_96{"llama",
                         256,
                         {8, 16, 8, 8, 24, 8},
@@ -119,6 +134,7 @@ TEST_P(Formats, AreTheSameBitsOnEveryInstructionSet) {
 INSTANTIATE_TEST_SUITE_P(Of, Formats,
                          testing::Values(NamedShape{"BlocksOf32", &blocks_of_32},
                                          NamedShape{"BlocksOf256", &blocks_of_256},
+                                         NamedShape{"BlocksOfPoints", &blocks_of_points},
                                          NamedShape{"HeadsOf96", &heads_of_96}),
                          [](const auto& test) { return std::string(test.param.name); });
 

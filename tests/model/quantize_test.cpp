@@ -303,10 +303,10 @@ TEST(Quantize, RefusesModelsItCanDoNothingWith) {
             "'token_embd.weight'");
   EXPECT_EQ(refusal(
                 [](Draft& draft) {
-                  draft.tensor("blk.0.attn_k.weight") = {"blk.0.attn_k.weight", Type::iq2_xxs, {128, 256}};
+                  draft.tensor("blk.0.attn_k.weight") = {"blk.0.attn_k.weight", Type::tq1_0, {128, 256}};
                 },
                 {Type::q8_0, {}, {}}),
-            "tensor 'blk.0.attn_k.weight' is stored as IQ2_XXS, which cannot be decoded yet");
+            "tensor 'blk.0.attn_k.weight' is stored as TQ1_0, which cannot be decoded yet");
 }
 
 }  // namespace

@@ -97,10 +97,13 @@ TEST(Format, UnknownNumbersAndNamesAreNull) {
 }
 
 /// Types with golden data that are computed with.
-constexpr Type golden_types[] = {Type::f16,  Type::bf16, Type::q8_0,   Type::q4_0,   Type::q4_1,
-                                 Type::q5_0, Type::q5_1, Type::q2_k,   Type::q3_k,   Type::q4_k,
-                                 Type::q5_k, Type::q6_k, Type::iq4_nl, Type::iq4_xs, Type::mxfp4};
-constexpr Type only_decoded_types[] = {Type::iq4_nl, Type::iq4_xs};
+constexpr Type golden_types[] = {Type::f16,     Type::bf16,  Type::q8_0,    Type::q4_0,   Type::q4_1,
+                                 Type::q5_0,    Type::q5_1,  Type::q2_k,    Type::q3_k,   Type::q4_k,
+                                 Type::q5_k,    Type::q6_k,  Type::iq4_nl,  Type::iq4_xs, Type::mxfp4,
+                                 Type::iq1_s,   Type::iq1_m, Type::iq2_xxs, Type::iq2_xs, Type::iq2_s,
+                                 Type::iq3_xxs, Type::iq3_s};
+constexpr Type only_decoded_types[] = {Type::iq4_nl, Type::iq4_xs, Type::iq1_s,   Type::iq1_m, Type::iq2_xxs,
+                                       Type::iq2_xs, Type::iq2_s,  Type::iq3_xxs, Type::iq3_s};
 
 template <std::size_t n>
 bool contains(const Type (&types)[n], Type type) {
