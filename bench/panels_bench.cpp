@@ -65,15 +65,24 @@ void add_panel(Stage& stage, const kernels::Kernels& table, quant::Type type, st
   })->UseRealTime();
 }
 
+std::vector<quant::Type> packed_types() {
+  const kernels::Kernels& table = *kernels::available().front();
+  std::vector<quant::Type> types;
+  for (const auto& list : {table.panel_multiplies, table.iq_panel_multiplies}) {
+    for (const kernels::Kernels::PanelMultiplyOf& each : list) types.push_back(each.type);
+  }
+  return types;
+}
+
 }  // namespace
 
 void add_panels(Stage& stage) {
   for (const int threads : stage.thread_counts()) {
-    for (const kernels::Kernels::PanelMultiplyOf& each : kernels::available().front()->panel_multiplies) {
+    for (const quant::Type type : packed_types()) {
       for (const kernels::Kernels* table : kernels::available()) {
         for (const std::int64_t tokens : token_counts) {
           if (is_too_slow(*table, tokens)) continue;
-          add_panel(stage, *table, each.type, tokens, threads);
+          add_panel(stage, *table, type, tokens, threads);
         }
       }
     }

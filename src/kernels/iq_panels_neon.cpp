@@ -1,7 +1,8 @@
-#include "kernels/vec64_neon.h"
+#include "kernels/dot_neon.h"
 
 // After the vector types that it is written over.
 #include "kernels/panel_points.h"
+#include "kernels/unpacked_codes_neon.h"
 
 // After both.
 #include "kernels/iq_panel_body.h"

@@ -2,6 +2,7 @@
 
 // After the vector types that it is written over.
 #include "kernels/panel_points.h"
+#include "kernels/unpacked_codes.h"
 
 // After both.
 #include "kernels/iq_panel_body.h"

@@ -19,7 +19,8 @@
 namespace yoke::kernels {
 
 struct Kernels {
-  std::string_view isa;  // "scalar", "avx2", "avx512", "neon", "neon-dotprod", "neon-i8mm"
+  /// "scalar", "avx2", "avx512", "avx512vbmi", "neon", "neon-dotprod" or "neon-i8mm".
+  std::string_view isa;
 
   /// y[t][r] = Σ_k w[r][k]·x[t][k] for rows r in [0, rows) and tokens t in [0, tokens). `w`: rows of blocks,
   /// w_stride bytes apart; x: (tokens, cols), x_stride floats apart; y: (tokens, rows), y_stride floats

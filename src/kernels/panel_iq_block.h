@@ -42,6 +42,7 @@ class PointHalf {
 template <class AFormat, int half, bool asks_ahead>
 requires AFormat::by_points struct PackedBlock<AFormat, half, asks_ahead> {
   using Format = AFormat;
+  using Sum = Dot<Format::max_code, Format::zero>;
   PointHalf<Format, half> points;
   const std::byte* extra;
   const typename Format::Header* header;

@@ -6,7 +6,8 @@
 
 namespace yoke::kernels {
 
-extern const Kernels scalar_table, avx2_table, avx512_table, neon_table, neon_dotprod_table, neon_i8mm_table;
+extern const Kernels scalar_table, avx2_table, avx512_table, avx512vbmi_table, neon_table, neon_dotprod_table,
+    neon_i8mm_table;
 
 /// The products of packed weights are compiled in files of their own, since they take longest.
 struct PanelMultiplies {
@@ -18,7 +19,8 @@ extern const PanelMultiplies scalar_panels, avx2_panels, avx512_panels, neon_pan
 struct IqPanelMultiplies {
   Kernels::PanelMultiplyOf of[7];
 };
-extern const IqPanelMultiplies scalar_iq_panels, avx2_iq_panels, avx512_iq_panels, neon_iq_panels;
+extern const IqPanelMultiplies scalar_iq_panels, avx2_iq_panels, avx512_iq_panels, avx512vbmi_iq_panels,
+    neon_iq_panels;
 /// Kernels::int8_peak of tables whose other functions are those of another one.
 std::int64_t neon_dotprod_int8_peak(std::int64_t rounds);
 std::int64_t neon_i8mm_int8_peak(std::int64_t rounds);

@@ -14,11 +14,15 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512vnni");
 }
 
+bool has_avx512vbmi() { return has_avx512() && __builtin_cpu_supports("avx512vbmi"); }
+
 }  // namespace
 
 std::span<const Candidate> candidates() {
-  static const Candidate list[] = {
-      {&avx512_table, has_avx512()}, {&avx2_table, has_avx2()}, {&scalar_table, true}};
+  static const Candidate list[] = {{&avx512vbmi_table, has_avx512vbmi()},
+                                   {&avx512_table, has_avx512()},
+                                   {&avx2_table, has_avx2()},
+                                   {&scalar_table, true}};
   return list;
 }
 
