@@ -7,6 +7,7 @@
 #include <random>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "gguf/header.h"
@@ -125,12 +126,13 @@ class Synthesis {
     }
   }
 
-  /// Made at first use; tensors of as many columns share one.
+  /// Made at first use; tensors of one format and as many columns share one.
   const BlockPool& pool_of(const gguf::TensorSpec& spec) {
     const std::int64_t cols = spec.shape.back();
-    const auto found = pools_.find(cols);
+    const auto found = pools_.find({spec.type, cols});
     if (found != pools_.end()) return found->second;
-    return pools_.try_emplace(cols, quant::format(spec.type), cols, options_.seed, pool_).first->second;
+    return pools_.try_emplace({spec.type, cols}, quant::format(spec.type), cols, options_.seed, pool_)
+        .first->second;
   }
 
   void write(const gguf::TensorSpec& spec, std::span<const std::byte> bytes) {
@@ -145,16 +147,19 @@ class Synthesis {
   const SynthProgress& progress_;
   std::uint64_t total_;
   std::uint64_t done_ = 0;
-  std::map<std::int64_t, BlockPool> pools_;  // by columns
+  std::map<std::pair<quant::Type, std::int64_t>, BlockPool> pools_;  // by format and columns
   std::vector<std::byte> filled_;
 };
 
-/// The tensors that the family cannot do without.
+/// The tensors that the family cannot do without. Routers and biases of experts stay floats, as in files that
+/// people use.
 std::vector<gguf::TensorSpec> tensors_of(const Config& config, quant::Type matrices) {
   std::vector<gguf::TensorSpec> specs;
   for (const TensorEntry& entry : make_family(config)->tensors()) {
     if (entry.optional) continue;
-    specs.push_back({entry.name, entry.shape.size() == 1 ? quant::Type::f32 : matrices, entry.shape});
+    const bool is_plain = entry.shape.size() == 1 || entry.name.ends_with("ffn_gate_inp.weight") ||
+                          entry.name.ends_with(".bias");
+    specs.push_back({entry.name, is_plain ? quant::Type::f32 : matrices, entry.shape});
   }
   return specs;
 }
