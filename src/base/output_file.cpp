@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cassert>
 #include <cerrno>
 #include <cstdio>
@@ -78,6 +80,18 @@ void OutputFile::append(std::span<const std::byte> bytes) {
     require_success(n >= 0 || errno == EINTR);
     if (n > 0) bytes = bytes.subspan(static_cast<std::size_t>(n));
   }
+}
+
+void OutputFile::append_hole(std::uint64_t bytes) {
+  assert(file_);
+  if (is_new_file_) {
+    const off_t end = ::lseek(file_.get(), static_cast<off_t>(bytes), SEEK_CUR);
+    require_success(end >= 0 && ::ftruncate(file_.get(), end) == 0);
+    return;
+  }
+  constexpr std::array<std::byte, 65'536> zeros{};
+  for (; bytes > 0; bytes -= std::min<std::uint64_t>(bytes, zeros.size()))
+    append(std::span(zeros).first(static_cast<std::size_t>(std::min<std::uint64_t>(bytes, zeros.size()))));
 }
 
 void OutputFile::commit(Durability durability) {

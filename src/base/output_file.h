@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <span>
 
@@ -29,6 +30,9 @@ class OutputFile {
   OutputFile& operator=(const OutputFile&) = delete;
 
   void append(std::span<const std::byte> bytes);
+
+  /// Appends so many zeros: in a file as a hole, which takes no room on the disk.
+  void append_hole(std::uint64_t bytes);
 
   enum class Durability { on_disk, in_system };
   /// Gives the file its name, replacing one that had it; waits first until the bytes are on the disk, unless

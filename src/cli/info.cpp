@@ -1,6 +1,7 @@
 // yoke info: what a model file holds, and what each rank would hold of it.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -69,6 +70,20 @@ void print_config(const gguf::Model& file, const model::Config& config) {
   fmt::print("architecture  {}: {} layers × {}, {} heads over {} KV heads of {}, FFN {}\n",
              config.architecture, config.n_layers(), config.dim, layer.n_heads, layer.n_kv_heads,
              config.k_dim, layer.ffn_dim);
+  if (const auto with_experts = std::find_if(config.layers.begin(), config.layers.end(),
+                                             [](const model::LayerConfig& one) { return one.n_experts > 0; });
+      with_experts != config.layers.end()) {
+    fmt::print("experts       {} of {} for each token, of {} units{}{}\n", config.experts.used,
+               with_experts->n_experts, config.experts.ffn_dim,
+               config.experts.shared_dim > 0
+                   ? fmt::format(", and {} units for every token", config.experts.shared_dim)
+                   : "",
+               with_experts == config.layers.begin()
+                   ? ""
+                   : fmt::format("; from layer {} on", with_experts - config.layers.begin()));
+  }
+  if (config.n_draft_layers > 0)
+    fmt::print("draft layers  {}, which nothing uses yet\n", config.n_draft_layers);
   fmt::print("context       {} positions\n", config.context);
   fmt::print("vocabulary    {} tokens ({}, {})\n", config.vocabulary,
              file.metadata().string_or("tokenizer.ggml.model", "no tokenizer"),
@@ -135,6 +150,10 @@ Json json_of(const InfoOptions& info, const gguf::Model& file, const model::Conf
           {"key_length", config.k_dim},
           {"value_length", config.v_dim},
           {"feed_forward_length", layer.ffn_dim},
+          {"expert_count", config.layers.back().n_experts},
+          {"expert_used_count", config.experts.used},
+          {"expert_feed_forward_length", config.experts.ffn_dim},
+          {"nextn_predict_layers", config.n_draft_layers},
           {"context_length", config.context},
           {"kv_type", kernels::name_of(info.kv_type)},
           {"vocabulary", config.vocabulary},

@@ -12,6 +12,7 @@
 #include "cli/commands.h"
 #include "cli/number_check.h"
 #include "cli/progress_bar.h"
+#include "cli/size_flag.h"
 #include "cli/synth_shapes.h"
 #include "cli/synth_vocabulary.h"
 #include "cli/type_flag.h"
@@ -30,6 +31,8 @@ struct SynthOptions {
   std::optional<std::int64_t> layers;
   std::optional<std::int64_t> context;
   std::uint64_t seed = 0;
+  bool sparse = false;
+  std::uint64_t split_bytes = 0;
   std::string out;
 };
 
@@ -49,11 +52,12 @@ int synth(const SynthOptions& options) {
   ThreadPool pool(read_topology().cores);
   {
     ProgressBar bar("writing");
-    model::write_random_model(options.out, config, std::move(metadata), {*options.type, options.seed}, pool,
+    model::write_random_model(options.out, config, std::move(metadata),
+                              {*options.type, options.seed, options.sparse, options.split_bytes}, pool,
                               [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); });
   }
-  fmt::print("{}: {} {}, every matrix in {}\n", options.out, options.family, options.shape,
-             quant::format(*options.type).name);
+  fmt::print("{}: {} {}, every matrix {} {}\n", options.out, options.family, options.shape,
+             options.sparse ? "zeros in" : "in", quant::format(*options.type).name);
   return 0;
 }
 
@@ -76,6 +80,10 @@ void add_synth(CLI::App& app, Action& action) {
       "Positions that it says it was trained for (default: those of the shape)");
   add_number(*command, "--seed", options->seed, seed_check(), "The same seed gives the same file")
       ->default_str(std::to_string(options->seed));
+  command->add_flag("--sparse", options->sparse,
+                    "Matrices of zeros that take no room on the disk: for planning, not for measuring");
+  add_size(*command, "--split-max-size", options->split_bytes,
+           "Split into files OUT-00001-of-0000N.gguf that hold at most so much, such as 50GB");
   command->add_option("OUT", options->out, "GGUF file to write")->required();
   command->footer("Example:\n  yoke synth --family llama --shape 1.5b --type Q4_0 random-1.5b.gguf");
   command->callback([options, &action] { action = [options] { return synth(*options); }; });

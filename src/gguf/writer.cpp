@@ -25,13 +25,26 @@ Writer::Writer(const std::filesystem::path& path, const Metadata& metadata,
   put(header.bytes);
 }
 
-void Writer::write(std::string_view tensor, std::span<const std::byte> data) {
+const TensorInfo& Writer::next(std::string_view tensor) {
   require(current_ < tensors_.size(), "{}: data came for tensor '{}', expected none after the last tensor",
           name_, printable(tensor));
   const TensorInfo& expected = tensors_[current_];
   require(tensor == expected.name, "{}: data came for tensor '{}', expected '{}'", name_, printable(tensor),
           printable(expected.name));
   pad_to(std::max(written_, expected.offset));
+  return expected;
+}
+
+void Writer::write_hole(std::string_view tensor) {
+  const TensorInfo& expected = next(tensor);
+  const std::uint64_t missing = expected.offset + expected.bytes - written_;
+  file_.append_hole(missing);
+  written_ += missing;
+  ++current_;
+}
+
+void Writer::write(std::string_view tensor, std::span<const std::byte> data) {
+  const TensorInfo& expected = next(tensor);
   const std::uint64_t missing = expected.offset + expected.bytes - written_;
   require(data.size() <= missing, "{}: {} bytes came for tensor '{}', expected at most {} more", name_,
           data.size(), printable(tensor), missing);

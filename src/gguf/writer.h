@@ -37,11 +37,16 @@ class Writer {
   /// Appends to the data of `tensor`, whole or in pieces. Tensors come in the order they were announced in.
   void write(std::string_view tensor, std::span<const std::byte> data);
 
+  /// The data of `tensor` are zeros, which take no room on the disk. In the place of write().
+  void write_hole(std::string_view tensor);
+
   /// Checks that all data have been written and are on the disk, and gives the file its name, replacing one
   /// that had it.
   void finish();
 
  private:
+  /// The tensor whose data come next, which must be called so; the file is where they begin or have got to.
+  const TensorInfo& next(std::string_view tensor);
   void put(std::span<const std::byte> bytes);
   void pad_to(std::uint64_t offset);
 

@@ -129,10 +129,15 @@ std::int64_t Partition::units(Space space, int layer) const {
 }
 
 std::string Partition::describe(int rank) const {
+  const auto part = [&](const char* what, Space space, int layer) {
+    return describe_range(what, range(space, layer, rank), units(space, layer));
+  };
+  const bool sparse = config_.layers.back().n_experts > 0;
+  const int last = static_cast<int>(layers_.size()) - 1;
   return fmt::format(
-      "{}, {}, {}", describe_range("heads", range(Space::heads, 0, rank), units(Space::heads, 0)),
-      describe_range("FFN", range(Space::ffn, 0, rank), units(Space::ffn, 0)),
-      describe_range("vocabulary", range(Space::vocabulary, 0, rank), units(Space::vocabulary, 0)));
+      "{}, {}, {}", part("heads", Space::heads, 0),
+      sparse ? part("units of an expert", Space::expert_ffn, last) : part("FFN", Space::ffn, 0),
+      part("vocabulary", Space::vocabulary, 0));
 }
 
 std::vector<double> equal_shares(int ranks) {

@@ -40,7 +40,8 @@ class Partition {
   Range range(Space space, int layer, int rank, std::int64_t expert = 0) const;
   /// All units of `space` in `layer`.
   std::int64_t units(Space space, int layer) const;
-  /// "heads 0-1 of 8, FFN 0-191 of 768, vocabulary 0-511 of 2048"; of the first layer where layers differ.
+  /// "heads 0-1 of 8, FFN 0-191 of 768, vocabulary 0-511 of 2048"; of the first layer where layers differ, or
+  /// of the first expert of the last one.
   std::string describe(int rank) const;
 
  private:

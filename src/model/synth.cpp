@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <map>
+#include <numeric>
 #include <random>
 #include <span>
 #include <string_view>
@@ -11,6 +12,8 @@
 #include <vector>
 
 #include "gguf/header.h"
+#include "gguf/split_name.h"
+#include "gguf/wire.h"
 #include "gguf/writer.h"
 #include "model/family.h"
 #include "model/file_type.h"
@@ -81,15 +84,17 @@ class BlockPool {
 /// Writes the tensors of a model one after the other.
 class Synthesis {
  public:
-  Synthesis(gguf::Writer& writer, const SynthOptions& options, ThreadPool& pool,
-            const SynthProgress& progress, std::uint64_t total)
-      : writer_(writer), options_(options), pool_(pool), progress_(progress), total_(total) {}
+  Synthesis(const SynthOptions& options, ThreadPool& pool, const SynthProgress& progress, std::uint64_t total)
+      : options_(options), pool_(pool), progress_(progress), total_(total) {}
 
-  void tensor(const gguf::TensorSpec& spec, std::size_t number) {
+  void tensor(gguf::Writer& writer, const gguf::TensorSpec& spec, std::size_t number) {
     if (spec.shape.size() == 1) {
-      vector(spec, number);
+      vector(writer, spec, number);
+    } else if (options_.sparse) {
+      writer.write_hole(spec.name);
+      count(gguf::tensor_bytes(spec.type, spec.shape, spec.name));
     } else {
-      matrix(spec, number);
+      matrix(writer, spec, number);
     }
   }
 
@@ -98,15 +103,15 @@ class Synthesis {
   static constexpr std::size_t chunk_pieces = std::size_t{1} << 14;
   static constexpr std::size_t chunks_at_once = 16;
 
-  void vector(const gguf::TensorSpec& spec, std::size_t number) {
+  void vector(gguf::Writer& writer, const gguf::TensorSpec& spec, std::size_t number) {
     const float mean = spec.name.ends_with("norm.weight") ? 1.0f : 0.0f;
     Random random = seeded(options_.seed, number, 0);
     std::vector<float> values(static_cast<std::size_t>(spec.shape[0]));
     for (float& value : values) value = mean + 0.1f * nearly_normal(random);
-    write(spec, std::as_bytes(std::span(values)));
+    write(writer, spec, std::as_bytes(std::span(values)));
   }
 
-  void matrix(const gguf::TensorSpec& spec, std::size_t number) {
+  void matrix(gguf::Writer& writer, const gguf::TensorSpec& spec, std::size_t number) {
     const BlockPool& blocks = pool_of(spec);
     const std::uint64_t bytes = gguf::tensor_bytes(spec.type, spec.shape, spec.name);
     const std::size_t chunk_bytes = chunk_pieces * blocks.piece_bytes();
@@ -121,7 +126,7 @@ class Synthesis {
           blocks.fill(std::span(filled_).subspan(at, std::min(chunk_bytes, filled_.size() - at)), random);
         }
       });
-      write(spec, filled_);
+      write(writer, spec, filled_);
       done += filled_.size();
     }
   }
@@ -135,13 +140,16 @@ class Synthesis {
         .first->second;
   }
 
-  void write(const gguf::TensorSpec& spec, std::span<const std::byte> bytes) {
-    writer_.write(spec.name, bytes);
-    done_ += bytes.size();
+  void write(gguf::Writer& writer, const gguf::TensorSpec& spec, std::span<const std::byte> bytes) {
+    writer.write(spec.name, bytes);
+    count(bytes.size());
+  }
+
+  void count(std::uint64_t bytes) {
+    done_ += bytes;
     progress_(done_, total_);
   }
 
-  gguf::Writer& writer_;
   const SynthOptions& options_;
   ThreadPool& pool_;
   const SynthProgress& progress_;
@@ -166,18 +174,48 @@ std::vector<gguf::TensorSpec> tensors_of(const Config& config, quant::Type matri
 
 }  // namespace
 
+std::vector<SynthFile> synth_files(const std::filesystem::path& out,
+                                   const std::vector<std::uint64_t>& tensor_bytes, std::uint64_t file_bytes) {
+  std::vector<SynthFile> files;
+  std::uint64_t in_file = 0;
+  for (std::size_t i = 0; i < tensor_bytes.size(); ++i) {
+    if (i == 0 || (file_bytes > 0 && in_file + tensor_bytes[i] > file_bytes)) {
+      files.push_back({out, i, i});
+      in_file = 0;
+    }
+    in_file += tensor_bytes[i];
+    files.back().end = i + 1;
+  }
+  const gguf::SplitName name{out.parent_path(), out.stem().string(), 1, static_cast<int>(files.size())};
+  for (std::size_t i = 0; files.size() > 1 && i < files.size(); ++i)
+    files[i].path = name.part(static_cast<int>(i) + 1);
+  return files;
+}
+
 void write_random_model(const std::filesystem::path& out, const Config& config, gguf::Metadata metadata,
                         const SynthOptions& options, ThreadPool& pool, const SynthProgress& progress) {
   const gguf::Metadata shape = config_metadata(config);
   for (const auto& [key, value] : shape.all()) metadata.set(key, value);
   set_file_type(metadata, options.matrices);
   const std::vector<gguf::TensorSpec> specs = tensors_of(config, options.matrices);
-  gguf::Writer writer(out, metadata, specs);
-  std::uint64_t total = 0;
-  for (const gguf::TensorSpec& spec : specs) total += gguf::tensor_bytes(spec.type, spec.shape, spec.name);
-  Synthesis synthesis(writer, options, pool, progress, total);
-  for (std::size_t i = 0; i < specs.size(); ++i) synthesis.tensor(specs[i], i);
-  writer.finish();
+  std::vector<std::uint64_t> bytes;
+  for (const gguf::TensorSpec& spec : specs)
+    bytes.push_back(gguf::tensor_bytes(spec.type, spec.shape, spec.name));
+  const std::uint64_t total = std::accumulate(bytes.begin(), bytes.end(), std::uint64_t{0});
+  const std::vector<SynthFile> files = synth_files(out, bytes, options.file_bytes);
+  Synthesis synthesis(options, pool, progress, total);
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    gguf::Metadata of_file = i == 0 ? metadata : gguf::Metadata();
+    if (files.size() > 1) {
+      of_file.set(std::string(gguf::split_number_key), static_cast<std::uint64_t>(i));
+      of_file.set(std::string(gguf::split_count_key), static_cast<std::uint64_t>(files.size()));
+      of_file.set(std::string(gguf::split_tensors_key), static_cast<std::uint64_t>(specs.size()));
+    }
+    const auto here = std::span(specs).subspan(files[i].first, files[i].end - files[i].first);
+    gguf::Writer writer(files[i].path, of_file, here);
+    for (std::size_t t = 0; t < here.size(); ++t) synthesis.tensor(writer, here[t], files[i].first + t);
+    writer.finish();
+  }
 }
 
 }  // namespace yoke::model

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <vector>
 
 #include "base/thread_pool.h"
 #include "gguf/metadata.h"
@@ -16,9 +17,20 @@ namespace yoke::model {
 struct SynthOptions {
   quant::Type matrices{};  // has an encoder
   std::uint64_t seed = 0;
+  bool sparse = false;           // all matrices are zeros, which take no room on the disk
+  std::uint64_t file_bytes = 0;  // the most tensor data of one file, or those of one tensor; 0: one file
 };
 
 using SynthProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;
+
+/// The names of the files that a model of so many bytes for each tensor is written to, and which tensors go
+/// into each: `out` itself, or NAME-00001-of-00003.gguf and so on where NAME.gguf has to be split.
+struct SynthFile {
+  std::filesystem::path path;
+  std::size_t first, end;  // tensors
+};
+std::vector<SynthFile> synth_files(const std::filesystem::path& out,
+                                   const std::vector<std::uint64_t>& tensor_bytes, std::uint64_t file_bytes);
 
 /// Writes a model that its family loads: every tensor its table asks for, vectors in F32. Matrices keep the
 /// scale of what they multiply (variance 1 / columns), norms are near 1 and biases near 0, so that logits

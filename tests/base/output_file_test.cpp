@@ -99,6 +99,24 @@ TEST_P(OutputFiles, HasItsNameOnlyOnceItIsComplete) {
   EXPECT_THAT(names(), ElementsAre("x"));
 }
 
+TEST_P(OutputFiles, HolesAreZerosThatTakeNoRoomOnTheDisk) {
+  constexpr std::uint64_t hole = std::uint64_t{6} << 30;
+  OutputFile file(folder / "sparse", GetParam());
+  file.append(bytes("before"));
+  file.append_hole(hole);
+  file.append(bytes("after"));
+  file.append_hole(3);
+  file.commit();
+  ASSERT_EQ(fs::file_size(folder / "sparse"), 6 + hole + 5 + 3);
+  struct stat status {};
+  ASSERT_EQ(::stat((folder / "sparse").c_str(), &status), 0);
+  EXPECT_LT(static_cast<std::uint64_t>(status.st_blocks) * 512, 1u << 20);
+  std::ifstream in(folder / "sparse", std::ios::binary);
+  std::string end(9, '?');
+  in.seekg(static_cast<std::streamoff>(6 + hole - 1)).read(end.data(), 9);
+  EXPECT_EQ(end, std::string("\0after\0\0\0", 9));
+}
+
 TEST_P(OutputFiles, LeaveNothingOfAKilledProcessWhereFilesNeedNoName) {
   if (GetParam() == Growing::named) GTEST_SKIP() << "a named file stays";
   if (!makes_nameless_files()) GTEST_SKIP() << "the file system makes no nameless files";

@@ -190,6 +190,25 @@ std::vector<std::string> names_in(const ScratchFolder& folder) {
   return names;
 }
 
+TEST(Writer, AHoleIsATensorOfZeros) {
+  const ScratchFolder folder;
+  Writer writer(folder / "hole.gguf", sample_metadata(), sample_tensors);
+  for (const TensorSpec& spec : sample_tensors) {
+    if (spec.name == "blk.0.ffn_up.weight") {
+      writer.write_hole(spec.name);
+    } else {
+      writer.write(spec.name, data_of(spec));
+    }
+  }
+  writer.finish();
+  const Model model = Model::open(folder / "hole.gguf");
+  for (const TensorSpec& spec : sample_tensors) {
+    const std::vector<std::byte> expected =
+        spec.name == "blk.0.ffn_up.weight" ? std::vector<std::byte>(data_of(spec).size()) : data_of(spec);
+    EXPECT_EQ(model.read(*model.find(spec.name)), expected) << spec.name;
+  }
+}
+
 TEST(Writer, LeavesNothingBehindUnlessFinished) {
   const ScratchFolder folder;
   folder.write("m.gguf", "what was there");

@@ -2,12 +2,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cmath>
 #include <map>
 #include <random>
 
 #include "common/scratch.h"
+#include "gguf/split_name.h"
 #include "model/edited_model.h"
 #include "model/run_model.h"
 
@@ -169,6 +171,66 @@ TEST(Synthesis, TheConfigIsReadBackTheSame) {
   EXPECT_EQ(read.layers[1].n_heads, 4);
   EXPECT_EQ(read.layers[1].n_kv_heads, 2);
   EXPECT_EQ(read.layers[1].ffn_dim, 256);
+}
+
+TEST(Synthesis, TheConfigOfExpertsIsReadBackTheSame) {
+  Config config = small("glm4moe");
+  config.layers[1].n_experts = config.layers[2].n_experts = 6;
+  config.experts = {
+      .used = 2, .ffn_dim = 96, .shared_dim = 160, .scale = 1.5f, .groups = 3, .groups_used = 2};
+  config.experts.probability = ops::RouteSpec::Probability::sigmoid;
+  config.experts.normalised = false;
+  const Config read = read_config(SynthModel(config).open());
+  EXPECT_EQ(read.layers[0].n_experts, 0);
+  EXPECT_EQ(read.layers[2].n_experts, 6);
+  EXPECT_EQ(read.experts.used, 2);
+  EXPECT_EQ(read.experts.ffn_dim, 96);
+  EXPECT_EQ(read.experts.shared_dim, 160);
+  EXPECT_EQ(read.experts.scale, 1.5f);
+  EXPECT_EQ(read.experts.groups, 3);
+  EXPECT_EQ(read.experts.groups_used, 2);
+  EXPECT_EQ(read.experts.probability, config.experts.probability);
+  EXPECT_EQ(read.experts.normalised, config.experts.normalised);
+}
+
+TEST(Synthesis, IsSplitIntoFilesThatAreReadAsOneModel) {
+  const ScratchFolder folder;
+  ThreadPool pool(2);
+  const auto write = [&](const char* name, std::uint64_t file_bytes) {
+    write_random_model(folder / name, small("llama"), {}, {Type::q8_0, 1, false, file_bytes}, pool,
+                       [](std::uint64_t, std::uint64_t) {});
+  };
+  write("whole.gguf", 0);
+  write("parts.gguf", 500'000);
+  const gguf::Model whole = gguf::Model::open(folder / "whole.gguf");
+  const auto first = gguf::parse_split_name([&] {
+    for (const auto& file : std::filesystem::directory_iterator(folder / "."))
+      if (file.path().filename().string().starts_with("parts-")) return file.path();
+    return std::filesystem::path("none");
+  }());
+  ASSERT_TRUE(first);
+  const gguf::Model parts = gguf::Model::open(first->part(1));
+  EXPECT_GT(parts.files(), 2);
+  ASSERT_EQ(parts.tensors().size(), whole.tensors().size());
+  for (const gguf::TensorInfo& tensor : whole.tensors())
+    EXPECT_EQ(parts.read(*parts.find(tensor.name)), whole.read(tensor)) << tensor.name;
+  EXPECT_EQ(read_config(parts).dim, 256);
+}
+
+TEST(Synthesis, OfASparseModelOnlyVectorsTakeRoom) {
+  const ScratchFolder folder;
+  ThreadPool pool(2);
+  Config config = small("llama");
+  config.dim = 16'384;
+  config.vocabulary = 128'256;
+  write_random_model(folder / "sparse.gguf", config, {}, {Type::q8_0, 1, true, 0}, pool,
+                     [](std::uint64_t, std::uint64_t) {});
+  EXPECT_GT(std::filesystem::file_size(folder / "sparse.gguf"), std::uint64_t{4} << 30);
+  struct stat status {};
+  ASSERT_EQ(::stat((folder / "sparse.gguf").c_str(), &status), 0);
+  EXPECT_LT(status.st_blocks * 512, 2 << 20);
+  const gguf::Model file = gguf::Model::open(folder / "sparse.gguf");
+  EXPECT_EQ(values_of(file, *file.find("output_norm.weight")).size(), 16'384u);
 }
 
 TEST(Synthesis, RefusesRowsThatAreNoWholeBlocksByTensor) {
