@@ -68,7 +68,7 @@ void add_synth(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("synth", "Write a model of random weights, for measuring");
   command->add_option("--family", options->family, "Family, such as llama or qwen3moe")->required();
   command->add_option("--shape", options->shape, "Shape")->required()->check(choice_check(synth_shapes()));
-  add_type_flag(*command, "--type", options->type, "Format of every matrix")->required();
+  add_type_flag(*command, "--type", options->type, "Format of every matrix", TypeUse::decode)->required();
   constexpr std::int64_t most_layers = 1000;
   add_number_function<std::int64_t>(
       *command, "--layers", [options](std::int64_t layers) { options->layers = layers; },

@@ -24,11 +24,12 @@ class PointHalf {
   }
   template <int quad>
   U8x64 codes() const {
-    const U8x64 found = points_[quad / Points::quads].template codes<quad % Points::quads>();
+    const Points& points = points_[quad / Points::quads];
+    constexpr int own = quad % Points::quads;
     if constexpr (Format::has_signs) {
-      return found.plus_eight(signs_.template of<quad>()).look_up(Format::values.values);
+      return points.template values<own, Format>(signs_.template of<quad>());
     } else {
-      return found;
+      return points.template codes<own>();
     }
   }
 

@@ -32,19 +32,9 @@ struct EightSigns {
 /// The same where a row has seven signs for two quads: its last bit of the second says something else.
 template <int half>
 struct SevenSigns {
-  std::uint64_t planes[8];
+  alignas(64) std::uint64_t planes[8];
 
-  void find(const std::byte* extra) {
-    for (int quad = 0; quad < 8; quad += 2) {
-      const std::uint64_t first = plane_at(extra + 64 * half + 8 * quad);
-      const std::uint64_t three = plane_at(extra + 64 * half + 8 * quad + 8) & 7 * lowest_bits;
-      std::uint64_t parity = first ^ three;
-      parity ^= parity >> 2;
-      parity ^= parity >> 1;
-      planes[quad] = first;
-      planes[quad + 1] = three | (parity & lowest_bits) << 3;
-    }
-  }
+  void find(const std::byte* extra) { find_eighth_signs(extra + 64 * half, planes); }
   template <int quad>
   std::uint64_t of() const {
     return planes[quad];
@@ -87,6 +77,7 @@ struct PointPanels : PanelFormat<type> {
   using Grid = AGrid;
   static constexpr bool by_points = true;
   static constexpr bool has_signs = true;
+  static constexpr bool is_mirrored = true;  // whether minus is the other side of zero; else it is two less
 
   template <int atom>
   static HighPlanes<Grid> high_planes(const std::byte* extra) {
@@ -213,7 +204,7 @@ struct Iq1SPanels : PointPanels<quant::Type::iq1_s, Iq1Grid> {
 struct Iq1MPanels : PointPanels<quant::Type::iq1_m, Iq1Grid> {
   using Header = StepHeader<8>;
   static constexpr int max_code = 16 + 9, zero = 16;
-  static constexpr bool by_halves = true;
+  static constexpr bool by_halves = true, is_mirrored = false;
   static constexpr const ShiftedTable& values = iq1_codes;
   template <int half>
   using Signs = PointSigns<half>;

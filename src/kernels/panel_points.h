@@ -58,10 +58,28 @@ class Points {
   U8x64 codes() const {
     return U8x64::load(codes_[quad]);
   }
+  /// What Format's table has for them; `minus` is the plane of their signs.
+  template <int quad, class Format>
+  U8x64 values(std::uint64_t minus) const {
+    return codes<quad>().plus_eight(minus).look_up(Format::values.values);
+  }
 
  private:
   alignas(64) std::byte codes_[quads][64];
 };
+
+/// Eight planes of signs, where a row has seven in each two.
+inline void find_eighth_signs(const std::byte* planes, std::uint64_t (&signs)[8]) {
+  for (int quad = 0; quad < 8; quad += 2) {
+    const std::uint64_t first = plane_at(planes + 8 * quad);
+    const std::uint64_t three = plane_at(planes + 8 * quad + 8) & 7 * lowest_bits;
+    std::uint64_t parity = first ^ three;
+    parity ^= parity >> 2;
+    parity ^= parity >> 1;
+    signs[quad] = first;
+    signs[quad + 1] = three | (parity & lowest_bits) << 3;
+  }
+}
 
 }  // namespace
 }  // namespace yoke::kernels

@@ -43,6 +43,18 @@ inline __m512i look_up_bytes(const std::uint8_t* table, __m512i numbers, const _
   }
 }
 
+/// A table for codes of which only some bits count, of the six that an instruction looks at.
+struct SixtyFour {
+  std::uint8_t of[64];
+};
+template <class Format>
+constexpr SixtyFour repeated = [] {
+  constexpr int codes = Format::Grid::values == 8 ? 4 : 8;
+  SixtyFour table{};
+  for (int i = 0; i < 64; ++i) table.of[i] = Format::values.values[i % codes];
+  return table;
+}();
+
 /// Four points of each of sixteen rows.
 template <class Grid>
 class Points {
@@ -61,19 +73,30 @@ class Points {
 
   template <int quad>
   U8x64 codes() const {
-    if constexpr (Grid::values == 8) {
-      return {_mm512_and_si512(_mm512_multishift_epi64_epi8(bits_of<quad / 2, 2>(), halves_[quad % 2]),
-                               _mm512_set1_epi8(3))};
-    } else {
-      constexpr __mmask64 second_halves = 0xcccccccccccccccc;
-      const __m512i first = _mm512_multishift_epi64_epi8(bits_of<quad, 3>(), halves_[0]);
-      const __m512i all =
-          _mm512_mask_multishift_epi64_epi8(first, second_halves, bits_of<quad, 3>(-6), halves_[1]);
-      return {_mm512_and_si512(all, _mm512_set1_epi8(7))};
-    }
+    return {_mm512_and_si512(spread<quad>(), _mm512_set1_epi8(Grid::values == 8 ? 3 : 7))};
+  }
+  /// What Format's table has for them; `minus` is the plane of their signs.
+  template <int quad, class Format>
+  U8x64 values(std::uint64_t minus) const {
+    const __m512i found = _mm512_permutexvar_epi8(spread<quad>(), _mm512_loadu_si512(repeated<Format>.of));
+    const __m512i opposite =
+        Format::is_mirrored ? _mm512_sub_epi8(_mm512_set1_epi8(static_cast<char>(2 * Format::zero)), found)
+                            : _mm512_sub_epi8(found, _mm512_set1_epi8(2));
+    return {_mm512_mask_mov_epi8(found, _cvtu64_mask64(minus), opposite)};
   }
 
  private:
+  /// Codes of which the upper bits are anything.
+  template <int quad>
+  __m512i spread() const {
+    if constexpr (Grid::values == 8) {
+      return _mm512_multishift_epi64_epi8(bits_of<quad / 2, 2>(), halves_[quad % 2]);
+    } else {
+      constexpr __mmask64 second_halves = 0xcccccccccccccccc;
+      const __m512i first = _mm512_multishift_epi64_epi8(bits_of<quad, 3>(), halves_[0]);
+      return _mm512_mask_multishift_epi64_epi8(first, second_halves, bits_of<quad, 3>(-6), halves_[1]);
+    }
+  }
   /// For each byte of two rows the bit where its code begins: the rows' points are 32 bits apart, those of a
   /// row eight, a point's codes `step`.
   template <int point, int step>
@@ -87,6 +110,20 @@ class Points {
 
   __m512i halves_[2];
 };
+
+/// Eight planes of signs, where a row has seven in each two.
+inline void find_eighth_signs(const std::byte* planes, std::uint64_t (&signs)[8]) {
+  constexpr __mmask8 second = 0xaa;
+  const __m512i all = _mm512_loadu_si512(planes);
+  const __m512i seven =
+      _mm512_mask_and_epi64(all, second, all, _mm512_set1_epi64(static_cast<long long>(7 * lowest_bits)));
+  __m512i parity = _mm512_xor_si512(seven, _mm512_shuffle_epi32(seven, _MM_PERM_BADC));
+  parity = _mm512_xor_si512(parity, _mm512_srli_epi64(parity, 2));
+  parity = _mm512_xor_si512(parity, _mm512_srli_epi64(parity, 1));
+  const __m512i eighth = _mm512_maskz_and_epi64(second, _mm512_slli_epi64(parity, 3),
+                                                _mm512_set1_epi64(static_cast<long long>(8 * lowest_bits)));
+  _mm512_storeu_si512(signs, _mm512_or_si512(seven, eighth));
+}
 
 }  // namespace
 }  // namespace yoke::kernels

@@ -17,6 +17,7 @@
 #include "gguf/writer.h"
 #include "model/family.h"
 #include "model/file_type.h"
+#include "quant/random_blocks.h"
 
 namespace yoke::model {
 namespace {
@@ -43,10 +44,14 @@ class BlockPool {
     const std::int64_t piece_values = std::max<std::int64_t>(format.block_values, shortest_piece);
     piece_bytes_ = format.bytes(piece_values);
     const float scale = 1.0f / std::sqrt(static_cast<float>(cols));
-    std::vector<float> values(static_cast<std::size_t>(pieces * piece_values));
     Random random = seeded(seed, static_cast<std::uint64_t>(cols), no_chunk);
-    for (float& value : values) value = scale * nearly_normal(random);
     bytes_.resize(pieces * piece_bytes_);
+    if (format.quantize == nullptr) {
+      quant::random_blocks(format, scale, random, bytes_);
+      return;
+    }
+    std::vector<float> values(static_cast<std::size_t>(pieces * piece_values));
+    for (float& value : values) value = scale * nearly_normal(random);
     pool.split(pieces, 1, [&](std::int64_t begin, std::int64_t end) {
       const auto first = static_cast<std::size_t>(begin);
       const auto n = static_cast<std::size_t>(end - begin);

@@ -15,7 +15,7 @@
 namespace yoke::model {
 
 struct SynthOptions {
-  quant::Type matrices{};  // has an encoder
+  quant::Type matrices{};  // can be decoded
   std::uint64_t seed = 0;
   bool sparse = false;           // all matrices are zeros, which take no room on the disk
   std::uint64_t file_bytes = 0;  // the most tensor data of one file, or those of one tensor; 0: one file
@@ -39,8 +39,8 @@ std::vector<SynthFile> synth_files(const std::filesystem::path& out,
 ///
 /// The same config, metadata and options give the same bytes, on any number of threads. Quantised rows are
 /// put together from some thousand random blocks, each drawn and encoded once: encoding billions of values
-/// would take minutes. Throws Error, as gguf::Writer does, where rows are no whole blocks or the file cannot
-/// be written.
+/// would take minutes. (Of a format without an encoder they are random codes.) Throws Error, as gguf::Writer
+/// does, where rows are no whole blocks or the file cannot be written.
 void write_random_model(const std::filesystem::path& out, const Config& config, gguf::Metadata metadata,
                         const SynthOptions& options, ThreadPool& pool, const SynthProgress& progress);
 

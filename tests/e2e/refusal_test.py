@@ -14,6 +14,8 @@ HELDOUT = ROOT / "models" / "heldout.txt"
 NOWHERE = "/nonexistent/file"
 NOT_THERE = f"{NOWHERE}: cannot be opened: No such file or directory"
 WRITABLE = "F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, BF16, MXFP4"
+DECODABLE = ("F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ2_XXS, IQ2_XS, IQ3_XXS, IQ1_S, IQ4_NL, "
+             "IQ3_S, IQ2_S, IQ4_XS, IQ1_M, BF16, MXFP4")
 PRE_TOKENIZERS = "default, gpt-2, llama-bpe, llama3, gpt-4o, llama4, qwen2, deepseek-r1-qwen, deepseek-v3, deepseek-llm, " \
                  "deepseek-coder"
 
@@ -341,7 +343,9 @@ class Flags(Refusal):
             for flag in ("--type", "--output-type", "--embedding-type"):
                 given = () if flag == "--type" else ("--type", "Q4_0")
                 self.assert_usage(f"{flag}: {why}; there are {WRITABLE}", "quantize", DEMO, out, *given, f"{flag}={name}")
-            self.assert_usage(f"--type: {why}; there are {WRITABLE}", "synth", "--family", "llama", "--shape", "tiny", out,
+        for name, why in (("Q9_9", "'Q9_9' is no format of weights"), ("TQ1_0", "TQ1_0 cannot be computed with"),
+                          ("Q8_1", "Q8_1 cannot be computed with")):
+            self.assert_usage(f"--type: {why}; there are {DECODABLE}", "synth", "--family", "llama", "--shape", "tiny", out,
                               "--type", name)
         self.assertFalse(out.exists())
 

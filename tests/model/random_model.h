@@ -16,9 +16,7 @@
 
 #include "gguf/writer.h"
 #include "quant/format.h"
-#include "quant/half.h"
-#include "quant/iq_blocks.h"
-#include "quant/table_blocks.h"
+#include "quant/random_blocks.h"
 
 namespace yoke::model {
 
@@ -109,56 +107,13 @@ inline std::vector<float> random_values(const gguf::TensorSpec& spec, std::mt199
   return values;
 }
 
-/// Random codes for the formats without an encoder, under scales that give values of the same sane scale.
-template <class Block>
-void set_scale(Block& block, std::uint16_t d) {
-  block.d = d;
-}
-inline void set_scale(quant::BlockIQ1_M& block, std::uint16_t d) {
-  for (std::size_t i = 0; i < 4; ++i) {
-    block.scales[i] = static_cast<std::uint16_t>((block.scales[i] & 0xfff) | (d >> (4 * i) & 15) << 12);
-  }
-}
-
-template <class Block>
-std::vector<std::byte> random_blocks(const gguf::TensorSpec& spec, float code_deviation,
-                                     std::mt19937& random) {
-  const float scale = 1.0f / (code_deviation * std::sqrt(static_cast<float>(spec.shape[1])));
-  std::vector<std::byte> bytes(quant::format(spec.type).bytes(spec.shape[0] * spec.shape[1]));
-  for (std::byte& byte : bytes) byte = static_cast<std::byte>(random() & 0xff);
-  for (std::size_t at = 0; at < bytes.size(); at += sizeof(Block)) {
-    Block block;
-    std::memcpy(&block, bytes.data() + at, sizeof block);
-    set_scale(block, quant::f32_to_f16(random() % 2 == 0 ? scale : -scale));
-    std::memcpy(bytes.data() + at, &block, sizeof block);
-  }
-  return bytes;
-}
-
+/// The same of a format without an encoder.
 inline std::vector<std::byte> random_blocks(const gguf::TensorSpec& spec, std::mt19937& random) {
-  constexpr float table_deviation = 70;  // of the values that equally frequent codes stand for
-  constexpr float scale_deviation = 18;  // of whole numbers from -32 to 31
-  if (spec.type == quant::Type::iq4_nl)
-    return random_blocks<quant::BlockIQ4_NL>(spec, table_deviation, random);
-  if (spec.type == quant::Type::iq4_xs)
-    return random_blocks<quant::BlockIQ4_XS>(spec, table_deviation * scale_deviation, random);
-  constexpr float odd_15 = 18, odd_7 = 9;  // of odd whole numbers from 1 to 31, and to 15
-  constexpr float iq1_deviation = 0.8f, iq2_deviation = 26, iq3_xxs_deviation = 30, iq3_s_deviation = 9;
-  if (spec.type == quant::Type::iq1_s)
-    return random_blocks<quant::BlockIQ1_S>(spec, iq1_deviation * odd_7, random);
-  if (spec.type == quant::Type::iq1_m)
-    return random_blocks<quant::BlockIQ1_M>(spec, iq1_deviation * odd_7, random);
-  if (spec.type == quant::Type::iq2_xxs)
-    return random_blocks<quant::BlockIQ2_XXS>(spec, iq2_deviation * odd_15 / 8, random);
-  if (spec.type == quant::Type::iq2_xs)
-    return random_blocks<quant::BlockIQ2_XS>(spec, iq2_deviation * odd_15 / 8, random);
-  if (spec.type == quant::Type::iq2_s)
-    return random_blocks<quant::BlockIQ2_S>(spec, iq2_deviation * odd_15 / 8, random);
-  if (spec.type == quant::Type::iq3_xxs)
-    return random_blocks<quant::BlockIQ3_XXS>(spec, iq3_xxs_deviation * odd_15 / 4, random);
-  if (spec.type == quant::Type::iq3_s)
-    return random_blocks<quant::BlockIQ3_S>(spec, iq3_s_deviation * odd_15, random);
-  throw std::logic_error("no random blocks are known of " + spec.name);
+  const quant::Format& format = quant::format(spec.type);
+  std::vector<std::byte> bytes(format.bytes(spec.shape[0] * spec.shape[1]));
+  std::mt19937_64 codes(random());
+  quant::random_blocks(format, 1.0f / std::sqrt(static_cast<float>(spec.shape[1])), codes, bytes);
+  return bytes;
 }
 
 inline std::vector<std::byte> encoded(const gguf::TensorSpec& spec, const std::vector<float>& values) {
