@@ -1,5 +1,7 @@
 #include "model/synth.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -205,7 +207,8 @@ void write_random_model(const std::filesystem::path& out, const Config& config, 
   const std::vector<gguf::TensorSpec> specs = tensors_of(config, options.matrices);
   std::vector<std::uint64_t> bytes;
   for (const gguf::TensorSpec& spec : specs)
-    bytes.push_back(gguf::tensor_bytes(spec.type, spec.shape, spec.name));
+    bytes.push_back(
+        gguf::tensor_bytes(spec.type, spec.shape, fmt::format("{}: tensor '{}'", out.string(), spec.name)));
   const std::uint64_t total = std::accumulate(bytes.begin(), bytes.end(), std::uint64_t{0});
   const std::vector<SynthFile> files = synth_files(out, bytes, options.file_bytes);
   Synthesis synthesis(options, pool, progress, total);
