@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <optional>
-#include <span>
 #include <string_view>
 #include <utility>
 
@@ -14,9 +13,8 @@
 #include "cli/figures.h"
 #include "cli/interrupt.h"
 #include "cli/line_editor.h"
+#include "cli/section_printer.h"
 #include "cli/text_file.h"
-#include "cli/text_printer.h"
-#include "session/conversation.h"
 
 namespace yoke::cli {
 namespace {
@@ -33,14 +31,6 @@ constexpr std::string_view help =
 void note(std::string_view sentence) {
   const bool dim = isatty(STDERR_FILENO) == 1;
   fmt::print(stderr, "{}{}{}\n", dim ? "\033[2m" : "", sentence, dim ? "\033[0m" : "");
-}
-
-std::string raw_text_sentence(bool has_template) {
-  return fmt::format("{}: what you write is continued as plain text. /help shows the commands.",
-                     has_template
-                         ? "The model has a chat template (tokenizer.chat_template), which this version "
-                           "cannot apply yet"
-                         : "The model has no chat template");
 }
 
 std::string_view describe(session::Finish finish) {
@@ -60,24 +50,22 @@ std::string_view describe(session::Finish finish) {
 }
 
 /// Turns of words that must be UTF-8, as every text that is given to a model.
-session::EncodeTurn utf8_turns(session::EncodeTurn turns) {
-  return [turns = std::move(turns)](std::span<const text::Token> history, std::string_view words) {
+session::EncodeTurns utf8_turns(session::EncodeTurns turns) {
+  return [turns = std::move(turns)](const session::Past& past, std::string_view words) {
     require_utf8(words, "the message");
-    return turns(history, words);
+    return turns(past, words);
   };
 }
 
 class Dialogue {
  public:
   Dialogue(runtime::Engine& engine, const text::Tokenizer& tokenizer, const ConversationOptions& options)
-      : engine_(engine),
-        options_(options),
-        conversation_(engine, tokenizer, utf8_turns(session::raw_turns(tokenizer))) {}
+      : engine_(engine), options_(options), conversation_(engine, tokenizer, utf8_turns(options.turns)) {}
 
   void run() {
     LineEditor editor(history_file(cluster::current_environment()));
     ConversationInput inputs([&editor](const std::string& prompt) { return editor.read(prompt); });
-    note(raw_text_sentence(options_.has_chat_template));
+    note(options_.greeting + "/help shows the commands.");
     while (true) {
       const Input input = inputs.next();
       if (input.kind == Input::Kind::end || input.text == "/bye") return;
@@ -93,9 +81,9 @@ class Dialogue {
   void answer(const std::string& message) {
     interrupt_.take();  // one that came too late for the last answer is not meant for this one
     try {
-      TextPrinter printer(stdout, "");
+      SectionPrinter printer(stdout, true);
       last_ = conversation_.say(
-          message, options_.completion, [&printer](std::string_view text) { printer.print(text); },
+          message, options_.completion, [&printer](const session::Piece& piece) { printer.print(piece); },
           [this] { return interrupt_.take(); });
       printer.end();
     } catch (const session::PromptTooLong&) {
@@ -130,7 +118,7 @@ class Dialogue {
 
   /// Of a full context's last token there is no position.
   std::size_t positions_used() const {
-    return std::min(conversation_.history().size(), static_cast<std::size_t>(positions()));
+    return std::min(conversation_.past().tokens.size(), static_cast<std::size_t>(positions()));
   }
 
   std::int32_t positions() const { return engine_.info().context; }

@@ -5,12 +5,14 @@
 
 #include "runtime/engine.h"
 #include "session/completion.h"
+#include "session/conversation.h"
 #include "text/tokenizer.h"
 
 namespace yoke::cli {
 
 struct ConversationOptions {
-  bool has_chat_template = false;  // whether the model has one
+  session::EncodeTurns turns;
+  std::string greeting;  // a sentence on how the model is talked to; may be empty
   session::CompletionOptions completion;
   bool quiet = false;  // no figures after an answer
 };

@@ -9,9 +9,11 @@ namespace yoke::cli {
 
 namespace {
 
-std::unique_ptr<text::Tokenizer> make_tokenizer(const gguf::Metadata& metadata) {
+/// What `make` makes of the metadata; its Error names the file.
+template <class Make>
+auto make_of(const gguf::Metadata& metadata, const Make& make) {
   try {
-    return text::make_tokenizer(metadata);
+    return make(metadata);
   } catch (const Error& error) {
     // Only what the metadata themselves refuse names the file already.
     const std::string_view sentence = error.what();
@@ -22,19 +24,34 @@ std::unique_ptr<text::Tokenizer> make_tokenizer(const gguf::Metadata& metadata) 
 
 }  // namespace
 
-ModelTokenizer read_tokenizer(const std::string& model) {
+ModelTokenizer read_tokenizer(const std::string& model, ReadTemplate read_template) {
   const gguf::Model file = gguf::Model::open(model);
   const gguf::Metadata& metadata = file.metadata();
   require(metadata.has("tokenizer.ggml.model"),
           "{}: has no tokenizer (tokenizer.ggml.model is missing), which a text needs; yoke logits works "
           "without one",
           model);
-  ModelTokenizer read{make_tokenizer(metadata), metadata.has("tokenizer.chat_template")};
+  ModelTokenizer read{make_of(metadata, text::make_tokenizer), std::nullopt};
+  if (read_template == ReadTemplate::yes) read.chat_template = make_of(metadata, text::read_chat_template);
   const gguf::TensorInfo* embedding = file.find("token_embd.weight");
   require(embedding == nullptr || read.tokenizer->size() <= embedding->shape.front(),
           "{}: the tokenizer has {} tokens, but the model computes only {}: they do not belong together",
           model, read.tokenizer->size(), embedding == nullptr ? 0 : embedding->shape.front());
   return read;
+}
+
+const text::ChatTemplate& require_chat_template(const ModelTokenizer& read, const std::string& model,
+                                                std::string_view what) {
+  require(read.chat_template.has_value(),
+          "{}: has no chat template (tokenizer.chat_template is missing), which {} needs", model, what);
+  return *read.chat_template;
+}
+
+std::tm local_time() {
+  const std::time_t now = std::time(nullptr);
+  std::tm local{};
+  localtime_r(&now, &local);
+  return local;
 }
 
 }  // namespace yoke::cli

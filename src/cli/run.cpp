@@ -1,4 +1,4 @@
-// yoke run: continue a text, streaming it, then say how it went; or hold a conversation.
+// yoke run: continue a text or answer a message, streaming it, then say how it went; or hold a conversation.
 #include <fmt/core.h>
 #include <unistd.h>
 
@@ -18,10 +18,13 @@
 #include "cli/prompt_text.h"
 #include "cli/read_tokenizer.h"
 #include "cli/sampling_flags.h"
+#include "cli/section_printer.h"
 #include "cli/status_line.h"
 #include "cli/text_file.h"
 #include "cli/text_printer.h"
+#include "session/chat_prompt.h"
 #include "session/completion.h"
+#include "session/conversation.h"
 #include "text/tokenizer.h"
 
 namespace yoke::cli {
@@ -32,6 +35,9 @@ struct RunOptions {
   std::optional<std::string> prompt;
   std::optional<std::string> prompt_file;
   session::CompletionOptions completion;
+  bool chat = false;     // the prompt is a message
+  bool no_chat = false;  // a conversation is one text
+  std::string system;
   bool quiet = false;
 
   const std::string& model() const { return engine.engine.model; }
@@ -82,29 +88,76 @@ session::Completion print_continuation(runtime::Engine& engine, const text::Toke
   }
 }
 
-void continue_text(runtime::Engine& engine, const text::Tokenizer& tokenizer, const std::string& prompt,
-                   const RunOptions& options) {
-  const session::Completion completion = print_continuation(engine, tokenizer, prompt, options);
+session::Completion print_answer(runtime::Engine& engine, const text::Tokenizer& tokenizer,
+                                 session::EncodeTurns turns, const std::string& message,
+                                 const RunOptions& options) {
+  session::Conversation conversation(engine, tokenizer, std::move(turns));
+  SectionPrinter printer(stdout, isatty(STDOUT_FILENO) == 1);
+  std::optional<StatusLine> reading(std::in_place);
+  reading->show("reading the message");
+  try {
+    session::Completion completion =
+        conversation.say(message, options.completion, [&](const session::Piece& piece) {
+          reading.reset();
+          printer.print(piece);
+        });
+    reading.reset();
+    printer.end();
+    return completion;
+  } catch (const session::PromptTooLong& error) {
+    fail("{}; {}", error.what(), context_advice(engine.info()));
+  }
+}
+
+void print_end(runtime::Engine& engine, const session::Completion& completion, bool quiet) {
   if (completion.finish == session::Finish::context_full) {
     const runtime::EngineInfo info = engine.info();
     fmt::print(stderr, "\nThe context of {} positions is full; {}.\n", info.context, context_advice(info));
   }
-  if (options.quiet) return;
+  if (quiet) return;
   const std::vector<runtime::RankReport> ranks = engine.reports();
   print_statistics(completion.statistics, ranks);
   print_ranks(ranks);
 }
 
+/// The model's tokenizer, and its chat template where one is to be applied.
+ModelTokenizer read_model(const RunOptions& options, bool conversation) {
+  const bool templated = options.chat || !options.system.empty() || (conversation && !options.no_chat);
+  ModelTokenizer model = read_tokenizer(options.model(), templated ? ReadTemplate::yes : ReadTemplate::no);
+  if (options.chat) require_chat_template(model, options.model(), "--chat");
+  if (!options.system.empty()) require_chat_template(model, options.model(), "--system");
+  return model;
+}
+
+std::string greeting(const RunOptions& options, bool has_template) {
+  if (has_template) return "";
+  return fmt::format(
+      "{}: what you write is continued as plain text. ",
+      options.no_chat ? "The chat template is not applied (--no-chat)" : "The model has no chat template");
+}
+
 int run(const RunOptions& options) {
   if (follow(options.engine)) return 0;
   const std::optional<std::string> prompt = find_prompt(options);
-  const auto [tokenizer, has_chat_template] = read_tokenizer(options.model());
-  check_bias(options.completion.sampling, tokenizer->size());
+  require(!prompt || options.chat || options.system.empty(),
+          "--system is of no use to a text that is continued; --chat makes the prompt a message");
+  require_utf8(options.system, "--system");
+  const ModelTokenizer model = read_model(options, !prompt);
+  const text::Tokenizer& tokenizer = *model.tokenizer;
+  check_bias(options.completion.sampling, tokenizer.size());
+  std::optional<session::ChatEncoder> encoder;
+  if (model.chat_template) encoder.emplace(tokenizer, *model.chat_template);
+  session::EncodeTurns turns = encoder ? session::template_turns(*encoder, {options.system, local_time()})
+                                       : session::raw_turns(tokenizer);
+
   const std::unique_ptr<runtime::Engine> engine = start_engine(options.engine);
-  if (prompt) {
-    continue_text(*engine, *tokenizer, *prompt, options);
+  if (!prompt) {
+    converse(*engine, tokenizer,
+             {std::move(turns), greeting(options, encoder.has_value()), options.completion, options.quiet});
+  } else if (options.chat) {
+    print_end(*engine, print_answer(*engine, tokenizer, std::move(turns), *prompt, options), options.quiet);
   } else {
-    converse(*engine, *tokenizer, {has_chat_template, options.completion, options.quiet});
+    print_end(*engine, print_continuation(*engine, tokenizer, *prompt, options), options.quiet);
   }
   return 0;
 }
@@ -122,6 +175,15 @@ void add_run(CLI::App& app, Action& action) {
                    "File with the text to continue; -: standard input, which is also read where there is no "
                    "terminal and no -p")
       ->excludes(prompt);
+  CLI::Option* chat = command->add_flag(
+      "--chat", options->chat, "The prompt is a message: answer it through the model's chat template");
+  CLI::Option* no_chat = command->add_flag(
+      "--no-chat", options->no_chat, "Hold a conversation as one plain text, without the chat template");
+  no_chat->excludes(chat);
+  command
+      ->add_option("--system", options->system,
+                   "What the model is told before the conversation; needs a chat template")
+      ->excludes(no_chat);
   add_ending_flags(*command, options->completion);
   command->add_flag("-q,--quiet", options->quiet, "The text only, no figures");
   add_sampling_flags(*command, options->completion.sampling);
@@ -129,6 +191,7 @@ void add_run(CLI::App& app, Action& action) {
       "Examples:\n"
       "  yoke run models/demo.gguf -p \"The state of the Union\" -n 100 --ranks 4\n"
       "  yoke run models/demo.gguf --temp 0.8 --top-p 0.95 --seed 7\n"
+      "  yoke run model.gguf --chat --system \"Be brief.\" -p \"Why is the sky blue?\"\n"
       "  mpirun -H a,b --bind-to none yoke run model.gguf -p \"Once upon a time\"");
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }

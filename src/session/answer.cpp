@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "session/sections.h"
 #include "text/utf8.h"
 
 namespace yoke::session {
@@ -35,12 +36,15 @@ std::vector<text::Token> spell(const text::Tokenizer& tokenizer, std::string_vie
 
 }  // namespace
 
-Answer::Answer(const text::Tokenizer& tokenizer, std::vector<std::string> stops)
-    : tokenizer_(tokenizer), stream_(tokenizer), matcher_(std::move(stops)) {}
+Answer::Answer(const text::Tokenizer& tokenizer, std::vector<std::string> stops, ShownTokens shown_tokens)
+    : tokenizer_(tokenizer), shown_tokens_(shown_tokens), stream_(tokenizer), matcher_(std::move(stops)) {}
 
 std::string Answer::push(text::Token token) {
   tokens_.push_back(token);
-  return show(matcher_.push(stream_.push(token)));
+  const std::string_view name = name_of(token);
+  std::string text = name.empty() ? "" : stream_.finish();
+  text += stream_.push(token);
+  return show(matcher_.push(text += name));
 }
 
 std::string Answer::finish() {
@@ -53,7 +57,10 @@ std::vector<text::Token> Answer::tokens() const {
   text::ByteStream stream(tokenizer_, text::Begin::within_text);
   std::vector<std::string_view> parts;
   std::string bytes;
-  for (const text::Token token : tokens_) bytes += parts.emplace_back(stream.push(token));
+  for (const text::Token token : tokens_) {
+    const std::string_view name = name_of(token), part = stream.push(token);
+    bytes += parts.emplace_back(name.empty() ? part : name);
+  }
 
   std::size_t left = bytes_behind_text(bytes, shown_);
   std::size_t whole = 0;
@@ -65,6 +72,13 @@ std::vector<text::Token> Answer::tokens() const {
     kept.insert(kept.end(), cut.begin(), cut.end());
   }
   return kept;
+}
+
+/// The name by which the token is shown; empty where it is shown by its bytes.
+std::string_view Answer::name_of(text::Token token) const {
+  if (shown_tokens_ == ShownTokens::none || !tokenizer_.bytes(token).empty()) return "";
+  const std::string_view name = tokenizer_.special_text(token);
+  return is_section_token(name) ? name : "";
 }
 
 std::string Answer::show(std::string text) {

@@ -11,11 +11,15 @@
 
 namespace yoke::session {
 
+/// Which control tokens stand in a text by their names; elsewhere they are nothing.
+enum class ShownTokens { none, section_tokens };
+
 /// Text of one answer, which ends before its first stop string; knows the tokens that say what was shown.
 class Answer {
  public:
   /// `tokenizer` outlives it.
-  Answer(const text::Tokenizer& tokenizer, std::vector<std::string> stops);
+  Answer(const text::Tokenizer& tokenizer, std::vector<std::string> stops,
+         ShownTokens shown_tokens = ShownTokens::none);
 
   /// The text to show next, in whole UTF-8 characters.
   std::string push(text::Token token);
@@ -30,8 +34,10 @@ class Answer {
 
  private:
   std::string show(std::string text);
+  std::string_view name_of(text::Token token) const;
 
   const text::Tokenizer& tokenizer_;
+  ShownTokens shown_tokens_;
   text::TextStream stream_;
   StopMatcher matcher_;
   std::vector<text::Token> tokens_;

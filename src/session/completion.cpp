@@ -8,8 +8,6 @@
 #include <utility>
 #include <variant>
 
-#include "session/answer.h"
-
 namespace yoke::session {
 namespace {
 
@@ -67,7 +65,7 @@ class Run {
         tokenizer_(tokenizer),
         sink_(sink),
         cancelled_(cancelled),
-        answer_(tokenizer, options.stops) {}
+        answer_(tokenizer, options.stops, options.shown_tokens) {}
 
   Completion run(runtime::Request request) {
     engine_.submit(std::move(request));

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "runtime/engine.h"
+#include "session/answer.h"
 #include "text/tokenizer.h"
 
 namespace yoke::session {
@@ -22,6 +23,7 @@ struct CompletionOptions {
   runtime::Sampling sampling;
   std::vector<std::string> stops;  // the text ends before the first of these; not empty, UTF-8
   bool ignore_end = false;         // the tokens with which a model ends a text are never written
+  ShownTokens shown_tokens = ShownTokens::none;
 };
 
 enum class Finish { end_token, stop_string, length, context_full, cancelled };

@@ -1,39 +1,106 @@
 #include "session/conversation.h"
 
 #include <cassert>
-#include <string>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/error.h"
 
 namespace yoke::session {
+namespace {
 
-EncodeTurn raw_turns(const text::Tokenizer& tokenizer) {
-  return [&tokenizer](std::span<const text::Token> history, std::string_view words) {
-    if (history.empty()) return encode_prompt(tokenizer, words);
-    return tokenizer.encode(std::string("\n").append(words), text::Specials::as_text,
-                            text::Begin::within_text);
+using Json = nlohmann::ordered_json;
+
+Json message(std::string_view role, std::string_view content) {
+  return {{"role", role}, {"content", content}};
+}
+
+/// Templates that know what a model thought know it by one of two names.
+Json answer(const Turn& turn) {
+  Json said = message("assistant", turn.content);
+  if (turn.reasoning.empty()) return said;
+  said["reasoning_content"] = turn.reasoning;
+  said["thinking"] = turn.reasoning;
+  return said;
+}
+
+/// What `splitter` makes of an answer, on its way to `sink` and into `turn`.
+class Listener {
+ public:
+  Listener(const Prompt& prompt, Turn& turn, const PieceSink& sink)
+      : splits_(prompt.has_sections), splitter_(prompt.text), turn_(turn), sink_(sink) {}
+
+  void hear(std::string_view text) {
+    if (!splits_) return take({Section::content, std::string(text), turn_.content.empty()});
+    for (const Piece& piece : splitter_.push(text)) take(piece);
+  }
+
+  void finish() {
+    for (const Piece& piece : splitter_.finish()) take(piece);
+  }
+
+ private:
+  void take(const Piece& piece) {
+    (piece.section == Section::reasoning ? turn_.reasoning : turn_.content) += piece.text;
+    sink_(piece);
+  }
+
+  bool splits_;
+  SectionSplitter splitter_;
+  Turn& turn_;
+  const PieceSink& sink_;
+};
+
+}  // namespace
+
+EncodeTurns raw_turns(const text::Tokenizer& tokenizer) {
+  return [&tokenizer](const Past& past, std::string_view words) {
+    if (past.tokens.empty()) return Prompt{encode_prompt(tokenizer, words), {}};
+    Prompt prompt{past.tokens, {}};
+    const std::vector<text::Token> added =
+        tokenizer.encode(std::string("\n").append(words), text::Specials::as_text, text::Begin::within_text);
+    prompt.tokens.insert(prompt.tokens.end(), added.begin(), added.end());
+    return prompt;
   };
 }
 
-Conversation::Conversation(runtime::Engine& engine, const text::Tokenizer& tokenizer, EncodeTurn encode)
-    : engine_(engine), tokenizer_(tokenizer), encode_(std::move(encode)) {}
-
-Completion Conversation::say(std::string_view words, const CompletionOptions& options, const TextSink& sink,
-                             const Cancelled& cancelled) {
-  assert(!words.empty());
-  std::vector<text::Token> said = history_;
-  const std::vector<text::Token> turn = encode(words);
-  said.insert(said.end(), turn.begin(), turn.end());
-  Completion answer = complete(engine_, tokenizer_, said, options, sink, cancelled);
-  said.insert(said.end(), answer.tokens.begin(), answer.tokens.end());
-  history_ = std::move(said);
-  return answer;
+EncodeTurns template_turns(const ChatEncoder& encoder, ChatSettings settings) {
+  return [&encoder, settings = std::move(settings)](const Past& past, std::string_view words) {
+    Json messages = Json::array();
+    if (!settings.system.empty()) messages.push_back(message("system", settings.system));
+    for (const Turn& turn : past.turns) {
+      messages.push_back(message("user", turn.words));
+      messages.push_back(answer(turn));
+    }
+    messages.push_back(message("user", words));
+    ChatPrompt prompt = encoder.encode({messages, Json(), true, Json::object(), settings.now});
+    return Prompt{std::move(prompt.tokens), std::move(prompt.text), true};
+  };
 }
 
-std::vector<text::Token> Conversation::encode(std::string_view words) const {
+Conversation::Conversation(runtime::Engine& engine, const text::Tokenizer& tokenizer, EncodeTurns encode)
+    : engine_(engine), tokenizer_(tokenizer), encode_(std::move(encode)) {}
+
+Completion Conversation::say(std::string_view words, const CompletionOptions& options, const PieceSink& sink,
+                             const Cancelled& cancelled) {
+  assert(!words.empty());
+  Prompt prompt = encode(words);
+  Turn turn{std::string(words), {}, {}};
+  Listener listener(prompt, turn, sink);
+  CompletionOptions with_markers = options;
+  if (prompt.has_sections) with_markers.shown_tokens = ShownTokens::section_tokens;
+  const TextSink hear = [&listener](std::string_view text) { listener.hear(text); };
+  Completion completion = complete(engine_, tokenizer_, prompt.tokens, with_markers, hear, cancelled);
+  listener.finish();
+  past_.tokens = std::move(prompt.tokens);
+  past_.tokens.insert(past_.tokens.end(), completion.tokens.begin(), completion.tokens.end());
+  past_.turns.push_back(std::move(turn));
+  return completion;
+}
+
+Prompt Conversation::encode(std::string_view words) const {
   try {
-    return encode_(history_, words);
+    return encode_(past_, words);
   } catch (const Error& error) {
     throw Refused(error.what());
   }

@@ -29,11 +29,37 @@ class Conversation(ConversationTest):
         self.assertIn("The model has no chat template: what you write is continued as plain text.", run.greeting)
         self.leave(run)
 
-    def test_it_says_that_a_chat_template_is_not_applied_yet(self):
-        pairs = [*gguf.tokenizer_pairs(), gguf.string_pair("tokenizer.chat_template", "{{ messages }}")]
-        run = self.converse(model=gguf.write_llama(self.scratch() / "chat.gguf", tokenizer=pairs))
-        self.assertIn("The model has a chat template (tokenizer.chat_template), which this version cannot apply yet: what "
-                      "you write is continued as plain text.", run.greeting)
+    def chat_model(self, template):
+        """A model with this chat template and a token for each byte; it writes x for ever."""
+        pairs = [*gguf.tokenizer_pairs(first="x"), gguf.string_pair("tokenizer.chat_template", template)]
+        return gguf.write_llama(self.scratch() / "chat.gguf", tokenizer=pairs)
+
+    def test_it_talks_through_the_models_chat_template(self):
+        model = self.chat_model("{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}[assistant]")
+        for ranks in (1, 3):
+            with self.subTest(ranks=ranks):
+                run = self.converse("-n", 5, "--system", "Be brief.", "--ranks", ranks, model=model)
+                self.assertNotIn("plain text", run.greeting)
+                prompt = "[system]Be brief.[user]ab[assistant]"
+                shown = run.ask("ab")
+                self.assertEqual(self.answer(shown), "xxxxx")
+                self.assertIn(f"; {len(prompt) + 5} of 512 positions", shown)
+                prompt += "xxxxx[user]c[assistant]"
+                self.assertIn(f"; {len(prompt) + 5} of 512 positions", run.ask("c"))
+                self.leave(run)
+
+    def test_it_leaves_the_chat_template_alone_on_request(self):
+        run = self.converse("-n", 5, "--no-chat", model=self.chat_model("{{ no | template }}"))
+        self.assertIn("The chat template is not applied (--no-chat): what you write is continued as plain text.",
+                      run.greeting)
+        self.assertIn("; 7 of 512 positions", run.ask("ab"))
+        self.leave(run)
+
+    def test_what_the_template_refuses_is_told_and_the_conversation_goes_on(self):
+        template = "{% if 'no' in messages[-1].content %}{{ raise_exception('not that') }}{% endif %}{{ messages|length }}"
+        run = self.converse("-n", 5, model=self.chat_model(template))
+        self.assertIn("tokenizer.chat_template, line 1: the template refuses this: not that", run.ask("no"))
+        self.assertEqual(self.answer(run.ask("yes")), "xxxxx")
         self.leave(run)
 
     def test_clear_forgets(self):

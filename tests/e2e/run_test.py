@@ -49,6 +49,41 @@ class Text(YokeTest):
         self.assertEqual(text[-1], "\n")
         self.assertEqual(text.rstrip("\n") + "\n", text)
 
+    def chat(self, template, *arguments, prompt="ab"):
+        """What a model with this template answers that has a token for each byte and writes x for ever."""
+        pairs = [*gguf.tokenizer_pairs(first="x"), gguf.string_pair("tokenizer.chat_template", template)]
+        model = gguf.write_llama(self.scratch() / "chat.gguf", tokenizer=pairs)
+        return self.yoke("run", model, "-p", prompt, "-n", 5, *arguments)
+
+    def test_a_message_is_answered_through_the_chat_template(self):
+        template = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}[assistant]"
+        for ranks in (1, 3):
+            with self.subTest(ranks=ranks):
+                code, out, err = self.chat(template, "--chat", "--system", "S", "--ranks", ranks)
+                self.assertEqual((code, out), (0, "xxxxx\n"), err)
+                self.assertRegex(err, rf"prompt +{len('[system]S[user]ab[assistant]')} tokens")
+
+    def test_a_prompt_without_chat_is_continued_whatever_the_template(self):
+        code, out, err = self.chat("{{ no | template }}")
+        self.assertEqual((code, out), (0, "abxxxxx\n"), err)
+
+    def test_what_a_model_thinks_stands_between_lines(self):
+        code, out, err = self.chat("{{ messages[0].content }}<think>", "--chat")
+        self.assertEqual((code, out), (0, "--- reasoning\nxxxxx\n"), err)
+
+    def test_a_template_that_needs_more_is_refused_with_line_and_construct(self):
+        code, out, err = self.chat("a\n{{ b | xmlattr }}", "--chat")
+        self.assertEqual((code, out), (1, ""))
+        self.assertRegex(err, r"^yoke: .*chat\.gguf: tokenizer\.chat_template, line 2: the filter xmlattr is not supported\n$")
+
+    def test_chat_needs_a_template(self):
+        code, out, err = self.yoke("run", DEMO, "--chat", "-p", "x")
+        self.assertEqual((code, out), (1, ""))
+        self.assertRegex(err, r"demo\.gguf: has no chat template .*, which --chat needs\n$")
+        code, out, err = self.yoke("run", DEMO, "--system", "x", "-p", "y")
+        self.assertEqual((code, out), (1, ""))
+        self.assertIn("--chat makes the prompt a message", err)
+
     def test_statistics_go_to_stderr(self):
         code, _, err = self.yoke("run", DEMO, "-p", PROMPT, "-n", 20, "--ranks", 4)
         self.assertEqual(code, 0, err)

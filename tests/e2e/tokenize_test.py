@@ -33,6 +33,19 @@ class Tokenize(YokeTest):
         return write_vocabulary(self.scratch() / "bytes.gguf", gguf.string_pair("general.architecture", "llama"),
                                 *gguf.tokenizer_pairs(**options))
 
+    def test_chat_shows_the_prompt_that_the_template_makes(self):
+        template = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}{{ add_generation_prompt }}"
+        model = write_vocabulary(self.scratch() / "chat.gguf", gguf.string_pair("general.architecture", "llama"),
+                                 *gguf.tokenizer_pairs(), gguf.string_pair("tokenizer.chat_template", template))
+        result = self.tokens("--chat", "--text", "Hi", "--system", "S", model=model)
+        self.assertEqual(result["text"], "[system]S[user]HiTrue")
+        self.assertEqual(b"".join(map(piece_bytes, result["pieces"])).decode(), result["text"])
+
+    def test_chat_needs_a_template(self):
+        code, out, err = self.yoke("tokenize", DEMO, "--chat", "--text", "Hi")
+        self.assertEqual((code, out), (1, ""))
+        self.assertRegex(err, r"demo\.gguf: has no chat template .*, which --chat needs\n$")
+
     def test_the_pieces_are_the_text(self):
         result = self.tokens("--text", TEXT, "--no-bos")
         self.assertEqual(len(result["tokens"]), len(result["pieces"]))

@@ -37,6 +37,21 @@ TEST_F(AnswerTest, WithoutAStopStringKeepsTheTokensAsTheyCame) {
   EXPECT_NE(answer.tokens(), tokens_of(*tokenizer, "the—"));
 }
 
+TEST_F(AnswerTest, ShowsTheTokensOfSectionsByNameWhereTheyAreWanted) {
+  text::ScoreVocabulary vocabulary = text::small_score_vocabulary(false);
+  const text::Token channel = vocabulary.add("<|channel|>", 3), other = vocabulary.add("<|other|>", 3);
+  const auto spelling = text::make_tokenizer(vocabulary.metadata());
+  const text::Token a = spelling->encode("a", text::Specials::as_text).front();
+  const std::vector<text::Token> tokens = {a, channel, other, a};
+  Answer named(*spelling, {"never"}, ShownTokens::section_tokens), plain(*spelling, {"never"});
+  EXPECT_EQ(show(named, tokens), "a<|channel|>a");
+  EXPECT_EQ(named.tokens(), tokens);
+  EXPECT_EQ(show(plain, tokens), "aa");
+  Answer cut(*spelling, {">a"}, ShownTokens::section_tokens);
+  EXPECT_EQ(show(cut, tokens), "a<|channel|");
+  EXPECT_EQ(spelling->decode(cut.tokens()), "a<|channel|");
+}
+
 TEST_F(AnswerTest, AfterAStopStringItsTokensSayWhatWasShownWhereverTheStringBegan) {
   const std::string text = "the people of the United States of America";
   const std::vector<text::Token> tokens = tokens_of(*tokenizer, text);

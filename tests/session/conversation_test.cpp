@@ -26,10 +26,10 @@ class ConversationTest : public testing::Test {
   }
   Completion say(Conversation& conversation, std::string_view words, const Cancelled& cancelled = {}) {
     return conversation.say(
-        words, options, [this](std::string_view text) { written += text; }, cancelled);
+        words, options, [this](const Piece& piece) { written += piece.text; }, cancelled);
   }
   std::string history(const Conversation& conversation) const {
-    return tokenizer->decode({conversation.history().begin(), conversation.history().end()});
+    return tokenizer->decode(conversation.past().tokens);
   }
 };
 
@@ -110,7 +110,7 @@ TEST_F(ConversationTest, ForgetsEverythingWhenCleared) {
   Conversation conversation(engine, *tokenizer, raw_turns(*tokenizer));
   say(conversation, "The state");
   conversation.clear();
-  EXPECT_TRUE(conversation.history().empty());
+  EXPECT_TRUE(conversation.past().tokens.empty());
   say(conversation, "The people");
   EXPECT_EQ(engine.requests[1].prompt, tokenizer->encode_prompt("The people", text::Specials::as_text));
 }
@@ -154,15 +154,15 @@ TEST_F(ConversationTest, AFullContextRefusesMoreUntilItIsCleared) {
 }
 
 TEST_F(ConversationTest, TurnsAreWhateverTheEncodingOfTheModelSays) {
-  // As a template would: tokens around the words, and what ended the last answer.
-  std::vector<std::size_t> histories;
-  const EncodeTurn roles = [&](std::span<const text::Token> before, std::string_view words) {
-    histories.push_back(before.size());
-    Tokens tokens{static_cast<text::Token>(before.empty() ? 1 : 2)};
+  std::vector<std::size_t> turns;
+  const EncodeTurns roles = [&](const Past& past, std::string_view words) {
+    turns.push_back(past.turns.size());
+    Tokens tokens = past.tokens;
+    tokens.push_back(past.turns.empty() ? 1 : 2);
     const Tokens said = tokens_of(*tokenizer, words);
     tokens.insert(tokens.end(), said.begin(), said.end());
     tokens.push_back(3);
-    return tokens;
+    return Prompt{tokens, {}};
   };
   const Tokens a = tokens_of(*tokenizer, "a");
   ASSERT_EQ(a.size(), 1);
@@ -171,7 +171,60 @@ TEST_F(ConversationTest, TurnsAreWhateverTheEncodingOfTheModelSays) {
   say(conversation, "a");
   say(conversation, "a");
   EXPECT_THAT(engine.requests[1].prompt, testing::ElementsAre(1, a[0], 3, a[0], 2, a[0], 3));
-  EXPECT_THAT(histories, testing::ElementsAre(0, 4));
+  EXPECT_THAT(turns, testing::ElementsAre(0, 1));
+}
+
+TEST_F(ConversationTest, ATemplateSeesTheWholeConversationEveryTime) {
+  const text::ChatTemplate chat_template(
+      "{% for m in messages %}{{ m.role }}={{ m.content }}{% if m.reasoning_content %}({{ "
+      "m.reasoning_content }})"
+      "{% endif %};{% endfor %}{{ add_generation_prompt }}{{ strftime_now('%Y') }}",
+      {});
+  const ChatEncoder encoder(*tokenizer, chat_template);
+  ChatSettings settings;
+  settings.system = "Be brief.";
+  settings.now.tm_year = 126;
+  FakeEngine engine({answer("<think>\nhm\n</think>\n\nb"), answer("d")});
+  Conversation conversation(engine, *tokenizer, template_turns(encoder, settings));
+  say(conversation, "a");
+  say(conversation, "c");
+  EXPECT_EQ(tokenizer->decode(engine.requests[0].prompt), "system=Be brief.;user=a;True2026");
+  EXPECT_EQ(tokenizer->decode(engine.requests[1].prompt),
+            "system=Be brief.;user=a;assistant=b(hm);user=c;True2026");
+  EXPECT_EQ(written, "hmbd");
+  EXPECT_EQ(conversation.past().turns[0].content, "b");
+}
+
+TEST_F(ConversationTest, AnAnswerThatThePromptHasBegunToReasonIsSplit) {
+  const text::ChatTemplate chat_template("{{ messages[-1].content }}<think>\n", {});
+  const ChatEncoder encoder(*tokenizer, chat_template);
+  FakeEngine engine({answer("hm</think>b")});
+  Conversation conversation(engine, *tokenizer, template_turns(encoder, {}));
+  std::vector<Section> sections;
+  conversation.say("a", options, [&](const Piece& piece) { sections.push_back(piece.section); });
+  EXPECT_EQ(conversation.past().turns[0].reasoning, "hm");
+  EXPECT_EQ(sections.front(), Section::reasoning);
+  EXPECT_EQ(sections.back(), Section::content);
+}
+
+TEST_F(ConversationTest, WhatATemplateRefusesIsForgotten) {
+  const text::ChatTemplate chat_template(
+      "{% if messages[-1].content == 'no' %}{{ raise_exception('not that') }}{% endif %}{{ messages|length "
+      "}}",
+      {});
+  const ChatEncoder encoder(*tokenizer, chat_template);
+  FakeEngine engine({answer("b"), answer("d")});
+  Conversation conversation(engine, *tokenizer, template_turns(encoder, {}));
+  EXPECT_THROW(say(conversation, "no"), Refused);
+  say(conversation, "a");
+  EXPECT_EQ(tokenizer->decode(engine.requests[0].prompt), "1");
+}
+
+TEST_F(ConversationTest, WithoutATemplateMarkersAreText) {
+  FakeEngine engine({answer("<think>hm</think>b")});
+  Conversation conversation(engine, *tokenizer, raw_turns(*tokenizer));
+  say(conversation, "a");
+  EXPECT_EQ(written, "<think>hm</think>b");
 }
 
 }  // namespace
