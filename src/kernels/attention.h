@@ -1,4 +1,4 @@
-// One tile of attention. Contract: KvKernels::attend.
+// One tile of attention. Contract: KvKernels::attend and attend_shared.
 // Written over F32x16, which vec_*.h defines before; see vec_scalar.h.
 #pragma once
 
@@ -106,6 +106,33 @@ template <int rows, class Panel>
       });
 }
 
+/// The same of keys that lie as values do, so that a lane is a dimension: each score is the sum over the
+/// lanes of one chain.
+template <class Tile, int rows>
+[[gnu::flatten]] inline void score_values(const AttentionRow* row, const std::byte* tile, int k_dim,
+                                          float (*scores)[tile_positions]) {
+  const Seen seen(row, rows);
+  for_vector_runs<register_vectors(rows)>(seen.begin, seen.end, [&](auto positions, int first) {
+    F32x16 sum[rows][positions];
+    unrolled<rows * positions>([&](auto i) { sum[i / positions][i % positions] = F32x16::broadcast(0.0f); });
+    for (int dim = 0; dim < k_dim; dim += panel_lanes) {
+      const auto panel = Tile::values(tile, 0, k_dim, dim);
+      const int dims = k_dim - dim < panel_lanes ? k_dim - dim : panel_lanes;
+      for_vectors(dims, [&](std::int64_t i, int count) {
+        F32x16 keys[positions];
+        unrolled<positions>([&](auto p) { keys[p] = panel.at(first + p, static_cast<int>(i) / 16); });
+        unrolled<rows>([&](auto r) {
+          const F32x16 q = load(row[r].q + dim + i, count);
+          unrolled<positions>([&](auto p) { sum[r][p] = fma(q, keys[p], sum[r][p]); });
+        });
+      });
+    }
+    unrolled<rows * positions>([&](auto i) {
+      scores[i / positions][first + i % positions] = sum[i / positions][i % positions].reduce_add();
+    });
+  });
+}
+
 inline float exp_of(float x) {
   float lanes[16];
   exp(F32x16::broadcast(x)).store(lanes);
@@ -165,23 +192,46 @@ template <int rows, class Panel>
   });
 }
 
-template <class Tile>
-void attend(AttentionRow* rows, int n_rows, const std::byte* tile, int k_dim, int v_dim, float scale) {
+/// Merges a tile into rows. `score_rows(count, rows, scores)` scores some of them, `values(dim)` is the panel
+/// of values that begins with a dimension.
+template <class ScoreRows, class Values>
+inline void merge_tile(AttentionRow* rows, int n_rows, int v_dim, float scale, const ScoreRows& score_rows,
+                       const Values& values) {
   Scores scores;
   for (int done = 0; done < n_rows; done += cached_rows) {
     AttentionRow* const row = rows + done;
     const int n = n_rows - done < cached_rows ? n_rows - done : cached_rows;
-    const auto keys = Tile::keys(tile);
-    for_rows(n, [&](auto count, int first) { score<count>(row + first, keys, k_dim, scores.of + first); });
+    for_rows(n, [&](auto count, int first) { score_rows(count, row + first, scores.of + first); });
     for (int r = 0; r < n; ++r) weigh(row[r], scale, scores.of[r], scores.keep[r], scores.take[r]);
     for (int dim = 0; dim < v_dim; dim += panel_lanes) {
-      const auto values = Tile::values(tile, k_dim, v_dim, dim);
+      const auto panel = values(dim);
       const int dims = v_dim - dim < panel_lanes ? v_dim - dim : panel_lanes;
       for_rows(n, [&](auto count, int first) {
-        merge_values<count>(row + first, values, dim, dims, scores, first);
+        merge_values<count>(row + first, panel, dim, dims, scores, first);
       });
     }
   }
+}
+
+template <class Tile>
+void attend(AttentionRow* rows, int n_rows, const std::byte* tile, int k_dim, int v_dim, float scale) {
+  const auto keys = Tile::keys(tile);
+  merge_tile(
+      rows, n_rows, v_dim, scale,
+      [&](auto count, const AttentionRow* row, float(*scores)[tile_positions]) {
+        score<count>(row, keys, k_dim, scores);
+      },
+      [&](int dim) { return Tile::values(tile, k_dim, v_dim, dim); });
+}
+
+template <class Tile>
+void attend_shared(AttentionRow* rows, int n_rows, const std::byte* tile, int k_dim, int v_dim, float scale) {
+  merge_tile(
+      rows, n_rows, v_dim, scale,
+      [&](auto count, const AttentionRow* row, float(*scores)[tile_positions]) {
+        score_values<Tile, count>(row, tile, k_dim, scores);
+      },
+      [&](int dim) { return Tile::values(tile, 0, k_dim, dim); });
 }
 
 /// Merges a part that was computed apart, as `attend` would have merged it.
@@ -207,7 +257,7 @@ void finish_attention(AttentionRow& row, int v_dim) {
 
 template <class Tile>
 constexpr KvKernels kv_kernels_of(KvType type) {
-  return {type, Tile::store, attend<Tile>};
+  return {type, Tile::store, attend<Tile>, attend_shared<Tile>};
 }
 
 }  // namespace

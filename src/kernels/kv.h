@@ -46,6 +46,10 @@ struct KvKernels {
   /// Merges one tile into each row: scores q·k·scale of the positions seen, then max, e^, sum and Σ·v.
   /// Positions that no row sees may hold anything. A row's bits do not depend on the rows beside it.
   void (*attend)(AttentionRow* rows, int n_rows, const std::byte* tile, int k_dim, int v_dim, float scale);
+  /// The same where the first v_dim dimensions of a key are its value: a tile has been stored with no keys
+  /// and with values of k_dim dimensions, so that a NaN among them becomes the largest value.
+  void (*attend_shared)(AttentionRow* rows, int n_rows, const std::byte* tile, int k_dim, int v_dim,
+                        float scale);
 };
 
 }  // namespace yoke::kernels

@@ -80,6 +80,14 @@ struct ColExperts {
   std::int64_t experts = 0;
 };
 
+/// A small matrix of each query head of this rank, all of one shape.
+struct HeadMatrices {
+  std::unique_ptr<Storage> storage;
+  std::int64_t heads = 0;
+  std::int64_t rows = 0;
+  std::int64_t cols = 0;
+};
+
 /// A vector of F32: a norm's weight, or a bias. Absent (an optional tensor the file does not have) tests
 /// false.
 struct Vector {
@@ -140,6 +148,7 @@ struct RopeSpec {
   /// Radians per position, one per pair; dimensions past 2 × pairs are left alone.
   std::vector<double> frequencies;
   float magnitude = 1;  // factor on sine and cosine (YaRN)
+  bool at_end = false;  // whether the pairs are a head's last dimensions, not its first
 };
 
 struct Rope {
@@ -156,6 +165,8 @@ struct Heads {
   std::int64_t group = 1;  // query heads per KV head in the model
   std::int64_t k_dim = 0;  // values of a query or key head
   std::int64_t v_dim = 0;  // values of a value head
+  /// Whether a value is the first v_dim values of its key: keys alone are kept then.
+  bool keys_hold_values = false;
 };
 
 /// What a layer's attention is, besides its heads.
@@ -245,6 +256,8 @@ class Ops {
   /// A slice of each expert; where a rank owns nothing of one, that slice has no rows (columns).
   virtual RowExperts load_row_experts(std::span<const Slice> slices) = 0;
   virtual ColExperts load_col_experts(std::span<const Slice> slices) = 0;
+  /// A slice of each head, (rows, cols); none where this rank has no heads.
+  virtual HeadMatrices load_heads(std::span<const Slice> slices, std::int64_t rows, std::int64_t cols) = 0;
   virtual Vector load_vector(const Slice& slice) = 0;
   virtual Embedding load_embedding(const Slice& slice) = 0;
   virtual Rope make_rope(const RopeSpec& spec) = 0;
@@ -264,6 +277,8 @@ class Ops {
   virtual Normed layer_norm(Activations x, const Vector& weight, const Vector& bias, float epsilon) = 0;
   /// rms_norm for each head of x, which is as wide as the weight; consumes x.
   virtual Activations rms_norm_heads(Activations x, const Vector& weight, float epsilon) = 0;
+  /// The same for the first values of each token, as many as the weight has, where they are; consumes x.
+  virtual Activations rms_norm_first(Activations x, const Vector& weight, float epsilon) = 0;
   /// For each product (tokens, w.rows), plus the bias where there is one. What reads the same x is best asked
   /// for at once.
   virtual void matmul(std::span<const Linear> products, const Normed& x) = 0;
@@ -273,6 +288,9 @@ class Ops {
     matmul({&product, 1}, x);
     return out;
   }
+  /// Of each head of x, W·(its first w.cols values) and behind them what else the head has:
+  /// (tokens, w.heads · (w.rows + width of a head − w.cols)).
+  virtual Activations matmul_heads(const HeadMatrices& w, Activations x) = 0;
   /// What the gate makes of gate·x + gate_bias and up·x + up_bias: (tokens, gate.rows).
   virtual Activations gated(Gate kind, const RowMatrix& gate, const Vector& gate_bias, const RowMatrix& up,
                             const Vector& up_bias, const Normed& x) = 0;
@@ -289,7 +307,8 @@ class Ops {
   /// Rotates each head of x by its token's position; consumes x.
   virtual Activations rope(const Rope& rope, Activations x, std::int64_t head_dim) = 0;
   /// Stores k and v at the step's positions, then causal attention of q over all positions of each token's
-  /// sequence that the spec lets it see: (tokens, n_heads · v_dim).
+  /// sequence that the spec lets it see: (tokens, n_heads · v_dim). Where keys hold values, v is not
+  /// looked at; the one KV head's k may then come to a rank without heads, too, which keeps none.
   virtual Activations attend(const Heads& heads, KvCache& cache, Activations q, Activations k, Activations v,
                              const AttendSpec& spec) = 0;
   /// x + y; consumes x.

@@ -44,7 +44,10 @@ std::vector<float> kept(KvType type, std::span<const float> row) {
 struct Shape {
   KvType type;
   int k_dim, v_dim;
-  std::size_t tile_bytes() const { return kv_tile_bytes(type, k_dim, v_dim); }
+  bool shared = false;  // a value is the first v_dim values of its key, which is stored as a value
+  int stored_keys() const { return shared ? 0 : k_dim; }
+  int stored_values() const { return shared ? k_dim : v_dim; }
+  std::size_t tile_bytes() const { return kv_tile_bytes(type, stored_keys(), stored_values()); }
 };
 
 /// Keys and values of consecutive positions, and tiles that hold them. What of the last tile no position
@@ -58,7 +61,9 @@ struct Cache {
       : shape(shape_),
         length(length_),
         k(random_floats(static_cast<std::size_t>(length * shape.k_dim), random)),
-        v(random_floats(static_cast<std::size_t>(length * shape.v_dim), random)) {}
+        v(random_floats(static_cast<std::size_t>(length * shape.v_dim), random)) {
+    for (int p = 0; shape.shared && p < length; ++p) std::copy_n(key(p), shape.v_dim, &v[p * shape.v_dim]);
+  }
 
   int tiles() const { return (length + tile_positions - 1) / tile_positions; }
   const float* key(int position) const { return k.data() + position * shape.k_dim; }
@@ -67,6 +72,11 @@ struct Cache {
     return kept(shape.type, {key(position), static_cast<std::size_t>(shape.k_dim)});
   }
   std::vector<float> kept_value(int position) const {
+    if (shape.shared) {
+      std::vector<float> whole = kept_key(position);
+      whole.resize(static_cast<std::size_t>(shape.v_dim));
+      return whole;
+    }
     return kept(shape.type, {value(position), static_cast<std::size_t>(shape.v_dim)});
   }
 
@@ -74,7 +84,8 @@ struct Cache {
     std::vector<std::byte> bytes(static_cast<std::size_t>(tiles()) * shape.tile_bytes(), std::byte{0xff});
     for (int p = 0; p < length; ++p) {
       kernels.kv(shape.type)
-          .store(key(p), value(p), shape.k_dim, shape.v_dim, p % tile_positions,
+          .store(key(p), shape.shared ? key(p) : value(p), shape.stored_keys(), shape.stored_values(),
+                 p % tile_positions,
                  bytes.data() + static_cast<std::size_t>(p / tile_positions) * shape.tile_bytes());
     }
     return bytes;
@@ -111,10 +122,11 @@ std::vector<Result> run(const Kernels& kernels, const Cache& cache, const std::v
       rows[r].begin = std::clamp(queries[r].begin - tile * tile_positions, 0, tile_positions);
       rows[r].end = std::clamp(queries[r].end - tile * tile_positions, rows[r].begin, tile_positions);
     }
-    kernels.kv(cache.shape.type)
-        .attend(rows.data(), static_cast<int>(rows.size()),
-                tiles.data() + static_cast<std::size_t>(tile) * cache.shape.tile_bytes(), cache.shape.k_dim,
-                cache.shape.v_dim, scale);
+    const KvKernels& kv = kernels.kv(cache.shape.type);
+    const auto attend = cache.shape.shared ? kv.attend_shared : kv.attend;
+    attend(rows.data(), static_cast<int>(rows.size()),
+           tiles.data() + static_cast<std::size_t>(tile) * cache.shape.tile_bytes(), cache.shape.k_dim,
+           cache.shape.v_dim, scale);
   }
   for (std::size_t r = 0; r < rows.size(); ++r) {
     results[r].max = rows[r].max;
@@ -207,22 +219,35 @@ TEST_P(AttentionKernels, TakeHeadsOfAnySize) {
   }
 }
 
+TEST_P(AttentionKernels, TakeKeysThatHoldTheirValues) {
+  Random random(14);
+  for (const auto& [k_dim, v_dim] : std::vector<std::pair<int, int>>{
+           {1, 1}, {17, 16}, {33, 32}, {48, 40}, {80, 64}, {144, 128}, {576, 512}}) {
+    SCOPED_TRACE(testing::Message() << "k " << k_dim << " v " << v_dim);
+    const Shape shape{type(), k_dim, v_dim, true};
+    const Cache cache(shape, 70, random);
+    const Query query = random_query(shape, 0, 70, random);
+    expect_softmax(cache, query, usual_scale(shape), run(kernels(), cache, {query}, usual_scale(shape))[0]);
+  }
+}
+
 TEST_P(AttentionKernels, SeeNothingBeforeAndBehindTheirPositions) {
   Random random(3);
-  const Shape shape{type(), 24, 40};
-  const Cache cache(shape, 150, random);
-  for (const auto& [begin, end] : std::vector<std::pair<int, int>>{
-           {0, 1}, {5, 6}, {15, 17}, {16, 32}, {10, 64}, {63, 65}, {64, 128}, {70, 150}, {149, 150}}) {
-    SCOPED_TRACE(testing::Message() << begin << " to " << end);
-    const Query query = random_query(shape, begin, end, random);
-    expect_softmax(cache, query, usual_scale(shape), run(kernels(), cache, {query}, usual_scale(shape))[0]);
+  for (const Shape& shape : {Shape{type(), 24, 40}, Shape{type(), 40, 24, true}}) {
+    const Cache cache(shape, 150, random);
+    for (const auto& [begin, end] : std::vector<std::pair<int, int>>{
+             {0, 1}, {5, 6}, {15, 17}, {16, 32}, {10, 64}, {63, 65}, {64, 128}, {70, 150}, {149, 150}}) {
+      SCOPED_TRACE(testing::Message() << begin << " to " << end);
+      const Query query = random_query(shape, begin, end, random);
+      expect_softmax(cache, query, usual_scale(shape), run(kernels(), cache, {query}, usual_scale(shape))[0]);
+    }
   }
 }
 
 TEST_P(AttentionKernels, GiveARowTheSameBitsBesideAnyOthers) {
   Random random(4);
-  for (const auto& [k_dim, v_dim] : std::vector<std::pair<int, int>>{{32, 16}, {40, 128}, {64, 72}}) {
-    const Shape shape{type(), k_dim, v_dim};
+  for (const Shape& shape : {Shape{type(), 32, 16}, Shape{type(), 40, 128}, Shape{type(), 64, 72},
+                             Shape{type(), 40, 24, true}, Shape{type(), 144, 128, true}}) {
     const Cache cache(shape, 180, random);
     std::vector<Query> queries;
     for (int i = 0; i < 55; ++i) {  // more than a kernel takes at once
@@ -296,6 +321,22 @@ TEST_P(AttentionKernels, GiveTheSameBitsAsTheScalarOnes) {
         for (std::size_t i = 0; i < queries.size(); ++i) expect_same(results[i], expected[i]);
       }
     }
+  }
+}
+
+TEST_P(AttentionKernels, GiveTheSameBitsAsTheScalarOnesWhereKeysHoldValues) {
+  Random random(15);
+  for (const auto& [k_dim, v_dim] : std::vector<std::pair<int, int>>{{1, 1}, {40, 33}, {144, 128}}) {
+    const Cache cache({type(), k_dim, v_dim, true}, 1 + static_cast<int>(random() % 190), random);
+    std::vector<Query> queries;
+    for (int i = 0; i < 9; ++i) {
+      const int end = 1 + static_cast<int>(random() % static_cast<unsigned>(cache.length));
+      queries.push_back(
+          random_query(cache.shape, static_cast<int>(random() % static_cast<unsigned>(end)), end, random));
+    }
+    const std::vector<Result> expected = run(named("scalar"), cache, queries, 0.1f);
+    const std::vector<Result> results = run(kernels(), cache, queries, 0.1f);
+    for (std::size_t i = 0; i < queries.size(); ++i) expect_same(results[i], expected[i]);
   }
 }
 
@@ -374,6 +415,12 @@ TEST_P(AttentionKernels, TouchNothingOutsideTheirOperands) {
         kernels().merge_attention(rows[0], dim, rows[static_cast<std::size_t>(n - 1)]);
         kernels().finish_attention(rows[0], dim);
         EXPECT_GE(rows[0].sum, 1.0f);
+
+        const Shape shared{type(), dim, dim, true};
+        const GuardedBytes keys(shared.tile_bytes(), at_start);
+        for (int slot = 0; slot < tile_positions; ++slot)
+          kv.store(nullptr, k.data(), 0, dim, slot, keys.data());
+        kv.attend_shared(rows.data(), n, keys.data(), dim, dim, 0.1f);
       }
     }
   }

@@ -18,6 +18,20 @@ namespace {
 
 constexpr float minus_infinity = -std::numeric_limits<float>::infinity();
 
+/// Dimensions of what a tile keeps: keys that hold values are stored as values.
+struct Kept {
+  explicit Kept(const Heads& heads)
+      : keys(heads.keys_hold_values ? 0 : heads.k_dim),
+        values(heads.keys_hold_values ? heads.k_dim : heads.v_dim) {}
+  std::int64_t keys;
+  std::int64_t values;
+};
+
+std::uint64_t bytes_of_tile(kernels::KvType type, const Heads& heads) {
+  const Kept kept(heads);
+  return kernels::kv_tile_bytes(type, kept.keys, kept.values);
+}
+
 /// What is left of a row between two pieces of its block, and of a part.
 struct RowState {
   float max;
@@ -130,8 +144,9 @@ class Attention {
     }
     const std::int32_t page = step_.page_tables[step_.sequences[block.tokens.front()]][tile];
     assert(page >= 0 && page < cache_.pages);
-    cache_.kernels.attend(rows.data(), static_cast<int>(block.rows()), cache_.tile(block.kv_head, page),
-                          static_cast<int>(heads_.k_dim), static_cast<int>(heads_.v_dim), spec_.scale);
+    const auto attend = heads_.keys_hold_values ? cache_.kernels.attend_shared : cache_.kernels.attend;
+    attend(rows.data(), static_cast<int>(block.rows()), cache_.tile(block.kv_head, page),
+           static_cast<int>(heads_.k_dim), static_cast<int>(heads_.v_dim), spec_.scale);
   }
 
   /// Rows of the blocks that were cut, each thread its own.
@@ -182,11 +197,11 @@ class Attention {
 PagedKv::PagedKv(const kernels::KvKernels& kv_kernels, const Heads& heads, std::int64_t n_pages)
     : kernels(kv_kernels),
       pages(n_pages),
-      tile_bytes(kernels::kv_tile_bytes(kv_kernels.type, heads.k_dim, heads.v_dim)),
+      tile_bytes(bytes_of_tile(kv_kernels.type, heads)),
       memory(std::max<std::uint64_t>(1, paged_kv_bytes(kv_kernels.type, heads, n_pages))) {}
 
 std::uint64_t paged_kv_bytes(kernels::KvType type, const Heads& heads, std::int64_t pages) {
-  return saturating_product(heads.n_kv_heads, pages, kernels::kv_tile_bytes(type, heads.k_dim, heads.v_dim));
+  return saturating_product(heads.n_kv_heads, pages, bytes_of_tile(type, heads));
 }
 
 std::uint64_t attend_scratch_bytes(const Heads& heads, std::int64_t pages, std::int64_t tokens) {
@@ -199,6 +214,8 @@ std::uint64_t attend_scratch_bytes(const Heads& heads, std::int64_t pages, std::
 void store(const Step& step, const Heads& heads, const PagedKv& cache, ThreadPool& pool, const float* k,
            const float* v) {
   constexpr std::int64_t grain = 64;  // keys that one thread writes at least
+  const Kept kept(heads);
+  const float* const values = heads.keys_hold_values ? k : v;
   const std::int64_t tokens = std::ssize(step.tokens);
   pool.split(tokens * heads.n_kv_heads, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
@@ -208,8 +225,8 @@ void store(const Step& step, const Heads& heads, const PagedKv& cache, ThreadPoo
       const std::int32_t page = step.page_tables[step.sequences[token]][position / page_positions];
       assert(page >= 0 && page < cache.pages);
       const std::int64_t index = token * heads.n_kv_heads + head;
-      cache.kernels.store(k + index * heads.k_dim, v + index * heads.v_dim, static_cast<int>(heads.k_dim),
-                          static_cast<int>(heads.v_dim), position % page_positions, cache.tile(head, page));
+      cache.kernels.store(k + index * heads.k_dim, values + index * kept.values, static_cast<int>(kept.keys),
+                          static_cast<int>(kept.values), position % page_positions, cache.tile(head, page));
     }
   });
 }

@@ -33,7 +33,8 @@ std::uint64_t paged_kv_bytes(kernels::KvType type, const Heads& heads, std::int6
 /// The most scratch that attend() takes.
 std::uint64_t attend_scratch_bytes(const Heads& heads, std::int64_t pages, std::int64_t tokens);
 
-/// Writes k (tokens, n_kv_heads · k_dim) and v (tokens, n_kv_heads · v_dim) to the step's positions.
+/// Writes k (tokens, n_kv_heads · k_dim) and v (tokens, n_kv_heads · v_dim), which is not read where keys
+/// hold values, to the step's positions.
 void store(const Step& step, const Heads& heads, const PagedKv& cache, ThreadPool& pool, const float* k,
            const float* v);
 

@@ -13,6 +13,7 @@ Operand gathered(const Operand& x, bool with_floats, const std::vector<std::int3
   constexpr std::int64_t floats_per_block = sizeof(kernels::ActivationBlock) / sizeof(float);
   Operand out = x;
   out.tokens = n;
+  out.stride = x.width;
   float* const floats = with_floats ? tools.scratch.floats(n * x.width).data() : nullptr;
   auto* const blocks = x.blocks == nullptr
                            ? nullptr
@@ -21,7 +22,7 @@ Operand gathered(const Operand& x, bool with_floats, const std::vector<std::int3
   tools.pool.split(n, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t t = tokens[i];
-      if (floats != nullptr) std::copy_n(x.floats + t * x.width, x.width, floats + i * x.width);
+      if (floats != nullptr) std::copy_n(x.floats + t * x.stride, x.width, floats + i * x.width);
       if (blocks != nullptr)
         std::copy_n(x.blocks + t * x.block_stride, x.block_stride, blocks + i * x.block_stride);
     }

@@ -71,7 +71,7 @@ class PanelMatrix final : public WeightMatrix {
                .units = cols == 0 ? 0 : columns_.units(),
                .first_panel = 0,
                .end_panel = panels_of(end) - first,
-               .x = {x.floats, x.width, x.blocks, x.block_stride},
+               .x = {x.floats, x.stride, x.blocks, x.block_stride},
                .first_token = 0,
                .end_token = x.tokens,
                .y = y,
@@ -110,7 +110,7 @@ class FileRowMatrix final : public WeightMatrix {
   void multiply(const Operand& x, std::int64_t begin, std::int64_t end, float* y,
                 std::int64_t stride) const override {
     assert(x.width == table_->cols);
-    multiply_(table_->row(begin), table_->row_bytes, end - begin, table_->cols, x.floats, x.width, x.tokens,
+    multiply_(table_->row(begin), table_->row_bytes, end - begin, table_->cols, x.floats, x.stride, x.tokens,
               y, stride);
   }
 
@@ -169,7 +169,7 @@ void Operand::quantize(const Tools& tools) {
       tools.scratch.floats(tokens * block_stride * floats_per_block).data());
   tools.pool.split(tokens, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t t = begin; t < end; ++t) {
-      tools.kernels.quantize_activations(floats + t * width, width, made + t * block_stride);
+      tools.kernels.quantize_activations(floats + t * stride, width, made + t * block_stride);
     }
   });
   blocks = made;
@@ -177,7 +177,7 @@ void Operand::quantize(const Tools& tools) {
 
 Operand Operand::tokens_from(std::int64_t first, std::int64_t n) const {
   Operand some = *this;
-  some.floats += first * width;
+  some.floats += first * stride;
   if (blocks != nullptr) some.blocks += first * block_stride;
   some.tokens = n;
   return some;
@@ -188,9 +188,9 @@ void Operand::pad(std::int64_t before, std::int64_t after, const Tools& tools) {
   const std::span<float> padded = tools.scratch.floats(tokens * wide);
   std::fill(padded.begin(), padded.end(), 0.0f);
   for (std::int64_t t = 0; t < tokens; ++t)
-    std::copy_n(floats + t * width, width, padded.data() + t * wide + before);
+    std::copy_n(floats + t * stride, width, padded.data() + t * wide + before);
   floats = padded.data();
-  width = wide;
+  width = stride = wide;
 }
 
 std::unique_ptr<WeightMatrix> load_panels(const Slice& slice, const kernels::Kernels& kernels,
@@ -214,17 +214,23 @@ std::uint64_t panel_matrix_bytes(const Slice& slice) {
 }
 
 void multiply(std::span<const Product> products, Operand& x, const Tools& tools) {
-  std::vector<std::int64_t> grains;
-  for (const Product& product : products) {
-    assert(product.matrix->cols == x.width);
-    product.matrix->prepare(x, tools);
-    grains.push_back(grains_of(*product.matrix));
+  std::vector<PreparedProduct> prepared;
+  for (const auto& [matrix, y] : products) {
+    assert(matrix->cols == x.width);
+    matrix->prepare(x, tools);
   }
-  share_all(grains, x.tokens, tools.pool, [&](std::size_t i, std::int64_t first, std::int64_t last) {
-    const WeightMatrix& matrix = *products[i].matrix;
-    const std::int64_t begin = first * matrix.grain();
-    matrix.multiply(x, begin, std::min(last * matrix.grain(), matrix.rows), products[i].y + begin,
-                    matrix.rows);
+  for (const auto& [matrix, y] : products) prepared.push_back({matrix, x, y, matrix->rows});
+  multiply(prepared, tools);
+}
+
+void multiply(std::span<const PreparedProduct> products, const Tools& tools) {
+  std::vector<std::int64_t> grains;
+  for (const PreparedProduct& product : products) grains.push_back(grains_of(*product.matrix));
+  const std::int64_t tokens = products.empty() ? 0 : products.front().x.tokens;
+  share_all(grains, tokens, tools.pool, [&](std::size_t i, std::int64_t first, std::int64_t last) {
+    const auto& [matrix, x, y, stride] = products[i];
+    const std::int64_t begin = first * matrix->grain();
+    matrix->multiply(x, begin, std::min(last * matrix->grain(), matrix->rows), y + begin, stride);
   });
 }
 

@@ -15,9 +15,10 @@ namespace yoke::ops::cpu {
 
 /// What a matrix is multiplied with: floats and, once a matrix has asked for them, the same as bytes.
 struct Operand {
-  const float* floats = nullptr;  // (tokens, width)
+  const float* floats = nullptr;  // (tokens, width), `stride` apart
   std::int64_t tokens = 0;
   std::int64_t width = 0;
+  std::int64_t stride = width;
   const kernels::ActivationBlock* blocks = nullptr;
   std::int64_t block_stride = 0;  // of them between two tokens
 
@@ -64,6 +65,16 @@ struct Product {
 };
 /// The products of several matrices with one operand, in one parallel region.
 void multiply(std::span<const Product> products, Operand& x, const Tools& tools);
+
+/// A matrix, an operand that it has prepared, and where the product goes, tokens `stride` floats apart.
+struct PreparedProduct {
+  const WeightMatrix* matrix;
+  Operand x;
+  float* y;
+  std::int64_t stride;
+};
+/// All of them, of as many tokens each, in one parallel region.
+void multiply(std::span<const PreparedProduct> products, const Tools& tools);
 
 /// Of matrices of as many rows with an operand that both have prepared; the biases have a value for each row,
 /// or are null.

@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "ops/cpu/cpu_attention.h"
 #include "ops/cpu/cpu_experts.h"
+#include "ops/cpu/cpu_heads.h"
 #include "ops/cpu/cpu_matrix.h"
 #include "ops/cpu/cpu_weights.h"
 #include "ops/cpu/routing.h"
@@ -85,6 +86,9 @@ class CpuOps final : public Ops {
   ColExperts load_col_experts(std::span<const Slice> slices) override {
     return {load_experts(slices), std::ssize(slices)};
   }
+  HeadMatrices load_heads(std::span<const Slice> slices, std::int64_t rows, std::int64_t cols) override {
+    return {load_experts(slices), std::ssize(slices), rows, cols};
+  }
   Vector load_vector(const Slice& slice) override { return {read_vector(slice), slice.rows * slice.cols}; }
   Embedding load_embedding(const Slice& slice) override {
     return {read_rows(slice, pool_, weights_), slice.rows, slice.cols};
@@ -153,6 +157,22 @@ class CpuOps final : public Ops {
     return x;
   }
 
+  Activations rms_norm_first(Activations x, const Vector& weight, float epsilon) override {
+    assert(weight.size <= x.width);
+    for (std::int64_t t = 0; t < x.tokens; ++t) normalise(row(x, t), values(weight), epsilon, row(x, t));
+    return x;
+  }
+
+  Activations matmul_heads(const HeadMatrices& w, Activations x) override {
+    if (w.heads == 0) return make(x.tokens, 0);
+    const std::int64_t kept = x.width / w.heads - w.cols;
+    assert(x.width % w.heads == 0 && kept >= 0);
+    const Activations out = make(x.tokens, w.heads * (w.rows + kept));
+    const ArenaScope scope(scratch_);
+    multiply_heads(expert_matrices(w.storage).of, {data(x), x.tokens, x.width}, data(out), tools());
+    return out;
+  }
+
   void matmul(std::span<const Linear> products, const Normed& x) override {
     std::vector<Product> all;
     for (const Linear& each : products) {
@@ -200,12 +220,13 @@ class CpuOps final : public Ops {
     table.prepare(step_number_, step_.positions);
     const std::int64_t pairs = table.pairs();
     assert(2 * pairs <= head_dim && x.width % head_dim == 0);
+    const std::int64_t first = table.spec.at_end ? head_dim - 2 * pairs : 0;
     const auto rotate =
         table.spec.style == RopeStyle::interleaved ? kernels_.rope_interleaved : kernels_.rope_neox;
     for (std::int64_t t = 0; t < x.tokens; ++t) {
       for (std::int64_t head = 0; head < x.width / head_dim; ++head) {
-        rotate(row(x, t) + head * head_dim, table.cos.data() + t * pairs, table.sin.data() + t * pairs,
-               pairs);
+        rotate(row(x, t) + head * head_dim + first, table.cos.data() + t * pairs,
+               table.sin.data() + t * pairs, pairs);
       }
     }
     return x;
@@ -213,8 +234,9 @@ class CpuOps final : public Ops {
 
   Activations attend(const Heads& heads, KvCache& cache, Activations q, Activations k, Activations v,
                      const AttendSpec& spec) override {
-    assert(q.width == heads.n_heads * heads.k_dim && k.width == heads.n_kv_heads * heads.k_dim &&
-           v.width == heads.n_kv_heads * heads.v_dim);
+    assert(q.width == heads.n_heads * heads.k_dim);
+    assert(k.width == (heads.keys_hold_values ? 1 : heads.n_kv_heads) * heads.k_dim);
+    assert(heads.keys_hold_values || v.width == heads.n_kv_heads * heads.v_dim);
     assert(!spec.sinks || spec.sinks.size == heads.n_heads);
     const auto& pages = static_cast<const PagedKv&>(*cache.storage);
     store(step_, heads, pages, pool_, data(k), data(v));

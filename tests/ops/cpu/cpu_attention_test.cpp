@@ -25,7 +25,11 @@ struct Sequence {
       : q(random_matrix(positions, heads.n_heads * heads.k_dim, random)),
         k(random_matrix(positions, heads.n_kv_heads * heads.k_dim, random)),
         v(random_matrix(positions, heads.n_kv_heads * heads.v_dim, random)),
-        pages(std::move(pages_)) {}
+        pages(std::move(pages_)) {
+    for (std::int64_t p = 0; heads.keys_hold_values && p < positions; ++p) {
+      for (std::int64_t i = 0; i < heads.v_dim; ++i) v(p, i) = k(p, i);
+    }
+  }
   Matrix q, k, v;
   std::vector<std::int32_t> pages;
 };
@@ -136,7 +140,7 @@ struct Conversation {
       };
       const Activations q = rig.input(rows(&Sequence::q));
       const Activations k = rig.input(rows(&Sequence::k));
-      const Activations v = rig.input(rows(&Sequence::v));
+      const Activations v = layer.heads.keys_hold_values ? Activations{} : rig.input(rows(&Sequence::v));
       const Matrix out = rig.output(rig.ops().attend(layer.heads, cache, q, k, v, spec));
       for (std::size_t t = 0; t < of.size(); ++t) {
         Matrix& to = results[static_cast<std::size_t>(of[t])];
@@ -203,6 +207,22 @@ TEST_P(Attention, ThreadsShareTokensHeadsAndTiles) {
 
 TEST_P(Attention, KeysAndValuesAreFloat16) { expect_softmax({{6, 2, 0, 0, 3, 10, 20}}, 2, KvType::f16); }
 
+TEST_P(Attention, KeysMayHoldTheirValues) {
+  expect_softmax(
+      {{.n_heads = 7, .n_kv_heads = 1, .group = 7, .k_dim = 40, .v_dim = 24, .keys_hold_values = true}}, 3);
+  expect_softmax(
+      {{.n_heads = 7, .n_kv_heads = 1, .group = 7, .k_dim = 40, .v_dim = 24, .keys_hold_values = true}}, 2,
+      KvType::f16);
+  // Heads 5 to 7 of a model of 71.
+  expect_softmax({{.n_heads = 3,
+                   .n_kv_heads = 1,
+                   .first_head = 5,
+                   .group = 71,
+                   .k_dim = 21,
+                   .v_dim = 16,
+                   .keys_hold_values = true}});
+}
+
 TEST_P(Attention, AWindowEndsAtTheTokenItself) {
   for (const std::int64_t window : {1, 2, 63, 64, 65, 100, 149, 150, 1000})
     expect_softmax({{4, 2, 0, 0, 2, 10, 6}, window}, 3);
@@ -216,7 +236,8 @@ TEST_P(Attention, ASinkTakesWeightAndGivesNoValue) {
 TEST_P(Attention, IsTheSameBitsHoweverTokensAreFedAndThreadsShare) {
   const std::vector<Layer> layers = {{{6, 2, 0, 0, 3, 20, 40}},
                                      {{1, 1, 0, 0, 1, 32, 16}},
-                                     {{8, 1, 0, 0, 8, 16, 80}, 50, {1, 2, 3, 4, 5, 6, 7, 8}}};
+                                     {{8, 1, 0, 0, 8, 16, 80}, 50, {1, 2, 3, 4, 5, 6, 7, 8}},
+                                     {{8, 1, 0, 0, 8, 48, 32, true}}};
   for (const Layer& layer : layers) {
     for (const KvType type : {KvType::f16, KvType::f32, KvType::q8}) {
       const std::vector<Matrix> expected = attend(layer, whole, 1, type);

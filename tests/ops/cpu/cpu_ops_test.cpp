@@ -16,8 +16,9 @@ Matrix naive_rope(Matrix x, const std::vector<std::int32_t>& positions, std::int
                   const RopeSpec& spec) {
   const auto pairs = static_cast<std::int64_t>(spec.frequencies.size());
   const bool neox = spec.style == RopeStyle::neox;
+  const std::int64_t first_rotated = spec.at_end ? head_dim - 2 * pairs : 0;
   for (std::int64_t t = 0; t < x.rows; ++t) {
-    for (std::int64_t head = 0; head < x.cols; head += head_dim) {
+    for (std::int64_t head = first_rotated; head < x.cols; head += head_dim) {
       for (std::int64_t i = 0; i < pairs; ++i) {
         double& first = x(t, head + (neox ? i : 2 * i));
         double& second = x(t, head + (neox ? i + pairs : 2 * i + 1));
@@ -51,8 +52,9 @@ void expect_rope(const kernels::Kernels& kernels, const RopeSpec& spec, std::int
       expect_near(y, naive_rope(x, positions, head_dim, spec), scale, 4);
       for (std::int64_t t = 0; t < 4; ++t) {
         for (std::int64_t i = 0; i < x.cols; ++i) {
-          if (i % head_dim < 2 * pairs) continue;
-          ASSERT_EQ(y(t, i), x(t, i)) << "past the rotated dimensions";
+          const std::int64_t from = spec.at_end ? head_dim - 2 * pairs : 0;
+          if (i % head_dim >= from && i % head_dim < from + 2 * pairs) continue;
+          ASSERT_EQ(y(t, i), x(t, i)) << "outside of the rotated dimensions";
         }
       }
     }
@@ -74,6 +76,12 @@ TEST_P(CpuOps, RopeLeavesTheTailOfAHeadAlone) {
   expect_rope(kernels(), {RopeStyle::neox, frequencies(3), 1}, 10);
   expect_rope(kernels(), {RopeStyle::interleaved, frequencies(17), 1}, 50);
   expect_rope(kernels(), {RopeStyle::interleaved, frequencies(3), 1}, 10);
+}
+
+TEST_P(CpuOps, RopeMayRotateTheLastDimensionsOfAHead) {
+  expect_rope(kernels(), {RopeStyle::interleaved, frequencies(3), 1, true}, 10);
+  expect_rope(kernels(), {RopeStyle::interleaved, frequencies(16), 1, true}, 48);
+  expect_rope(kernels(), {RopeStyle::neox, frequencies(17), 1, true}, 50);
 }
 
 TEST_P(CpuOps, RopeScalesWhatItRotatesByItsMagnitude) {
@@ -104,6 +112,25 @@ TEST_P(CpuOps, HeadNormsNormaliseEachHeadByItself) {
       const Matrix y = rig.output(rig.ops().rms_norm_heads(rig.input(x), w, epsilon));
       expect_near(y, expected, magnitude(expected), static_cast<double>(head_dim) / 16 + 8);
     }
+  }
+}
+
+TEST_P(CpuOps, ANormOfTheFirstValuesLeavesTheOthersAlone) {
+  std::mt19937 random(12);
+  const Stored weight(quant::Type::f32, random_matrix(1, 40, random));
+  for (const std::int64_t width : {40, 41, 57}) {
+    const Matrix x = random_matrix(4, width, random);
+    Rig rig(kernels());
+    const Vector w = rig.ops().load_vector(weight.whole());
+    rig.begin(4);
+    const Matrix y = rig.output(rig.ops().rms_norm_first(rig.input(x), w, 1e-3f));
+    Matrix expected = x;
+    for (std::int64_t t = 0; t < x.rows; ++t) {
+      const Matrix normed = normalised(part(x, {t}, 0, 40), static_cast<double>(1e-3f));
+      for (std::int64_t i = 0; i < 40; ++i) expected(t, i) = normed(0, i) * weight.values(0, i);
+      for (std::int64_t i = 40; i < width; ++i) EXPECT_EQ(y(t, i), x(t, i));
+    }
+    expect_near(y, expected, magnitude(expected), 8);
   }
 }
 
@@ -184,6 +211,13 @@ TEST(KvCacheBytes, AreThoseOfTheKeysAndValuesOfEveryPage) {
   const std::int64_t huge = std::int64_t{1} << 32;
   EXPECT_EQ(rig.ops().kv_cache_bytes({huge, huge, 0, 0, 1, huge, huge}, huge),
             std::numeric_limits<std::uint64_t>::max());
+}
+
+TEST(KvCacheBytes, OfKeysThatHoldTheirValuesAreThoseOfTheKeys) {
+  const Heads heads{
+      .n_heads = 128, .n_kv_heads = 1, .group = 128, .k_dim = 576, .v_dim = 512, .keys_hold_values = true};
+  Rig rig(kernels::best(), 1, {.kv_type = kernels::KvType::f16});
+  EXPECT_EQ(rig.ops().kv_cache_bytes(heads, 3), 3 * 64 * 576 * 2);
 }
 
 TEST(ActivationBytes, CoverTheLargestStepSoFar) {
