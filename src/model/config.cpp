@@ -107,6 +107,8 @@ RopeConfig read_rope(const gguf::Model& file, const Reader& read, std::int64_t k
     rope.scaling = RopeScaling::yarn;
     rope.beta_fast = read.positive("rope.scaling.yarn_beta_fast", rope.beta_fast);
     rope.beta_slow = read.positive("rope.scaling.yarn_beta_slow", rope.beta_slow);
+    if (file.metadata().number_or(read.key("rope.scaling.yarn_log_multiplier"), 0) != 0)
+      rope.log_multiplier = read.positive("rope.scaling.yarn_log_multiplier", 0);
   } else {
     require(scaling == "none", "{}: {} is '{}'; none, linear and yarn are supported", name,
             read.key("rope.scaling.type"), scaling);
@@ -117,6 +119,18 @@ RopeConfig read_rope(const gguf::Model& file, const Reader& read, std::int64_t k
   const bool scaled = file.metadata().number_or(read.key(factor), 0) != 0;
   if (scaled && rope.scaling != RopeScaling::none) rope.factor = read.positive(factor, 1);
   return rope;
+}
+
+/// Latent attention, where the file has it. Newer files call what has been the size of a head, as it is made
+/// from a latent, by names of its own, and the latent itself a head.
+void read_latent(const gguf::Model& file, const Reader& read, Config& config) {
+  config.latent.kv_rank = read.count_or_none("attention.kv_lora_rank");
+  if (config.latent.kv_rank == 0) return;
+  config.latent.q_rank = read.count_or_none("attention.q_lora_rank");
+  config.latent.joined = file.find("blk.0.attn_kv_b.weight") != nullptr;
+  config.k_dim = read.count_or("attention.key_length_mla", config.k_dim);
+  config.v_dim = read.count_or("attention.value_length_mla", config.v_dim);
+  for (LayerConfig& layer : config.layers) layer.n_kv_heads = 1;  // all heads read the same latents
 }
 
 /// Which layers have experts, and how many: those behind the first dense ones, each so many-th.
@@ -226,7 +240,12 @@ Config read_config(const gguf::Model& file) {
   config.residual_scale = static_cast<float>(read.number_or_none("residual_scale", 1));
   config.logit_scale = static_cast<float>(read.number_or_none("logit_scale", 1));
   config.logit_cap = static_cast<float>(read.number_or_none("final_logit_softcapping", 0));
+  read_latent(file, read, config);
   config.rope = read_rope(file, read, config.k_dim);
+  config.rope.at_end = config.latent.kv_rank > 0;
+  require(!config.rope.at_end || config.rope.dims < config.k_dim,
+          "{}: {} is {}; expected less than the head size {}, of which latents make the rest", name,
+          read.key("rope.dimension_count"), config.rope.dims, config.k_dim);
   return config;
 }
 
@@ -276,6 +295,18 @@ void write_rope(MetadataWriter& write, const RopeConfig& rope) {
   write.number("rope.scaling.attn_factor", rope.attention_factor);
   write.number("rope.scaling.yarn_beta_fast", rope.beta_fast);
   write.number("rope.scaling.yarn_beta_slow", rope.beta_slow);
+  if (rope.log_multiplier != 0) write.number("rope.scaling.yarn_log_multiplier", rope.log_multiplier);
+}
+
+void write_heads(MetadataWriter& write, const Config& config) {
+  const LatentConfig& latent = config.latent;
+  write.count("attention.key_length", latent.kv_rank == 0 ? config.k_dim : latent.kv_rank + config.rope.dims);
+  write.count("attention.value_length", latent.kv_rank == 0 ? config.v_dim : latent.kv_rank);
+  if (latent.kv_rank == 0) return;
+  write.count("attention.key_length_mla", config.k_dim);
+  write.count("attention.value_length_mla", config.v_dim);
+  write.count("attention.kv_lora_rank", latent.kv_rank);
+  if (latent.q_rank > 0) write.count("attention.q_lora_rank", latent.q_rank);
 }
 
 void write_experts(MetadataWriter& write, const Config& config) {
@@ -330,8 +361,7 @@ gguf::Metadata config_metadata(const Config& config) {
   write.counts("feed_forward_length", config.layers, &LayerConfig::ffn_dim);
   write.counts("attention.head_count", config.layers, &LayerConfig::n_heads);
   write.counts("attention.head_count_kv", config.layers, &LayerConfig::n_kv_heads);
-  write.count("attention.key_length", config.k_dim);
-  write.count("attention.value_length", config.v_dim);
+  write_heads(write, config);
   write.number("attention.layer_norm_rms_epsilon", static_cast<double>(config.norm_epsilon));
   if (config.window > 0) write.count("attention.sliding_window", config.window);
   write_rope(write, config.rope);
@@ -360,15 +390,22 @@ std::vector<double> yarn_ramp(const RopeConfig& config) {
 
 }  // namespace
 
+double RopeConfig::score_magnitude() const {
+  if (scaling != RopeScaling::yarn || log_multiplier == 0) return 1;
+  return attention_factor * (1 + log_multiplier * std::log(factor));
+}
+
 ops::RopeSpec rope_spec(const RopeConfig& config, ops::RopeStyle style, const std::vector<float>& factors) {
   const std::size_t pairs = static_cast<std::size_t>(config.dims / 2);
   std::vector<double> interpolated(pairs, config.scaling == RopeScaling::linear ? 1.0 : 0.0);
   ops::RopeSpec spec;
   spec.style = style;
+  spec.at_end = config.at_end;
   spec.magnitude = static_cast<float>(config.attention_factor);
   if (config.scaling == RopeScaling::yarn) {
     interpolated = yarn_ramp(config);
     spec.magnitude *= static_cast<float>(1 + 0.1 * std::log(config.factor));
+    if (config.log_multiplier != 0) spec.magnitude = 1;
   }
   for (std::size_t pair = 0; pair < pairs; ++pair) {
     const double exponent = -2.0 * static_cast<double>(pair) / static_cast<double>(config.dims);

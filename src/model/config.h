@@ -36,6 +36,22 @@ struct RopeConfig {
   // turns less often than beta_slow fully.
   double beta_fast = 32;
   double beta_slow = 1;
+  /// YaRN of latent attention: what each e-fold of the factor adds to the root of the scores' scale. Where
+  /// there is one, rotated values keep their magnitude.
+  double log_multiplier = 0;
+  bool at_end = false;  // whether the dimensions are a head's last, not its first
+
+  /// What YaRN multiplies queries and keys with, whether rotated or not.
+  double score_magnitude() const;
+};
+
+/// Latent attention: keys and values of all heads are made of one latent for each position. DeepSeek-AI,
+/// https://arxiv.org/abs/2405.04434, section 2.1.
+struct LatentConfig {
+  std::int64_t kv_rank = 0;  // values of a latent; 0: attention is of another kind
+  std::int64_t q_rank = 0;   // of what queries are made of; 0: they are made like others
+  /// Whether the file has one tensor, `attn_kv_b`, of what makes keys and values.
+  bool joined = false;
 };
 
 /// The experts of the layers that have some.
@@ -59,8 +75,9 @@ struct Config {
   std::int64_t dim = 0;
   std::int64_t vocabulary = 0;
   std::int64_t context = 0;  // positions the model was trained for
-  std::int64_t k_dim = 0;    // of a query or key head
+  std::int64_t k_dim = 0;    // of a query or key head, rotated dimensions of latent attention included
   std::int64_t v_dim = 0;    // of a value head
+  LatentConfig latent;
   float norm_epsilon = 0;
   RopeConfig rope;
   std::int64_t window = 0;          // of the layers that have one

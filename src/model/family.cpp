@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "model/families/deepseek2.h"
 #include "model/families/gemma3.h"
 #include "model/families/glm4moe.h"
 #include "model/families/gpt_oss.h"
@@ -24,9 +25,9 @@ struct Known {
   std::unique_ptr<Family> (*make)(Config);
 };
 constexpr std::array known{
-    Known{"gemma3", make_gemma3}, Known{"glm4moe", make_glm4moe}, Known{"gpt-oss", make_gpt_oss},
-    Known{"llama", make_llama},   Known{"phi3", make_phi3},       Known{"qwen2", make_qwen2},
-    Known{"qwen3", make_qwen3},   Known{"qwen3moe", make_qwen3},
+    Known{"deepseek2", make_deepseek2}, Known{"gemma3", make_gemma3}, Known{"glm4moe", make_glm4moe},
+    Known{"gpt-oss", make_gpt_oss},     Known{"llama", make_llama},   Known{"phi3", make_phi3},
+    Known{"qwen2", make_qwen2},         Known{"qwen3", make_qwen3},   Known{"qwen3moe", make_qwen3},
 };
 
 const Known* find_known(std::string_view architecture) {
@@ -56,8 +57,15 @@ std::size_t edits_between(std::string_view a, std::string_view b) {
 ops::Heads local_heads(const Config& config, const Partition& partition, int layer, int rank) {
   const Range heads = partition.range(Space::heads, layer, rank);
   const Range kv_heads = partition.range(Space::kv_heads, layer, rank);
-  return {heads.size(), kv_heads.size(), heads.begin, kv_heads.begin, config.layers[layer].group(),
-          config.k_dim, config.v_dim};
+  const std::int64_t latent = config.latent.kv_rank;
+  return {.n_heads = heads.size(),
+          .n_kv_heads = kv_heads.size(),
+          .first_head = heads.begin,
+          .first_kv_head = kv_heads.begin,
+          .group = config.layers[layer].group(),
+          .k_dim = latent > 0 ? latent + config.rope.dims : config.k_dim,
+          .v_dim = latent > 0 ? latent : config.v_dim,
+          .keys_hold_values = latent > 0};
 }
 
 void check_architecture(std::string_view architecture, std::string_view where) {

@@ -38,7 +38,8 @@ class Family {
   Config config_;
 };
 
-/// The heads of a layer that `rank` computes.
+/// The heads of a layer that `rank` computes, as attention sees them: latents are one KV head that all query
+/// heads read.
 ops::Heads local_heads(const Config& config, const Partition& partition, int layer, int rank);
 
 /// Throws Error that begins with `where` unless there is a family for this architecture; the sentence lists

@@ -7,6 +7,7 @@
 
 #include "base/saturating.h"
 #include "model/tensor_part.h"
+#include "model/transposed_part.h"
 
 namespace yoke::model {
 namespace {
@@ -34,6 +35,23 @@ std::vector<ops::Slice> shares_of(const TensorEntry& entry, const gguf::TensorIn
   return slices;
 }
 
+/// The same as a backend is given them.
+std::vector<ops::Slice> loaded_shares_of(const TensorEntry& entry, const gguf::TensorInfo& tensor,
+                                         const Partition& partition, int rank) {
+  std::vector<ops::Slice> slices = shares_of(entry, tensor, partition, rank);
+  if (entry.head_rows.transposed) {
+    for (ops::Slice& slice : slices) slice = transposed(slice);
+  }
+  return slices;
+}
+
+/// Values of a token that latent attention makes besides what attention reads and gives: what queries and
+/// keys are made of, both also normalised, heads as they come from there and as they go to the output.
+std::int64_t latent_values(const Config& config, const ops::Heads& heads) {
+  if (config.latent.kv_rank == 0) return 0;
+  return 2 * config.latent.q_rank + heads.k_dim + heads.n_heads * (config.k_dim + config.v_dim);
+}
+
 /// The most units of one expert that `rank` owns, and the most of all those together that a token goes to.
 std::int64_t expert_units(const Config& config, const Partition& partition, int layer, int rank) {
   std::int64_t most = 0;
@@ -47,8 +65,9 @@ std::uint64_t scratch_bytes(const Config& config, const Partition& partition, in
                             const StepLimits& limits, const ops::Ops& ops) {
   constexpr std::int64_t largest_cut = 192;  // columns of other ranks in a block of 256
   std::int64_t widest = 0;                   // values of a token that one layer makes on this rank
-  std::int64_t split = 0;   // those of them that a matrix is multiplied with whose columns are split
-  std::int64_t copies = 0;  // of a token's residual: one for each expert that it goes to, and two sums
+  std::int64_t split = 0;         // those of them that a matrix is multiplied with whose columns are split
+  std::int64_t padding = 4 * 16;  // where rows that are multiplied as bytes end in 32 zeros
+  std::int64_t copies = 0;        // of a token's residual: one for each expert that it goes to, and two sums
   std::uint64_t attending = 0;
   for (int i = 0; i < static_cast<int>(config.n_layers()); ++i) {
     const ops::Heads heads = local_heads(config, partition, i, rank);
@@ -56,18 +75,19 @@ std::uint64_t scratch_bytes(const Config& config, const Partition& partition, in
     const bool sparse = config.layers[i].n_experts > 0;
     const std::int64_t ffn = partition.range(sparse ? Space::shared_ffn : Space::ffn, i, rank).size();
     const std::int64_t experts = expert_units(config, partition, i, rank);
-    widest = std::max(widest, attention + 2 * (ffn + experts));
-    split = std::max({split, heads.n_heads * heads.v_dim, ffn + experts});
+    widest = std::max(widest, attention + latent_values(config, heads) + 2 * (ffn + experts));
+    split = std::max({split, heads.n_heads * config.v_dim, ffn + experts});
+    if (heads.keys_hold_values) padding = std::max(padding, 2 * 16 * heads.n_heads);
     if (sparse) copies = config.experts.used + 2;
     attending = std::max(attending, ops.attend_bytes(heads, limits.pages, limits.tokens));
   }
   // Of the residual's width: the embedding, two norms, two sums, what is carried from layer to layer, and
   // what the others send for a sum.
   const std::int64_t as_floats = (6 + copies + partition.size()) * config.dim + widest + config.rope.dims;
-  // What is multiplied also as bytes with their scales, which take half as much (rows may end in 32 zeros),
-  // or with zeros for other ranks' columns at both ends.
+  // What is multiplied also as bytes with their scales, which take half as much, or with zeros for other
+  // ranks' columns at both ends.
   const std::int64_t as_multiplied =
-      std::max(((2 + copies) * config.dim + widest) / 2 + 4 * 16, split + 2 * largest_cut);
+      std::max(((2 + copies) * config.dim + widest) / 2 + padding, split + 2 * largest_cut);
   const std::int64_t token = as_floats + as_multiplied;
   const std::int64_t row =
       2 * config.dim + partition.range(Space::vocabulary, 0, rank).size() + 3 * config.vocabulary;
@@ -106,21 +126,26 @@ std::vector<Wanted> wanted_tensors(const gguf::Model& file, const std::vector<Te
   return wanted;
 }
 
-/// `slices` are one for each expert, or a single one.
-void load(std::span<const ops::Slice> slices, const Destination& destination, ops::Ops& ops) {
+/// `slices` are one for each expert, for each of the rank's heads, or a single one.
+void load(std::span<const ops::Slice> slices, const TensorEntry& entry, ops::Ops& ops) {
   struct Load {
     std::span<const ops::Slice> slices;
-    const ops::Slice& slice;
+    const TensorEntry& entry;
     ops::Ops& ops;
-    void operator()(ops::RowMatrix* to) const { *to = ops.load_rows(slice); }
-    void operator()(ops::ColMatrix* to) const { *to = ops.load_cols(slice); }
+    void operator()(ops::RowMatrix* to) const { *to = ops.load_rows(slices.front()); }
+    void operator()(ops::ColMatrix* to) const { *to = ops.load_cols(slices.front()); }
     void operator()(ops::RowExperts* to) const { *to = ops.load_row_experts(slices); }
     void operator()(ops::ColExperts* to) const { *to = ops.load_col_experts(slices); }
-    void operator()(ops::Vector* to) const { *to = ops.load_vector(slice); }
-    void operator()(ops::Embedding* to) const { *to = ops.load_embedding(slice); }
-    void operator()(std::vector<float>* to) const { *to = decode(slice); }
+    void operator()(ops::HeadMatrices* to) const {
+      const std::int64_t rows = entry.head_rows.n, cols = extent(entry).cols;
+      *to = entry.head_rows.transposed ? ops.load_heads(slices, cols, rows)
+                                       : ops.load_heads(slices, rows, cols);
+    }
+    void operator()(ops::Vector* to) const { *to = ops.load_vector(slices.front()); }
+    void operator()(ops::Embedding* to) const { *to = ops.load_embedding(slices.front()); }
+    void operator()(std::vector<float>* to) const { *to = decode(slices.front()); }
   };
-  std::visit(Load{slices, slices.front(), ops}, destination);
+  std::visit(Load{slices, entry, ops}, entry.destination);
 }
 
 /// Whether the tensor belongs to a layer that only foretells further tokens.
@@ -182,7 +207,7 @@ MemoryNeed memory_need(const gguf::Model& file, const Config& config, const std:
   for (const TensorEntry& entry : table) {
     const gguf::TensorInfo* tensor = find_source(file, entry);
     if (tensor == nullptr) continue;
-    for (const ops::Slice& slice : shares_of(entry, *tensor, partition, rank))
+    for (const ops::Slice& slice : loaded_shares_of(entry, *tensor, partition, rank))
       weights += is_matrix(entry.destination) ? ops.matrix_bytes(slice) : slice.bytes();
   }
   return {weights, kv_bytes(config, partition, rank, limits.pages, ops),
@@ -195,12 +220,14 @@ void load_tensors(const gguf::Model& file, const std::vector<TensorEntry>& table
   read.report();
   for (const auto& [entry, tensor] : wanted_tensors(file, table)) {
     std::deque<TensorPart> sources;
+    std::deque<TransposedPart> turned;
     std::vector<ops::Slice> slices;
     for (Part& one : parts(*entry, partition, rank)) {
       sources.emplace_back(file, *tensor, *entry, std::move(one), read, ReadSizes{}, store);
       slices.push_back(sources.back().slice());
+      if (entry->head_rows.transposed) slices.back() = turned.emplace_back(slices.back()).slice();
     }
-    load(slices, entry->destination, ops);
+    load(slices, *entry, ops);
   }
   file.check_unchanged();
   read.report();

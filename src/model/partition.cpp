@@ -150,6 +150,7 @@ namespace {
 Extent extent_of_one(const TensorEntry& entry) {
   const std::size_t first = entry.experts > 0 ? 1 : 0;
   if (entry.shape.size() - first == 2) return {entry.shape[first], entry.shape[first + 1]};
+  if (entry.head_rows.n > 0) return {entry.shape[0] * entry.shape[1], entry.shape[2]};
   assert(entry.shape.size() - first == 1);
   return entry.split.axis == Axis::rows ? Extent{entry.shape[first], 1} : Extent{1, entry.shape[first]};
 }
@@ -180,6 +181,18 @@ Part part_of_one(const TensorEntry& entry, const Partition& partition, int rank,
   return result;
 }
 
+/// The rows that are taken of each of the rank's heads.
+std::vector<Part> parts_of_heads(const TensorEntry& entry, const Partition& partition, int rank) {
+  const HeadRows& rows = entry.head_rows;
+  const Range heads = partition.range(Space::heads, entry.layer, rank);
+  std::vector<Part> all;
+  for (std::int64_t head = heads.begin; head < heads.end; ++head) {
+    const std::int64_t first = head * rows.of_head + rows.first;
+    all.push_back({{{first, first + rows.n}}, {0, extent_of_one(entry).cols}});
+  }
+  return all;
+}
+
 }  // namespace
 
 Extent extent(const TensorEntry& entry) {
@@ -194,6 +207,11 @@ std::int64_t Part::n_rows() const {
 }
 
 Part part(const TensorEntry& entry, const Partition& partition, int rank) {
+  if (entry.head_rows.n > 0) {
+    Part all{{}, {0, extent_of_one(entry).cols}};
+    for (const Part& one : parts_of_heads(entry, partition, rank)) all.rows.push_back(one.rows.front());
+    return all;
+  }
   Part all = part_of_one(entry, partition, rank, 0);
   assert(entry.experts == 0 || entry.split.axis != Axis::cols);
   for (std::int64_t expert = 1; expert < entry.experts; ++expert) {
@@ -204,6 +222,7 @@ Part part(const TensorEntry& entry, const Partition& partition, int rank) {
 }
 
 std::vector<Part> parts(const TensorEntry& entry, const Partition& partition, int rank) {
+  if (entry.head_rows.n > 0) return parts_of_heads(entry, partition, rank);
   if (!is_of_experts(entry.destination)) return {part(entry, partition, rank)};
   std::vector<Part> all;
   for (std::int64_t expert = 0; expert < entry.experts; ++expert)

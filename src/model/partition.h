@@ -59,8 +59,8 @@ class Partition {
 /// Equal shares.
 std::vector<double> equal_shares(int ranks);
 
-/// Rows and columns of the (outermost first) 2-D view of an entry: a vector is one row, or, where its values
-/// are split, one value per row. Experts lie one below the other.
+/// Rows and columns of the (outermost first) 2-D view of an entry's tensor: a vector is one row, or, where
+/// its values are split, one value per row. Experts, and matrices of heads, lie one below the other.
 struct Extent {
   std::int64_t rows;
   std::int64_t cols;
@@ -74,7 +74,8 @@ struct Part {
   std::int64_t n_rows() const;
 };
 Part part(const TensorEntry& entry, const Partition& partition, int rank);
-/// The same of each expert's matrix, where there are experts; else only part().
+/// The same of each expert's matrix, or of each head's that the rank has, where there are such; else only
+/// part().
 std::vector<Part> parts(const TensorEntry& entry, const Partition& partition, int rank);
 
 }  // namespace yoke::model

@@ -14,10 +14,15 @@ bool is_of_experts(const Destination& destination) {
 
 bool is_matrix(const Destination& destination) {
   return std::holds_alternative<ops::RowMatrix*>(destination) ||
-         std::holds_alternative<ops::ColMatrix*>(destination) || is_of_experts(destination);
+         std::holds_alternative<ops::ColMatrix*>(destination) ||
+         std::holds_alternative<ops::HeadMatrices*>(destination) || is_of_experts(destination);
 }
 
 std::uint64_t used_of(const TensorEntry& entry, std::uint64_t amount) {
+  if (entry.head_rows.n > 0) {
+    return amount / static_cast<std::uint64_t>(entry.head_rows.of_head) *
+           static_cast<std::uint64_t>(entry.head_rows.n);
+  }
   if (entry.experts == 0) return amount;
   return amount / static_cast<std::uint64_t>(entry.experts) * static_cast<std::uint64_t>(entry.used);
 }
@@ -37,6 +42,7 @@ TensorEntry& TableBuilder::add(Destination to, std::string_view name, std::vecto
                                            .shape = std::move(shape),
                                            .split = std::move(split),
                                            .layer = layer_,
+                                           .head_rows = {},
                                            .optional = optional,
                                            .otherwise = {},
                                            .destination = to});
@@ -61,6 +67,11 @@ void TableBuilder::rows(ops::RowExperts& to, std::string_view name, std::vector<
 void TableBuilder::cols(ops::ColExperts& to, std::string_view name, std::vector<std::int64_t> shape,
                         std::int64_t used) {
   add_of_experts(&to, name, std::move(shape), {Axis::cols, {{Space::expert_ffn, 1}}}, false, used);
+}
+
+void TableBuilder::heads(ops::HeadMatrices& to, std::string_view name, std::vector<std::int64_t> shape,
+                         const HeadRows& rows) {
+  add(&to, name, std::move(shape), {Axis::rows, {{Space::heads, rows.of_head}}}, false).head_rows = rows;
 }
 
 void TableBuilder::expert_bias(ops::Vector& to, std::string_view name, std::vector<std::int64_t> shape,

@@ -42,11 +42,19 @@ struct Split {
 
 /// Where a tensor goes when it is loaded: the member of the family that the forward uses.
 using Destination = std::variant<ops::RowMatrix*, ops::ColMatrix*, ops::RowExperts*, ops::ColExperts*,
-                                 ops::Vector*, ops::Embedding*, std::vector<float>*>;
+                                 ops::HeadMatrices*, ops::Vector*, ops::Embedding*, std::vector<float>*>;
 
 /// Whether it is multiplied; whether each expert has one.
 bool is_matrix(const Destination& destination);
 bool is_of_experts(const Destination& destination);
+
+/// Which rows make the matrix of a head, in a tensor whose rows are those of one head after the other.
+struct HeadRows {
+  std::int64_t of_head = 0;  // rows of the tensor for each head
+  std::int64_t first = 0;    // [first, first + n) of them are taken
+  std::int64_t n = 0;        // 0: the entry has no matrices of heads
+  bool transposed = false;   // whether the matrix is their transpose
+};
 
 struct TensorEntry {
   std::string name;                 // "blk.3.attn_q.weight"
@@ -55,13 +63,14 @@ struct TensorEntry {
   int layer = -1;            // -1: outside the layers
   std::int64_t experts = 0;  // that the outermost dimension counts; 0: it is none of theirs
   std::int64_t used = 0;     // of them, by one token
+  HeadRows head_rows;
   bool optional = false;
   std::string otherwise;  // the tensor to take where this one is absent (tied embeddings)
   Destination destination;
 };
 
-/// What one token uses of an amount that is spread evenly over the entry's experts, or of all where there are
-/// none.
+/// What one token uses, through this entry, of an amount that is spread evenly over the tensor: that of so
+/// many experts as it goes to, and of the rows that are taken of each head.
 std::uint64_t used_of(const TensorEntry& entry, std::uint64_t amount);
 
 /// The tensor of the file that an entry loads from; null where it is absent.
@@ -82,6 +91,9 @@ class TableBuilder {
   /// A matrix of every expert: `shape` is that of all, (experts, rows, cols), of which a token uses `used`.
   void rows(ops::RowExperts& to, std::string_view name, std::vector<std::int64_t> shape, std::int64_t used);
   void cols(ops::ColExperts& to, std::string_view name, std::vector<std::int64_t> shape, std::int64_t used);
+  /// A matrix of every query head; `shape` is that of the tensor.
+  void heads(ops::HeadMatrices& to, std::string_view name, std::vector<std::int64_t> shape,
+             const HeadRows& rows);
   /// A bias of every expert, (experts, size): split like the rows of its matrix, or whole. Absent in most
   /// models.
   void expert_bias(ops::Vector& to, std::string_view name, std::vector<std::int64_t> shape, std::int64_t used,

@@ -7,6 +7,7 @@
 #include <numbers>
 
 #include "model/edited_model.h"
+#include "model/family.h"
 
 namespace yoke::model {
 namespace {
@@ -132,6 +133,45 @@ TEST(Config, ItsMetadataReadBackAreTheSameConfig) {
   EXPECT_EQ(read.rope.beta_slow, 2);
 }
 
+TEST(Config, OfLatentAttentionHasTheSizesOfHeadsThatLatentsMake) {
+  const Config config = read_config(gguf::Model::open(tiny_model("deepseek2")));
+  EXPECT_EQ(config.latent.kv_rank, 128);
+  EXPECT_EQ(config.latent.q_rank, 64);
+  EXPECT_FALSE(config.latent.joined);
+  EXPECT_EQ(config.k_dim, 48);
+  EXPECT_EQ(config.v_dim, 32);
+  EXPECT_EQ(config.layers[1].n_kv_heads, 1);
+  EXPECT_EQ(config.rope.dims, 16);
+  EXPECT_TRUE(config.rope.at_end);
+  EXPECT_EQ(config.rope.log_multiplier, static_cast<double>(0.1f));
+}
+
+TEST(Config, OfLatentAttentionIsReadBackFromItsMetadata) {
+  const Config config = read_config(gguf::Model::open(tiny_model("deepseek2")));
+  const EditedModel model([&](Draft& draft) { draft.metadata = config_metadata(config); }, "deepseek2");
+  const Config read = read_config(model.open());
+  EXPECT_EQ(read.latent.kv_rank, 128);
+  EXPECT_EQ(read.latent.q_rank, 64);
+  EXPECT_EQ(read.k_dim, 48);
+  EXPECT_EQ(read.v_dim, 32);
+  EXPECT_EQ(read.rope.log_multiplier, config.rope.log_multiplier);
+  EXPECT_EQ(read.experts.groups, 4);
+}
+
+TEST(Config, RefusesLatentAttentionThatCannotBe) {
+  const auto set = [](const char* key, std::uint64_t value) {
+    const EditedModel model([&](Draft& draft) { draft.metadata.set(key, value); }, "deepseek2");
+    return error_of([&] {
+      const Config config = read_config(model.open());
+      make_family(config);
+    });
+  };
+  EXPECT_THAT(set("deepseek2.rope.dimension_count", 48),
+              HasSubstr("rope.dimension_count is 48; expected less than the head size 48"));
+  EXPECT_THAT(set("deepseek2.attention.key_length_mla", 12), HasSubstr("up to the head size 12"));
+  EXPECT_THAT(set("deepseek2.attention.kv_lora_rank", 0), HasSubstr("kv_lora_rank"));
+}
+
 RopeConfig rope_of(std::int64_t dims) {
   RopeConfig rope;
   rope.dims = dims;
@@ -144,6 +184,19 @@ TEST(RopeSpec, PlainFrequenciesFallGeometrically) {
   EXPECT_DOUBLE_EQ(spec.frequencies[0], 1);
   EXPECT_NEAR(spec.frequencies[16], 0.01, 1e-12);  // 10000^(-32/64)
   EXPECT_EQ(spec.magnitude, 1);
+}
+
+TEST(RopeSpec, ALogMultiplierScalesScoresInPlaceOfTheMagnitude) {
+  // DeepSeek-V3: a factor of 40 and mscale 1, hence (0.1·ln 40 + 1)² on scores.
+  RopeConfig rope = rope_of(64);
+  rope.scaling = RopeScaling::yarn;
+  rope.factor = 40;
+  rope.original_context = 4096;
+  EXPECT_DOUBLE_EQ(rope.score_magnitude(), 1);
+  EXPECT_NEAR(rope_spec(rope, ops::RopeStyle::interleaved, {}).magnitude, 1.36888795, 1e-7);
+  rope.log_multiplier = 0.1;
+  EXPECT_NEAR(rope.score_magnitude(), 1.36888795, 1e-7);
+  EXPECT_EQ(rope_spec(rope, ops::RopeStyle::interleaved, {}).magnitude, 1);
 }
 
 TEST(RopeSpec, FactorsDivideTheFrequencies) {

@@ -1,4 +1,4 @@
-// Copies of the tiny llama with something changed.
+// Copies of a tiny model with something changed.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -18,7 +18,7 @@
 namespace yoke::model {
 
 /// The metadata and tensors of a model that is to be written. Data are those given here, else those of the
-/// tiny llama, else zeros.
+/// tiny model, else zeros.
 struct Draft {
   gguf::Metadata metadata;
   std::vector<gguf::TensorSpec> tensors;
@@ -38,12 +38,12 @@ struct Draft {
 /// A file in the test's own temporary folder.
 class EditedModel {
  public:
-  explicit EditedModel(const std::function<void(Draft&)>& edit) {
+  explicit EditedModel(const std::function<void(Draft&)>& edit, const std::string& original_name = "llama") {
     const auto* test = testing::UnitTest::GetInstance()->current_test_info();
     path_ =
         std::filesystem::path(testing::TempDir()) / (std::string(test->test_suite_name()) + "." +
                                                      test->name() + "." + std::to_string(getpid()) + ".gguf");
-    const gguf::Model tiny = gguf::Model::open(tiny_model("llama"));
+    const gguf::Model tiny = gguf::Model::open(tiny_model(original_name));
     Draft draft{tiny.metadata(), {}, {}};
     for (const gguf::TensorInfo& info : tiny.tensors())
       draft.tensors.push_back({info.name, info.type, info.shape});

@@ -14,8 +14,9 @@ namespace {
 
 constexpr double tolerance = 1e-8;
 
-constexpr const char* tiny_families[] = {"llama",    "llama-k", "llama-rope3", "mixtral", "qwen2",  "qwen3",
-                                         "qwen3moe", "gpt-oss", "gemma3",      "phi3",    "glm4moe"};
+constexpr const char* tiny_families[] = {"llama",  "llama-k", "llama-rope3", "mixtral",
+                                         "qwen2",  "qwen3",   "qwen3moe",    "gpt-oss",
+                                         "gemma3", "phi3",    "glm4moe",     "deepseek2"};
 
 /// Those that ReferenceForward computes.
 constexpr const char* dense_families[] = {"llama", "llama-k", "llama-rope3", "qwen2", "qwen3"};

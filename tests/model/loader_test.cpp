@@ -309,29 +309,44 @@ TEST(Memory, ScratchOfTheLargestStepIsWithinItsEstimateWhereRanksCutBlocks) {
 }
 
 TEST(Memory, ScratchOfTheLargestStepIsWithinItsEstimate) {
-  const gguf::Model file = gguf::Model::open(tiny_model("llama"));
-  for (const int ranks : {1, 3, 8}) {
-    for (const int tokens : {1, 48, 500}) {
-      comm::run_ranks(ranks, [&](comm::Comm& comm) {
-        ThreadPool pool(3);
-        const Config config = read_config(file);
-        const auto family = make_family(config);
-        const auto ops = ops::cpu::make_ops(kernels::best(), pool, comm);
-        const std::vector<TensorEntry> table = family->tensors();
-        const Partition partition(config, table, file, equal_shares(ranks));
-        load_tensors(file, table, partition, comm.rank(), *ops, [](std::uint64_t, std::uint64_t) {});
-        family->prepare(*ops, partition, comm.rank(), 8);
-        const std::vector<Batch> batches = in_chunks(std::vector<std::int32_t>(tokens, 7), tokens);
-        forward(*family, *ops, partition, comm, batches[0]);
-        forward(*family, *ops, partition, comm, batches[0]);
-        const MemoryNeed need =
-            memory_need(file, config, table, partition, comm.rank(), {8, tokens, std::min(tokens, 32)}, *ops);
-        EXPECT_LE(ops->activation_bytes(), need.scratch)
-            << tokens << " tokens, rank " << comm.rank() << " of " << ranks;
-        EXPECT_GE(ops->activation_bytes(), need.scratch / 16) << "an estimate of no use";
-      });
+  for (const char* name : {"llama", "deepseek2"}) {
+    const gguf::Model file = gguf::Model::open(tiny_model(name));
+    for (const int ranks : {1, 3, 8}) {
+      for (const int tokens : {1, 48, 500}) {
+        comm::run_ranks(ranks, [&](comm::Comm& comm) {
+          ThreadPool pool(3);
+          const Config config = read_config(file);
+          const auto family = make_family(config);
+          const auto ops = ops::cpu::make_ops(kernels::best(), pool, comm);
+          const std::vector<TensorEntry> table = family->tensors();
+          const Partition partition(config, table, file, equal_shares(ranks));
+          load_tensors(file, table, partition, comm.rank(), *ops, [](std::uint64_t, std::uint64_t) {});
+          family->prepare(*ops, partition, comm.rank(), 8);
+          const std::vector<Batch> batches = in_chunks(std::vector<std::int32_t>(tokens, 7), tokens);
+          forward(*family, *ops, partition, comm, batches[0]);
+          forward(*family, *ops, partition, comm, batches[0]);
+          const MemoryNeed need = memory_need(file, config, table, partition, comm.rank(),
+                                              {8, tokens, std::min(tokens, 32)}, *ops);
+          EXPECT_LE(ops->activation_bytes(), need.scratch)
+              << name << ", " << tokens << " tokens, rank " << comm.rank() << " of " << ranks;
+          EXPECT_GE(ops->activation_bytes(), need.scratch / 16) << "an estimate of no use";
+        });
+      }
     }
   }
+}
+
+TEST(Memory, OfLatentsIsOneKeyForEachPositionAndLayerOnEveryRank) {
+  const gguf::Model file = gguf::Model::open(tiny_model("deepseek2"));
+  const Config config = read_config(file);
+  const auto family = make_family(config);
+  const std::vector<TensorEntry> table = family->tensors();
+  ThreadPool pool(1);
+  comm::SoloComm comm;
+  const auto ops = ops::cpu::make_ops(kernels::best(), pool, comm);
+  const Partition three(config, table, file, equal_shares(3));
+  for (int rank = 0; rank < 3; ++rank)
+    EXPECT_EQ(kv_bytes(config, three, rank, 2, *ops), 3 * 128 * (128 + 16) * 2);
 }
 
 }  // namespace

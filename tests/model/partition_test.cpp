@@ -136,6 +136,46 @@ TEST(Partition, EveryUnitOfEveryExpertBelongsToOneRankAndSharesEvenOutOverExpert
   }
 }
 
+TEST(Partition, EveryHeadOfLatentAttentionHasItsMatricesOnOneRank) {
+  const gguf::Model file = gguf::Model::open(tiny_model("deepseek2"));  // 8 heads of 32 dimensions, F32
+  const Config config = read_config(file);
+  const auto family = make_family(config);
+  const std::vector<TensorEntry> table = family->tensors();
+  for (const int ranks : {1, 2, 3, 5, 8, 11}) {
+    const Partition partition(config, table, file, equal_shares(ranks));
+    for (const TensorEntry& entry : table) {
+      if (entry.head_rows.n == 0) continue;
+      std::int64_t next = 0, heads = 0;
+      for (int rank = 0; rank < ranks; ++rank) {
+        const std::vector<Part> mine = parts(entry, partition, rank);
+        EXPECT_EQ(std::ssize(mine), partition.range(Space::heads, entry.layer, rank).size());
+        EXPECT_EQ(part(entry, partition, rank).n_rows(), std::ssize(mine) * entry.head_rows.n);
+        for (const Part& head : mine) {
+          EXPECT_EQ(head.rows, (std::vector<Range>{{next, next + entry.head_rows.n}})) << entry.name;
+          next += entry.head_rows.of_head;
+          ++heads;
+        }
+      }
+      EXPECT_EQ(heads, 8) << entry.name << " on " << ranks << " ranks";
+    }
+  }
+}
+
+TEST(Partition, LatentsAreOneKvHeadOfEveryRankThatHasHeads) {
+  const gguf::Model file = gguf::Model::open(tiny_model("deepseek2"));
+  const Config config = read_config(file);
+  const auto family = make_family(config);
+  const std::vector<TensorEntry> table = family->tensors();
+  const Partition partition(config, table, file, equal_shares(11));
+  for (int rank = 0; rank < 11; ++rank) {
+    const ops::Heads heads = local_heads(config, partition, 1, rank);
+    EXPECT_EQ(heads.n_kv_heads, heads.n_heads > 0 ? 1 : 0);
+    EXPECT_EQ(heads.k_dim, 128 + 16);
+    EXPECT_EQ(heads.v_dim, 128);
+    EXPECT_TRUE(heads.keys_hold_values);
+  }
+}
+
 TEST_F(OfLlama, ColumnPartsAreWholeBlocks) {
   const gguf::Model demo =
       gguf::Model::open(std::filesystem::path(YOKE_MODELS) / "demo.gguf");  // Q8_0: blocks of 32

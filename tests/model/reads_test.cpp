@@ -53,6 +53,19 @@ TEST(TokenReads, DoNotCountWhatOnlyLoadingReads) {
   EXPECT_EQ(reads_of(stretched.open()).weights, 4 * (layers + output + embedding_row));
 }
 
+TEST(TokenReads, OfLatentAttentionAreItsMatricesOnceAndOneKeyOfAPosition) {
+  const gguf::Model file = gguf::Model::open(tiny_model("deepseek2"));
+  std::uint64_t all = 0, experts = 0;
+  for (const gguf::TensorInfo& tensor : file.tensors()) {
+    all += tensor.bytes;
+    if (tensor.name.find("_exps.") != std::string::npos) experts += tensor.bytes;
+  }
+  // Three experts of eight, and one row of the embedding.
+  const TokenReads reads = reads_of(file);
+  EXPECT_EQ(reads.weights, all - experts / 8 * 5 - 4 * 319 * 128);
+  EXPECT_EQ(reads.kv_of_position, 3 * (128 + 16) * 2);
+}
+
 TEST(TokenReads, OfATokenGrowWithThePositionsItAttendsTo) {
   const TokenReads reads{1000, 10};
   EXPECT_DOUBLE_EQ(reads.total(1), 1010);

@@ -1,0 +1,48 @@
+#include "model/families/deepseek2.h"
+
+#include <utility>
+
+#include "base/error.h"
+#include "model/decoder.h"
+#include "model/layers/feed_forward.h"
+#include "model/layers/latent_attention.h"
+#include "model/layers/norm.h"
+
+namespace yoke::model {
+namespace {
+
+struct Layer {
+  RmsNorm attn_norm;
+  LatentAttention attention;
+  RmsNorm ffn_norm;
+  FeedForward feed_forward;
+
+  void add_tensors(TableBuilder& table, const Config& config, int index) {
+    attn_norm.add_tensors(table, config, "attn_norm");
+    attention.add_tensors(table, config, index);
+    ffn_norm.add_tensors(table, config, "ffn_norm");
+    feed_forward.add_tensors(table, config, index);
+  }
+
+  void prepare(ops::Ops& ops, const Config& config, const Partition& partition, int index, int rank,
+               std::int64_t pages) {
+    attention.prepare(ops, config, partition, index, rank, pages);
+  }
+
+  ops::Activations operator()(ops::Ops& ops, const Config& config, const ops::Rope& rope,
+                              ops::Activations x) {
+    x = ops.add(x, attention(ops, config, rope, attn_norm(ops, config, x)));
+    const RouteDefaults of_v2{.probability = ops::RouteSpec::Probability::softmax, .normalised = false};
+    return ops.add(x, feed_forward(ops, config, ffn_norm(ops, config, x), of_v2));
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Family> make_deepseek2(Config config) {
+  require(config.latent.kv_rank > 0,
+          "a deepseek2 model needs deepseek2.attention.kv_lora_rank, which is absent");
+  return std::make_unique<Decoder<Layer>>(std::move(config), Rotation(ops::RopeStyle::interleaved));
+}
+
+}  // namespace yoke::model
