@@ -18,7 +18,9 @@ namespace {
 constexpr std::int64_t prompt_tokens = 512;
 constexpr kernels::KvType kv_types[] = {kernels::KvType::f16, kernels::KvType::f32, kernels::KvType::q8};
 constexpr std::int64_t head_dims[] = {64, 128};
-constexpr std::int64_t groups[] = {1, 4, 8};
+constexpr std::int64_t groups[] = {1, 4, 8}, kv_heads = 8;
+// Query heads of latent attention, all reading one KV head: DeepSeek V2 Lite's, and those of DeepSeek R1.
+constexpr std::int64_t latent_groups[] = {16, 128};
 
 /// The tokens at positions [first, first + n) of one sequence.
 class Tokens {
@@ -53,7 +55,7 @@ Work work_of(const Tokens& tokens, const ops::Heads& heads, kernels::KvType type
 /// Stores the tokens' keys and values and attends, each time in the next layer.
 void attend(benchmark::State& state, Stage& stage, const kernels::Kernels& table, kernels::KvType type,
             const ops::Heads& heads, const Tokens& tokens) {
-  KvLayers& layers = stage.kv_layers(table.kv(type), heads.k_dim);
+  KvLayers& layers = stage.kv_layers(table.kv(type), heads);
   const std::vector<float> q = random_floats(tokens.count() * heads.n_heads * heads.k_dim);
   const std::vector<float> kv = random_floats(tokens.count() * heads.n_kv_heads * heads.k_dim);
   std::vector<float> out(q.size());
@@ -71,11 +73,21 @@ void attend(benchmark::State& state, Stage& stage, const kernels::Kernels& table
 }
 
 ops::Heads heads_of(std::int64_t head_dim, std::int64_t group) {
-  return {.n_heads = KvLayers::kv_heads * group,
-          .n_kv_heads = KvLayers::kv_heads,
+  return {.n_heads = kv_heads * group,
+          .n_kv_heads = kv_heads,
           .group = group,
           .k_dim = head_dim,
           .v_dim = head_dim};
+}
+
+/// Keys that hold their values: a latent of 512, and 64 rotated dimensions.
+ops::Heads latent_heads(std::int64_t group) {
+  return {.n_heads = group,
+          .n_kv_heads = 1,
+          .group = group,
+          .k_dim = 576,
+          .v_dim = 512,
+          .keys_hold_values = true};
 }
 
 void add_attend(Stage& stage, const kernels::Kernels& table, kernels::KvType type, const ops::Heads& heads,
@@ -89,19 +101,27 @@ void add_attend(Stage& stage, const kernels::Kernels& table, kernels::KvType typ
   })->UseRealTime();
 }
 
+/// Heads of several sizes and groups.
+std::vector<ops::Heads> all_heads() {
+  std::vector<ops::Heads> all;
+  for (const std::int64_t head_dim : head_dims) {
+    for (const std::int64_t group : groups) all.push_back(heads_of(head_dim, group));
+  }
+  for (const std::int64_t group : latent_groups) all.push_back(latent_heads(group));
+  return all;
+}
+
 }  // namespace
 
 void add_attention(Stage& stage) {
   const Tokens last(KvLayers::positions - 1, 1), prompt(0, prompt_tokens);
   for (const int threads : stage.thread_counts()) {
     for (const kernels::KvType type : kv_types) {
-      for (const std::int64_t head_dim : head_dims) {
+      for (const ops::Heads& heads : all_heads()) {
         for (const kernels::Kernels* table : kernels::available()) {
-          for (const std::int64_t group : groups) {
-            for (const Tokens& tokens : {last, prompt}) {
-              if (is_too_slow(*table, tokens.count())) continue;
-              add_attend(stage, *table, type, heads_of(head_dim, group), tokens, threads);
-            }
+          for (const Tokens& tokens : {last, prompt}) {
+            if (is_too_slow(*table, tokens.count())) continue;
+            add_attend(stage, *table, type, heads, tokens, threads);
           }
         }
       }

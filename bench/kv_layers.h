@@ -15,19 +15,19 @@ namespace yoke::bench {
 /// read from memory.
 class KvLayers {
  public:
-  static constexpr std::int64_t kv_heads = 8, positions = 8192;
+  static constexpr std::int64_t positions = 8192;
 
   /// The kernels outlive the layers. Tiles are first written in the order in which threads share them.
-  KvLayers(const kernels::KvKernels& kernels, std::int64_t head_dim, ThreadPool& pool);
+  KvLayers(const kernels::KvKernels& kernels, const ops::Heads& heads, ThreadPool& pool);
 
-  const kernels::KvKernels& kernels() const { return kernels_; }
-  std::int64_t head_dim() const { return head_dim_; }
+  /// Whether they are of these kernels, and for KV heads like these.
+  bool are_of(const kernels::KvKernels& kernels, const ops::Heads& heads) const;
   /// The next one; the first again after the last. It has a page for each page_positions positions.
   const ops::cpu::PagedKv& next();
 
  private:
   const kernels::KvKernels& kernels_;
-  std::int64_t head_dim_;
+  ops::Heads heads_;
   std::vector<std::unique_ptr<ops::cpu::PagedKv>> layers_;
   std::size_t taken_ = 0;
 };

@@ -40,10 +40,10 @@ Matrices& Stage::matrices(const MatrixShape& shape) {
   return *matrices_;
 }
 
-KvLayers& Stage::kv_layers(const kernels::KvKernels& kernels, std::int64_t head_dim) {
-  if (kv_layers_ == nullptr || &kv_layers_->kernels() != &kernels || kv_layers_->head_dim() != head_dim) {
+KvLayers& Stage::kv_layers(const kernels::KvKernels& kernels, const ops::Heads& heads) {
+  if (kv_layers_ == nullptr || !kv_layers_->are_of(kernels, heads)) {
     kv_layers_.reset();
-    kv_layers_ = std::make_unique<KvLayers>(kernels, head_dim, *pool_);
+    kv_layers_ = std::make_unique<KvLayers>(kernels, heads, *pool_);
   }
   return *kv_layers_;
 }

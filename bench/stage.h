@@ -35,7 +35,7 @@ class Stage {
   /// As many threads as prepare() was told.
   ThreadPool& pool() { return *pool_; }
   Matrices& matrices(const MatrixShape& shape);
-  KvLayers& kv_layers(const kernels::KvKernels& kernels, std::int64_t head_dim);
+  KvLayers& kv_layers(const kernels::KvKernels& kernels, const ops::Heads& heads);
 
   /// Runs `iteration` as often as the library wants, and adds counters: how fast it was, and what percentage
   /// of the stream read bandwidth and of the int8 and f32 peaks `work` comes to.
