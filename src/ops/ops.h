@@ -198,6 +198,16 @@ struct Linear {
   Activations* out;
 };
 
+/// Values of every token that ranks hold parts of, to be normalised together. A rank counts the `counted`
+/// columns from `first_counted` on: those that several ranks hold are counted by one.
+struct SplitNorm {
+  Activations x;
+  const Vector& weight;  // as wide as x
+  std::int64_t first_counted = 0;
+  std::int64_t counted = 0;
+  std::int64_t width = 0;  // counted by all ranks together
+};
+
 /// How a gated unit makes one value of two; kernels::Kernels has the formulas.
 enum class Gate : std::uint8_t { silu, gelu, clamped_swiglu };
 
@@ -270,6 +280,8 @@ class Ops {
 
   /// Rows of the embedding for the step's tokens: (tokens, dim).
   virtual Activations embed(const Embedding& table) = 0;
+  /// Rows of `table` for the positions of the step's tokens, all of which it has: (tokens, dim).
+  virtual Activations embed_positions(const Embedding& table) = 0;
   /// x / sqrt(mean(x²) + epsilon) · weight.
   virtual Normed rms_norm(Activations x, const Vector& weight, float epsilon) = 0;
   /// (x − mean) / sqrt(variance + epsilon) · weight + bias; the bias may be absent. Ba et al.,
@@ -279,6 +291,15 @@ class Ops {
   virtual Activations rms_norm_heads(Activations x, const Vector& weight, float epsilon) = 0;
   /// The same for the first values of each token, as many as the weight has, where they are; consumes x.
   virtual Activations rms_norm_first(Activations x, const Vector& weight, float epsilon) = 0;
+  /// x itself for matmuls. It is not to change before the last of them.
+  virtual Normed unnormed(Activations x) = 0;
+  /// rms_norm where x is split over ranks, of each of `norms`, with one sum over ranks for all of them.
+  /// Changes each x in place.
+  virtual void rms_norm_split(std::span<const SplitNorm> norms, float epsilon) = 0;
+  /// layer_norm without a bias for each head of x, `head_dim` wide, with a weight for each value of x;
+  /// consumes x.
+  virtual Activations layer_norm_heads(Activations x, const Vector& weight, std::int64_t head_dim,
+                                       float epsilon) = 0;
   /// For each product (tokens, w.rows), plus the bias where there is one. What reads the same x is best asked
   /// for at once.
   virtual void matmul(std::span<const Linear> products, const Normed& x) = 0;
@@ -318,6 +339,11 @@ class Ops {
   virtual Activations soft_cap(Activations x, float cap) = 0;
   /// What the gate makes of two; consumes both.
   virtual Activations gated(Gate kind, Activations gate, Activations up) = 0;
+  /// GELU in its tanh form, as in Gate::gelu, of each value; consumes x. Hendrycks and Gimpel,
+  /// https://arxiv.org/abs/1606.08415.
+  virtual Activations gelu(Activations x) = 0;
+  /// Each token's x times the sigmoid of its score, (tokens, 1); consumes x.
+  virtual Activations scale_by_sigmoid(Activations x, Activations score) = 0;
   /// Values [first, first + n) of every token: (tokens, n).
   virtual Activations columns(Activations x, std::int64_t first, std::int64_t n) = 0;
   /// x + bias on every token, x itself where there is none; consumes x.

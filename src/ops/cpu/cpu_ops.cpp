@@ -1,6 +1,7 @@
 #include "ops/cpu/cpu_ops.h"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cmath>
 #include <deque>
@@ -124,6 +125,12 @@ class CpuOps final : public Ops {
     return out;
   }
 
+  Activations embed_positions(const Embedding& table) override {
+    const Activations out = make(tokens(), table.cols);
+    decode_rows(static_cast<const FileRows&>(*table.storage), step_.positions, data(out));
+    return out;
+  }
+
   Normed rms_norm(Activations x, const Vector& weight, float epsilon) override {
     assert(weight.size == x.width);
     const Activations out = make(x.tokens, x.width);
@@ -138,8 +145,7 @@ class CpuOps final : public Ops {
     const Activations out = make(x.tokens, x.width);
     pool_.split(x.tokens, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t t = begin; t < end; ++t) {
-        const float mean = kernels_.sum(row(x, t), x.width) / static_cast<float>(x.width);
-        for (std::int64_t i = 0; i < x.width; ++i) row(out, t)[i] = row(x, t)[i] - mean;
+        centre(row(x, t), x.width, row(out, t));
         normalise(row(out, t), values(weight), epsilon, row(out, t));
         if (bias) kernels_.add(row(out, t), values(bias).data(), x.width);
       }
@@ -171,6 +177,40 @@ class CpuOps final : public Ops {
     const ArenaScope scope(scratch_);
     multiply_heads(expert_matrices(w.storage).of, {data(x), x.tokens, x.width}, data(out), tools());
     return out;
+  }
+
+  Normed unnormed(Activations x) override { return {x, &operands_.emplace_back(operand(x))}; }
+
+  void rms_norm_split(std::span<const SplitNorm> norms, float epsilon) override {
+    const Activations sums = make(tokens(), std::ssize(norms));
+    for (std::int64_t i = 0; i < sums.width; ++i) {
+      const SplitNorm& norm = norms[i];
+      assert(norm.weight.size == norm.x.width && norm.first_counted + norm.counted <= norm.x.width);
+      for (std::int64_t t = 0; t < sums.tokens; ++t)
+        row(sums, t)[i] = kernels_.sum_of_squares(row(norm.x, t) + norm.first_counted, norm.counted);
+    }
+    reduce(sums);
+    for (std::int64_t i = 0; i < sums.width; ++i) {
+      const SplitNorm& norm = norms[i];
+      for (std::int64_t t = 0; t < sums.tokens; ++t) {
+        const float mean = row(sums, t)[i] / static_cast<float>(norm.width);
+        kernels_.scale_by(row(norm.x, t), 1.0f / std::sqrt(mean + epsilon), values(norm.weight).data(),
+                          row(norm.x, t), norm.x.width);
+      }
+    }
+  }
+
+  Activations layer_norm_heads(Activations x, const Vector& weight, std::int64_t head_dim,
+                               float epsilon) override {
+    assert(weight.size == x.width && x.width % head_dim == 0);
+    for (std::int64_t t = 0; t < x.tokens; ++t) {
+      for (std::int64_t first = 0; first < x.width; first += head_dim) {
+        float* const head = row(x, t) + first;
+        centre(head, head_dim, head);
+        normalise(head, values(weight).data() + first, head_dim, epsilon, head);
+      }
+    }
+    return x;
   }
 
   void matmul(std::span<const Linear> products, const Normed& x) override {
@@ -268,6 +308,25 @@ class CpuOps final : public Ops {
     return gate;
   }
 
+  Activations gelu(Activations x) override {
+    constexpr std::int64_t piece = 64;
+    std::array<float, piece> ones;
+    ones.fill(1);
+    const std::int64_t n = x.tokens * x.width;
+    for (std::int64_t i = 0; i < n; i += piece)
+      kernels_.gelu_mul(data(x) + i, ones.data(), data(x) + i, std::min(piece, n - i));
+    return x;
+  }
+
+  Activations scale_by_sigmoid(Activations x, Activations score) override {
+    assert(x.tokens == score.tokens && score.width == 1);
+    for (std::int64_t t = 0; t < x.tokens; ++t) {
+      const float factor = 1.0f / (1.0f + std::exp(-row(score, t)[0]));
+      for (std::int64_t i = 0; i < x.width; ++i) row(x, t)[i] *= factor;
+    }
+    return x;
+  }
+
   Activations columns(Activations x, std::int64_t first, std::int64_t n) override {
     assert(first >= 0 && n >= 0 && first + n <= x.width);
     const Activations out = make(x.tokens, n);
@@ -334,9 +393,18 @@ class CpuOps final : public Ops {
 
   /// y = x / sqrt(mean(x²) + epsilon) · weight, over as many values as the weight has; y may be x.
   void normalise(const float* x, const std::vector<float>& weight, float epsilon, float* y) const {
-    const auto n = static_cast<std::int64_t>(weight.size());
+    normalise(x, weight.data(), std::ssize(weight), epsilon, y);
+  }
+  /// The same with a weight of n values.
+  void normalise(const float* x, const float* weight, std::int64_t n, float epsilon, float* y) const {
     const float mean = kernels_.sum_of_squares(x, n) / static_cast<float>(n);
-    kernels_.scale_by(x, 1.0f / std::sqrt(mean + epsilon), weight.data(), y, n);
+    kernels_.scale_by(x, 1.0f / std::sqrt(mean + epsilon), weight, y, n);
+  }
+
+  /// y = x − mean(x); y may be x.
+  void centre(const float* x, std::int64_t n, float* y) const {
+    const float mean = kernels_.sum(x, n) / static_cast<float>(n);
+    for (std::int64_t i = 0; i < n; ++i) y[i] = x[i] - mean;
   }
 
   std::unique_ptr<WeightMatrix> load_matrix(const Slice& slice) {

@@ -1,6 +1,7 @@
 #include "ops/cpu/cpu_ops.h"
 
 #include <array>
+#include <numbers>
 
 #include "comm/threads.h"
 #include "ops/cpu/support.h"
@@ -181,6 +182,155 @@ TEST_P(CpuOps, GatedIsTheSiluOfTheGateTimesTheUp) {
       rig.begin(5);
       expect_near(rig.output(ops.gated(Gate::silu, w, c, v, d, rig.normed(x))), expected, scale, 16);
     }
+  }
+}
+
+/// x minus its mean, over the square root of its variance, of columns [first, first + n) of a row.
+std::vector<double> layer_normalised(const Matrix& x, std::int64_t row, std::int64_t first, std::int64_t n,
+                                     double epsilon) {
+  double mean = 0, variance = 0;
+  for (std::int64_t i = 0; i < n; ++i) mean += x(row, first + i) / static_cast<double>(n);
+  for (std::int64_t i = 0; i < n; ++i)
+    variance += std::pow(x(row, first + i) - mean, 2) / static_cast<double>(n);
+  std::vector<double> out;
+  for (std::int64_t i = 0; i < n; ++i)
+    out.push_back((x(row, first + i) - mean) / std::sqrt(variance + epsilon));
+  return out;
+}
+
+TEST_P(CpuOps, LayerNormOfHeadsHasAWeightForEveryHead) {
+  std::mt19937 random(12);
+  const float epsilon = 1e-3f;
+  for (const std::int64_t head_dim : {1, 10, 32, 50}) {
+    for (const std::int64_t heads : {1, 3}) {
+      const Stored weight(quant::Type::f32, random_matrix(heads, head_dim, random));
+      const Matrix x = random_matrix(4, heads * head_dim, random);
+      Matrix expected(4, x.cols);
+      Matrix scale(4, x.cols);
+      for (std::int64_t t = 0; t < x.rows; ++t) {
+        for (std::int64_t head = 0; head < heads; ++head) {
+          const std::vector<double> normed =
+              layer_normalised(x, t, head * head_dim, head_dim, static_cast<double>(epsilon));
+          for (std::int64_t i = 0; i < head_dim; ++i) {
+            const double w = weight.values(head, i);
+            expected(t, head * head_dim + i) = normed[static_cast<std::size_t>(i)] * w;
+            scale(t, head * head_dim + i) = 6 * std::abs(w);  // |x| + |mean|, over the deviation
+          }
+        }
+      }
+      Rig rig(kernels());
+      const Vector w = rig.ops().load_vector(weight.whole());
+      rig.begin(4);
+      const Activations normed = rig.ops().layer_norm_heads(rig.input(x), w, head_dim, epsilon);
+      expect_near(rig.output(normed), expected, scale, static_cast<double>(head_dim) / 16 + 8);
+    }
+  }
+}
+
+TEST_P(CpuOps, ANormOfAWidthThatRanksShareCountsWhatSeveralHoldOnce) {
+  // Two values, of widths 23 and 12. Ranks own runs of the first, and overlapping runs of the second, of
+  // which each counts a part; one rank owns nothing.
+  struct Share {
+    std::int64_t begin, end, second_begin, second_end, counted_begin, counted_end;
+  };
+  const std::vector<std::vector<Share>> divisions = {
+      {{0, 23, 0, 12, 0, 12}},
+      {{0, 9, 0, 8, 0, 8}, {9, 23, 4, 12, 8, 12}},
+      {{0, 20, 0, 12, 0, 12}, {20, 23, 8, 12, 8, 8}, {23, 23, 12, 12, 12, 12}},
+  };
+  std::mt19937 random(13);
+  const float epsilon = 1e-3f;
+  const Matrix x = random_matrix(4, 23, random);
+  const Matrix y = random_matrix(4, 12, random);
+  const Stored x_weight(quant::Type::f32, random_matrix(23, 1, random));
+  const Stored y_weight(quant::Type::f32, random_matrix(12, 1, random));
+  const auto weighted = [&](const Matrix& m, const Stored& weight) {
+    Matrix out = normalised(m, static_cast<double>(epsilon));
+    for (std::int64_t t = 0; t < out.rows; ++t)
+      for (std::int64_t i = 0; i < out.cols; ++i) out(t, i) *= weight.values(i, 0);
+    return out;
+  };
+  const Matrix x_expected = weighted(x, x_weight);
+  const Matrix y_expected = weighted(y, y_weight);
+  const std::vector<std::int64_t> all = {0, 1, 2, 3};
+  for (const std::vector<Share>& shares : divisions) {
+    comm::run_ranks(static_cast<int>(shares.size()), [&](comm::Comm& comm) {
+      const auto& [begin, end, second_begin, second_end, counted_begin, counted_end] =
+          shares[static_cast<std::size_t>(comm.rank())];
+      Rig rig(kernels(), comm);
+      Ops& ops = rig.ops();
+      const Vector a = ops.load_vector(x_weight.slice({{begin, end}}, 0, 1));
+      const Vector b = ops.load_vector(y_weight.slice({{second_begin, second_end}}, 0, 1));
+      rig.begin(4);
+      const Activations first = rig.input(part(x, all, begin, end));
+      const Activations second = rig.input(part(y, all, second_begin, second_end));
+      const SplitNorm norms[] = {
+          {first, a, 0, first.width, 23},
+          {second, b, counted_begin - second_begin, counted_end - counted_begin, 12},
+      };
+      ops.rms_norm_split(norms, epsilon);
+      const Matrix x_part = part(x_expected, all, begin, end);
+      const Matrix y_part = part(y_expected, all, second_begin, second_end);
+      expect_near(rig.output(first), x_part, magnitude(x_part), 16);
+      expect_near(rig.output(second), y_part, magnitude(y_part), 16);
+    });
+  }
+}
+
+TEST_P(CpuOps, AnUnnormedValueIsMultipliedAsItIs) {
+  std::mt19937 random(14);
+  const Stored matrix(quant::Type::f32, random_matrix(31, 24, random));
+  const Matrix x = random_matrix(5, 24, random);
+  Rig rig(kernels());
+  const RowMatrix w = rig.ops().load_rows(matrix.whole());
+  rig.begin(5);
+  const Matrix y = rig.output(rig.ops().matmul(w, rig.ops().unnormed(rig.input(x)), {}));
+  expect_near(y, product(matrix.values, x), product(magnitude(matrix.values), magnitude(x)), 16);
+}
+
+TEST_P(CpuOps, GeluIsThatOfTheTanhFormula) {
+  std::mt19937 random(15);
+  for (const std::int64_t width : {1, 63, 64, 65, 200}) {
+    Matrix x = random_matrix(3, width, random);
+    for (std::int64_t i = 0; i < width; ++i) x(1, i) *= 8;  // past where it bends
+    Matrix expected(3, width);
+    for (std::size_t i = 0; i < x.values.size(); ++i) {
+      const double v = x.values[i];
+      expected.values[i] =
+          v / 2 * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (v + 0.044715 * v * v * v)));
+    }
+    Rig rig(kernels());
+    rig.begin(3);
+    expect_near(rig.output(rig.ops().gelu(rig.input(x))), expected, magnitude(x), 16);
+  }
+}
+
+TEST_P(CpuOps, ASigmoidScalesEachTokenByItsOwnScore) {
+  std::mt19937 random(16);
+  for (const std::int64_t width : {0, 1, 70}) {
+    const Matrix x = random_matrix(4, width, random);
+    Matrix score(4, 1);
+    score.values = {-100, -1.5, 0, 100};
+    Matrix expected = x;
+    for (std::int64_t t = 0; t < 4; ++t)
+      for (std::int64_t i = 0; i < width; ++i) expected(t, i) /= 1 + std::exp(-score(t, 0));
+    Rig rig(kernels());
+    rig.begin(4);
+    const Activations scaled = rig.ops().scale_by_sigmoid(rig.input(x), rig.input(score));
+    expect_near(rig.output(scaled), expected, magnitude(x), 4);
+  }
+}
+
+TEST(Positions, HaveTheirRowsOfTheTable) {
+  std::mt19937 random(17);
+  const Stored table(quant::Type::f32, random_matrix(9, 20, random));
+  Rig rig(kernels::best());
+  const Embedding positions = rig.ops().load_embedding(table.whole());
+  for (const std::vector<std::int32_t>& at : {std::vector<std::int32_t>{0, 1, 8}, {5, 5, 2}}) {
+    rig.begin(3, {at, {}, {}, {}});
+    const std::vector<std::int64_t> rows(at.begin(), at.end());
+    EXPECT_EQ(rig.output(rig.ops().embed_positions(positions)).values,
+              part(table.values, rows, 0, 20).values);
   }
 }
 
