@@ -11,6 +11,19 @@
 
 namespace yoke::model {
 
+/// Rows of a table, scaled as the family does.
+struct TokenEmbedding {
+  ops::Embedding tokens;  // (vocabulary, dim)
+
+  void add_tensors(TableBuilder& table, const Config& config) {
+    table.embedding(tokens, "token_embd.weight", {config.vocabulary, config.dim});
+  }
+  ops::Activations operator()(ops::Ops& ops, const Config& config) const {
+    const ops::Activations x = ops.embed(tokens);
+    return config.embedding_scale == 1 ? x : ops.scale(x, config.embedding_scale);
+  }
+};
+
 /// `Layer` holds the tensors of one layer, and has
 ///   void add_tensors(TableBuilder& table, const Config& config, int index)
 ///   void prepare(ops::Ops& ops, const Config& config, const Partition& partition, int index, int rank,
@@ -19,8 +32,8 @@ namespace yoke::model {
 ///   x)
 /// The table is set to layer `index` when it gets the layer's tensors; the last takes and returns the
 /// residual, (tokens, dim).
-/// `Norm` is that before the output matrix.
-template <class Layer, class Norm = RmsNorm>
+/// `Norm` is that before the output matrix, `Embedding` makes the first residual.
+template <class Layer, class Norm = RmsNorm, class Embedding = TokenEmbedding>
 class Decoder final : public Family {
  public:
   Decoder(const Config& config, Rotation rotation)
@@ -28,7 +41,7 @@ class Decoder final : public Family {
 
   std::vector<TensorEntry> tensors() override {
     TableBuilder table;
-    table.embedding(embedding_, "token_embd.weight", {config_.vocabulary, config_.dim});
+    embedding_.add_tensors(table, config_);
     rotation_.add_tensors(table, config_);
     for (int i = 0; i < n_layers(); ++i) {
       table.layer(i);
@@ -44,10 +57,7 @@ class Decoder final : public Family {
     for (int i = 0; i < n_layers(); ++i) layers_[i].prepare(ops, config_, partition, i, rank, pages);
   }
 
-  ops::Activations embed(ops::Ops& ops) override {
-    const ops::Activations x = ops.embed(embedding_);
-    return config_.embedding_scale == 1 ? x : ops.scale(x, config_.embedding_scale);
-  }
+  ops::Activations embed(ops::Ops& ops) override { return embedding_(ops, config_); }
 
   ops::Activations layer(ops::Ops& ops, int index, ops::Activations x) override {
     return layers_[index](ops, config_, rotation_.of(config_.layers[index]), x);
@@ -58,7 +68,7 @@ class Decoder final : public Family {
  private:
   int n_layers() const { return static_cast<int>(layers_.size()); }
 
-  ops::Embedding embedding_;  // (vocabulary, dim)
+  Embedding embedding_;
   Rotation rotation_;
   std::vector<Layer> layers_;
   OutputHead<Norm> head_;

@@ -8,14 +8,30 @@
 #include <string_view>
 #include <utility>
 
+#include "model/families/bailingmoe2.h"
+#include "model/families/command_r.h"
 #include "model/families/deepseek2.h"
+#include "model/families/dots1.h"
+#include "model/families/exaone4.h"
 #include "model/families/gemma3.h"
+#include "model/families/glm4.h"
 #include "model/families/glm4moe.h"
+#include "model/families/gpt2.h"
 #include "model/families/gpt_oss.h"
+#include "model/families/granite.h"
+#include "model/families/hunyuan.h"
 #include "model/families/llama.h"
+#include "model/families/minimax_m2.h"
+#include "model/families/olmo2.h"
+#include "model/families/olmoe.h"
 #include "model/families/phi3.h"
 #include "model/families/qwen2.h"
+#include "model/families/qwen2moe.h"
 #include "model/families/qwen3.h"
+#include "model/families/seed_oss.h"
+#include "model/families/smollm3.h"
+#include "model/families/stablelm.h"
+#include "model/families/starcoder2.h"
 
 namespace yoke::model {
 namespace {
@@ -25,9 +41,37 @@ struct Known {
   std::unique_ptr<Family> (*make)(Config);
 };
 constexpr std::array known{
-    Known{"deepseek2", make_deepseek2}, Known{"gemma3", make_gemma3}, Known{"glm4moe", make_glm4moe},
-    Known{"gpt-oss", make_gpt_oss},     Known{"llama", make_llama},   Known{"phi3", make_phi3},
-    Known{"qwen2", make_qwen2},         Known{"qwen3", make_qwen3},   Known{"qwen3moe", make_qwen3},
+    Known{"bailingmoe2", make_bailingmoe2},
+    Known{"cohere2", make_cohere2},
+    Known{"command-r", make_command_r},
+    Known{"deepseek2", make_deepseek2},
+    Known{"dots1", make_dots1},
+    Known{"ernie4_5", make_llama},
+    Known{"ernie4_5-moe", make_llama},
+    Known{"exaone4", make_exaone4},
+    Known{"gemma3", make_gemma3},
+    Known{"glm4", make_glm4},
+    Known{"glm4moe", make_glm4moe},
+    Known{"gpt-oss", make_gpt_oss},
+    Known{"gpt2", make_gpt2},
+    Known{"granite", make_granite},
+    Known{"granitemoe", make_granite},
+    Known{"hunyuan-dense", make_hunyuan},
+    Known{"hunyuan-moe", make_hunyuan},
+    Known{"internlm2", make_llama},
+    Known{"llama", make_llama},
+    Known{"minimax-m2", make_minimax_m2},
+    Known{"olmo2", make_olmo2},
+    Known{"olmoe", make_olmoe},
+    Known{"phi3", make_phi3},
+    Known{"qwen2", make_qwen2},
+    Known{"qwen2moe", make_qwen2moe},
+    Known{"qwen3", make_qwen3},
+    Known{"qwen3moe", make_qwen3},
+    Known{"seed_oss", make_seed_oss},
+    Known{"smollm3", make_smollm3},
+    Known{"stablelm", make_stablelm},
+    Known{"starcoder2", make_starcoder2},
 };
 
 const Known* find_known(std::string_view architecture) {

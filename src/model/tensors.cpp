@@ -95,6 +95,11 @@ void TableBuilder::whole(ops::Vector& to, std::string_view name, std::int64_t si
   add(&to, name, {size}, {}, false);
 }
 
+void TableBuilder::of_heads(ops::Vector& to, std::string_view name, std::vector<std::int64_t> shape,
+                            Space space) {
+  add(&to, name, std::move(shape), {Axis::rows, {{space, 1}}}, false);
+}
+
 void TableBuilder::embedding(ops::Embedding& to, std::string_view name, std::vector<std::int64_t> shape) {
   add(&to, name, std::move(shape), {}, false);
 }
@@ -114,11 +119,11 @@ void TableBuilder::may_lack() {
   entries_.back().optional = true;
 }
 
-void TableBuilder::must_have(std::string_view name) {
+TensorEntry& TableBuilder::find(std::string_view name) {
   const auto entry = std::find_if(entries_.begin(), entries_.end(),
                                   [&](const TensorEntry& e) { return e.name == full_name(name); });
   assert(entry != entries_.end());
-  entry->optional = false;
+  return *entry;
 }
 
 void TableBuilder::or_else(std::string name) {

@@ -99,6 +99,8 @@ class TableBuilder {
   void expert_bias(ops::Vector& to, std::string_view name, std::vector<std::int64_t> shape, std::int64_t used,
                    bool split);
   void whole(ops::Vector& to, std::string_view name, std::int64_t size);
+  /// A vector for each head, (heads, size), of the heads that the rank owns.
+  void of_heads(ops::Vector& to, std::string_view name, std::vector<std::int64_t> shape, Space space);
   void embedding(ops::Embedding& to, std::string_view name, std::vector<std::int64_t> shape);
   /// A bias: whole, or split like the rows it is added to. Absent in most models.
   void bias(ops::Vector& to, std::string_view name, std::int64_t size, std::vector<Segment> segments = {});
@@ -108,8 +110,10 @@ class TableBuilder {
   void or_else(std::string name);
   /// Files may lack the last entry.
   void may_lack();
+  /// Files may lack the entry `name` of this layer.
+  void may_lack(std::string_view name) { find(name).optional = true; }
   /// The entry `name` of this layer, which other families do without, is no longer optional.
-  void must_have(std::string_view name);
+  void must_have(std::string_view name) { find(name).optional = false; }
 
   std::vector<TensorEntry> take() { return std::move(entries_); }
 
@@ -118,6 +122,8 @@ class TableBuilder {
                    bool optional);
   void add_of_experts(Destination to, std::string_view name, std::vector<std::int64_t> shape, Split split,
                       bool optional, std::int64_t used);
+  /// The entry `name` of this layer, which there is.
+  TensorEntry& find(std::string_view name);
   /// `name`, with that of the layer in front.
   std::string full_name(std::string_view name) const;
 

@@ -46,7 +46,7 @@ DEMO_BYTES = DEMO.stat().st_size
 # Where a control group allows less than the machine has, it is what is named.
 TOO_LARGE = "the model does not fit: {ranks} " + ANY + ", but only " + ANY + " are available there (" + ANY + ")"
 
-UNKNOWN = ("the model's architecture is 'mamba', which is not supported; the nearest name that is: 'gemma3', of gemma3, " + ANY +
+UNKNOWN = ("the model's architecture is 'mamba', which is not supported; the nearest name that is: 'llama', of bailingmoe2, " + ANY +
            ", llama, " + ANY)
 UNKNOWN_FAMILY = "{path}: " + UNKNOWN
 

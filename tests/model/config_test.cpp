@@ -73,7 +73,7 @@ TEST(Config, RefusesWhatCannotBe) {
   EXPECT_THAT(set("llama.attention.layer_norm_rms_epsilon", 0.0), HasSubstr("layer_norm_rms_epsilon is 0"));
   EXPECT_THAT(set("general.architecture", std::string("gpt5")),
               HasSubstr("the model's architecture is 'gpt5', which is not supported; the nearest name that "
-                        "is: 'phi3', of "));
+                        "is: 'gpt2', of "));
 }
 
 TEST(Config, AFactorWithoutATypeIsLinearScaling) {

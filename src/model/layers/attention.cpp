@@ -1,5 +1,6 @@
 #include "model/layers/attention.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "model/family.h"
@@ -51,6 +52,45 @@ void HeadNorms::add_tensors(TableBuilder& table, const Config& config, bool opti
 
 Qkv HeadNorms::operator()(ops::Ops& ops, Qkv x, float epsilon) const {
   return {q ? ops.rms_norm_heads(x.q, q, epsilon) : x.q, k ? ops.rms_norm_heads(x.k, k, epsilon) : x.k, x.v};
+}
+
+void HeadLayerNorms::add_tensors(TableBuilder& table, const Config& config, int index) {
+  const LayerConfig& layer = config.layers[index];
+  table.of_heads(q, "attn_q_norm.weight", {layer.n_heads, config.k_dim}, Space::heads);
+  table.may_lack();
+  table.of_heads(k, "attn_k_norm.weight", {layer.n_kv_heads, config.k_dim}, Space::kv_heads);
+  table.may_lack();
+}
+
+Qkv HeadLayerNorms::operator()(ops::Ops& ops, Qkv x, const Config& config) const {
+  const auto normed = [&](ops::Activations heads, const ops::Vector& weight) {
+    return weight ? ops.layer_norm_heads(heads, weight, config.k_dim, config.norm_epsilon) : heads;
+  };
+  return {normed(x.q, q), normed(x.k, k), x.v};
+}
+
+void WidthNorms::add_tensors(TableBuilder& table, const Config& config, int index) {
+  const LayerConfig& layer = config.layers[index];
+  q_width = layer.n_heads * config.k_dim;
+  k_width = layer.n_kv_heads * config.k_dim;
+  table.bias(q, "attn_q_norm.weight", q_width, {{Space::heads, config.k_dim}});
+  table.bias(k, "attn_k_norm.weight", k_width, {{Space::kv_heads, config.k_dim}});
+  for (const char* weight : {"attn_q_norm.weight", "attn_k_norm.weight"}) table.must_have(weight);
+}
+
+Qkv WidthNorms::operator()(ops::Ops& ops, Qkv x, const ops::Heads& heads, float epsilon) const {
+  // A KV head counts where the first of its query heads is.
+  const auto kv_heads_before = [&](std::int64_t head) {
+    return std::min((head + heads.group - 1) / heads.group - heads.first_kv_head, heads.n_kv_heads);
+  };
+  const std::int64_t first = kv_heads_before(heads.first_head);
+  const std::int64_t end = kv_heads_before(heads.first_head + heads.n_heads);
+  const ops::SplitNorm norms[] = {
+      {x.q, q, 0, x.q.width, q_width},
+      {x.k, k, first * heads.k_dim, (end - first) * heads.k_dim, k_width},
+  };
+  ops.rms_norm_split(norms, epsilon);
+  return x;
 }
 
 Qkv rotated(ops::Ops& ops, const ops::Rope& rope, Qkv x, std::int64_t k_dim) {

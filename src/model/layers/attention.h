@@ -43,6 +43,26 @@ struct HeadNorms {
   Qkv operator()(ops::Ops& ops, Qkv x, float epsilon) const;
 };
 
+/// The same with a weight of its own for every head, and layer norm in the place of RMS norm; none where the
+/// file has no weights.
+struct HeadLayerNorms {
+  ops::Vector q;  // (n_heads, k_dim)
+  ops::Vector k;  // (n_kv_heads, k_dim)
+
+  void add_tensors(TableBuilder& table, const Config& config, int index);
+  Qkv operator()(ops::Ops& ops, Qkv x, const Config& config) const;
+};
+
+/// RMS norm of the queries of all heads together, and of the keys: of values that lie on all ranks.
+struct WidthNorms {
+  ops::Vector q;  // (n_heads * k_dim)
+  ops::Vector k;  // (n_kv_heads * k_dim)
+  std::int64_t q_width = 0, k_width = 0;
+
+  void add_tensors(TableBuilder& table, const Config& config, int index);
+  Qkv operator()(ops::Ops& ops, Qkv x, const ops::Heads& heads, float epsilon) const;
+};
+
 /// Queries and keys turned by their tokens' positions. Su et al., https://arxiv.org/abs/2104.09864.
 Qkv rotated(ops::Ops& ops, const ops::Rope& rope, Qkv x, std::int64_t k_dim);
 

@@ -19,6 +19,8 @@ void Experts::add_tensors(TableBuilder& table, const Config& config, int index) 
   const std::int64_t shared = config.experts.shared_dim;
   if (shared == 0) return;
   const std::vector<Segment> units = {{Space::shared_ffn, 1}};
+  table.matrix(shared_score, "ffn_gate_inp_shexp.weight", {config.dim});
+  table.may_lack();
   table.rows(shared_gate, "ffn_gate_shexp.weight", {shared, config.dim}, units);
   table.rows(shared_up, "ffn_up_shexp.weight", {shared, config.dim}, units);
   table.cols(shared_down, "ffn_down_shexp.weight", {config.dim, shared}, units);
@@ -31,7 +33,9 @@ ops::Activations Experts::operator()(ops::Ops& ops, const ops::Normed& x, const 
       {.gate = gate, .gate_bias = gate_bias, .up = up, .up_bias = up_bias, .down = down, .kind = kind}, x,
       routing);
   if (shared_gate.storage != nullptr) {
-    const ops::Activations hidden = ops.gated(kind, shared_gate, {}, shared_up, {}, x);
+    ops::Activations hidden = ops.gated(kind, shared_gate, {}, shared_up, {}, x);
+    if (shared_score.storage != nullptr)
+      hidden = ops.scale_by_sigmoid(hidden, ops.matmul(shared_score, x, {}));
     sum = ops.add(std::move(sum), ops.matmul(shared_down, hidden));
   }
   return ops.add_expert_bias(ops.all_reduce(std::move(sum)), down_bias, routing);

@@ -11,18 +11,19 @@ namespace yoke::model {
 /// https://arxiv.org/abs/1701.06538; shared ones after Dai et al., https://arxiv.org/abs/2401.06066. Every
 /// rank has the router and a share of each expert.
 struct Experts {
-  ops::RowMatrix router;       // (experts, dim)
-  ops::Vector router_bias;     // (experts)
-  ops::Vector selection_bias;  // (experts), added to what is compared only
-  ops::RowExperts gate;        // (experts, expert_ffn, dim)
-  ops::RowExperts up;          // (experts, expert_ffn, dim)
-  ops::ColExperts down;        // (experts, dim, expert_ffn)
-  ops::Vector gate_bias;       // (experts, expert_ffn)
-  ops::Vector up_bias;         // (experts, expert_ffn)
-  ops::Vector down_bias;       // (experts, dim)
-  ops::RowMatrix shared_gate;  // (shared_ffn, dim)
-  ops::RowMatrix shared_up;    // (shared_ffn, dim)
-  ops::ColMatrix shared_down;  // (dim, shared_ffn)
+  ops::RowMatrix router;        // (experts, dim)
+  ops::Vector router_bias;      // (experts)
+  ops::Vector selection_bias;   // (experts), added to what is compared only
+  ops::RowExperts gate;         // (experts, expert_ffn, dim)
+  ops::RowExperts up;           // (experts, expert_ffn, dim)
+  ops::ColExperts down;         // (experts, dim, expert_ffn)
+  ops::Vector gate_bias;        // (experts, expert_ffn)
+  ops::Vector up_bias;          // (experts, expert_ffn)
+  ops::Vector down_bias;        // (experts, dim)
+  ops::RowMatrix shared_score;  // (dim): weighs the shared experts by its sigmoid, where the file has it
+  ops::RowMatrix shared_gate;   // (shared_ffn, dim)
+  ops::RowMatrix shared_up;     // (shared_ffn, dim)
+  ops::ColMatrix shared_down;   // (dim, shared_ffn)
 
   /// Adds the tensors of layer `index`, to which the table has been set.
   void add_tensors(TableBuilder& table, const Config& config, int index);

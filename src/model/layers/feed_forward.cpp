@@ -33,6 +33,20 @@ ops::Activations FusedGatedFeedForward::operator()(ops::Ops& ops, const ops::Nor
   return ops.all_reduce(ops.matmul(down, hidden));
 }
 
+void PlainFeedForward::add_tensors(TableBuilder& table, const Config& config, int index) {
+  const std::int64_t ffn = config.layers[index].ffn_dim;
+  const std::vector<Segment> units = {{Space::ffn, 1}};
+  table.rows(up, "ffn_up.weight", {ffn, config.dim}, units);
+  table.cols(down, "ffn_down.weight", {config.dim, ffn}, units);
+  table.bias(up_bias, "ffn_up.bias", ffn, units);
+  table.bias(down_bias, "ffn_down.bias", config.dim);
+}
+
+ops::Activations PlainFeedForward::operator()(ops::Ops& ops, const ops::Normed& x) const {
+  const ops::Activations hidden = ops.gelu(ops.matmul(up, x, up_bias));
+  return ops.add_bias(ops.all_reduce(ops.matmul(down, hidden)), down_bias);
+}
+
 void FeedForward::add_tensors(TableBuilder& table, const Config& config, int index) {
   has_experts = config.layers[index].n_experts > 0;
   if (has_experts) {

@@ -32,6 +32,18 @@ struct FusedGatedFeedForward {
   ops::Activations operator()(ops::Ops& ops, const ops::Normed& x, ops::Gate kind = ops::Gate::silu) const;
 };
 
+/// down · gelu(up · x), with biases where the file has them. Vaswani et al.,
+/// https://arxiv.org/abs/1706.03762, section 3.3.
+struct PlainFeedForward {
+  ops::RowMatrix up;      // (ffn_dim, dim)
+  ops::ColMatrix down;    // (dim, ffn_dim)
+  ops::Vector up_bias;    // (ffn_dim)
+  ops::Vector down_bias;  // (dim)
+
+  void add_tensors(TableBuilder& table, const Config& config, int index);
+  ops::Activations operator()(ops::Ops& ops, const ops::Normed& x) const;
+};
+
 /// How a family's routers choose where a file does not say.
 struct RouteDefaults {
   ops::RouteSpec::Probability probability = ops::RouteSpec::Probability::softmax;

@@ -1,0 +1,48 @@
+#include "model/families/starcoder2.h"
+
+#include <utility>
+
+#include "model/decoder.h"
+#include "model/layers/attention.h"
+#include "model/layers/feed_forward.h"
+#include "model/layers/norm.h"
+
+namespace yoke::model {
+namespace {
+
+/// Layer norms, biases everywhere and feed-forward blocks without gates.
+struct Layer {
+  LayerNorm attn_norm;
+  QkvProjection qkv;
+  Attention attention;
+  LayerNorm ffn_norm;
+  PlainFeedForward feed_forward;
+
+  void add_tensors(TableBuilder& table, const Config& config, int index) {
+    attn_norm.add_tensors(table, config, "attn_norm");
+    qkv.add_tensors(table, config, index);
+    attention.add_tensors(table, config, index);
+    ffn_norm.add_tensors(table, config, "ffn_norm");
+    feed_forward.add_tensors(table, config, index);
+  }
+
+  void prepare(ops::Ops& ops, const Config& config, const Partition& partition, int index, int rank,
+               std::int64_t pages) {
+    attention.prepare(ops, config, partition, index, rank, pages);
+  }
+
+  ops::Activations operator()(ops::Ops& ops, const Config& config, const ops::Rope& rope,
+                              ops::Activations x) {
+    const Qkv projected = qkv(ops, attn_norm(ops, config, x));
+    x = ops.add(x, attention(ops, rotated(ops, rope, projected, config.k_dim)));
+    return ops.add(x, feed_forward(ops, ffn_norm(ops, config, x)));
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Family> make_starcoder2(Config config) {
+  return std::make_unique<Decoder<Layer, LayerNorm>>(std::move(config), Rotation(ops::RopeStyle::neox));
+}
+
+}  // namespace yoke::model
