@@ -58,7 +58,7 @@ TEST_P(HeadProducts, AreOfEachHeadsFirstValuesAndKeepTheOthersBehindThem) {
     for (const std::int64_t tokens : {1, 2, 3, 8, 70}) {
       const std::int64_t width = cols + kept, out_width = rows + kept;
       const Matrix x = random_matrix(tokens, n_heads * width, random);
-      const Matrix found = run("scalar", 2, x);
+      const Matrix found = run("scalar", 1, x);
       ASSERT_EQ(found.cols, n_heads * out_width);
       for (std::int64_t t = 0; t < tokens; ++t) {
         for (std::int64_t head = 0; head < n_heads; ++head) {
@@ -90,12 +90,12 @@ TEST_P(HeadProducts, AreTheSameBitsOnEveryInstructionSetForAnyThreadsHeadsAndTok
   const Matrix x = random_matrix(70, n_heads * width, random);
   const Matrix all = run("scalar", 1, x);
   for (const kernels::Kernels* kernels : kernels::available()) {
-    for (const int threads : {1, 2, 5}) ASSERT_EQ(run(kernels->isa, threads, x).values, all.values);
+    for (const int threads : {2, 5}) ASSERT_EQ(run(kernels->isa, threads, x).values, all.values);
     for (const std::int64_t tokens : {1, 5, 20}) {
       for (const std::int64_t heads : {1, 3}) {
         std::vector<std::int64_t> first(static_cast<std::size_t>(tokens));
         std::iota(first.begin(), first.end(), 0);
-        const Matrix some = run(kernels->isa, 2, part(x, first, 0, heads * width), heads);
+        const Matrix some = run(kernels->isa, 1, part(x, first, 0, heads * width), heads);
         ASSERT_EQ(some.values, part(all, first, 0, heads * out_width).values) << kernels->isa;
       }
     }
