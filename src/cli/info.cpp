@@ -67,9 +67,11 @@ void print_file(const gguf::Model& file) {
 
 void print_config(const gguf::Model& file, const model::Config& config) {
   const model::LayerConfig& layer = config.layers.front();
-  fmt::print("architecture  {}: {} layers × {}, {} heads over {} KV heads of {}, FFN {}\n",
-             config.architecture, config.n_layers(), config.dim, layer.n_heads, layer.n_kv_heads,
-             config.k_dim, layer.ffn_dim);
+  const std::string keys = config.latent.kv_rank > 0
+                               ? fmt::format("latents of {}", config.latent.kv_rank)
+                               : fmt::format("{} KV heads of {}", layer.n_kv_heads, config.k_dim);
+  fmt::print("architecture  {}: {} layers × {}, {} heads over {}, FFN {}\n", config.architecture,
+             config.n_layers(), config.dim, layer.n_heads, keys, layer.ffn_dim);
   if (const auto with_experts = std::find_if(config.layers.begin(), config.layers.end(),
                                              [](const model::LayerConfig& one) { return one.n_experts > 0; });
       with_experts != config.layers.end()) {

@@ -30,6 +30,7 @@ struct SynthOptions {
   std::optional<quant::Type> type;
   std::optional<std::int64_t> layers;
   std::optional<std::int64_t> context;
+  std::optional<std::int64_t> vocabulary;
   std::uint64_t seed = 0;
   bool sparse = false;
   std::uint64_t split_bytes = 0;
@@ -39,8 +40,12 @@ struct SynthOptions {
 model::Config config_of(const SynthOptions& options) {
   model::Config config = config_of_shape(options.shape, options.family);
   config.context = options.context.value_or(config.context);
-  const auto n_layers = static_cast<std::size_t>(options.layers.value_or(config.n_layers()));
-  config.layers.resize(n_layers, config.layers.back());
+  config.vocabulary = options.vocabulary.value_or(config.vocabulary);
+  if (!options.layers) return config;
+  // Where layers differ, those that are kept are of both kinds.
+  const model::LayerConfig last = config.layers.back();
+  config.layers.resize(static_cast<std::size_t>(*options.layers), last);
+  if (*options.layers > 1) config.layers.back() = last;
   return config;
 }
 
@@ -78,6 +83,11 @@ void add_synth(CLI::App& app, Action& action) {
       *command, "--ctx", [options](std::int64_t context) { options->context = context; },
       whole_number_check(1, most_positions),
       "Positions that it says it was trained for (default: those of the shape)");
+  constexpr std::int64_t fewest_tokens = 300;  // 256 bytes and special tokens
+  constexpr std::int64_t most_tokens = 1 << 24;
+  add_number_function<std::int64_t>(
+      *command, "--vocabulary", [options](std::int64_t vocabulary) { options->vocabulary = vocabulary; },
+      whole_number_check(fewest_tokens, most_tokens), "Tokens (default: those of the shape)");
   add_number(*command, "--seed", options->seed, seed_check(), "The same seed gives the same file")
       ->default_str(std::to_string(options->seed));
   command->add_flag("--sparse", options->sparse,

@@ -12,11 +12,16 @@ struct Shape {
   std::int64_t experts = 0, used = 0, expert_ffn = 0;
   std::int64_t window = 0;
   double rope_base = 500'000;
+  // Of DeepSeek's kind: `head_dim` is what of a key is not rotated, and a value.
+  std::int64_t dense_layers = 0, shared_ffn = 0, groups = 1, groups_used = 1, kv_rank = 0, q_rank = 0,
+               rope_dims = 0;
+  double yarn_factor = 1, weights_scale = 1;
 };
 
 constexpr std::int64_t llama3_vocabulary = 128'256;
 
-// 8b, 70b and 405b are those of Llama 3.1, 30b-a3b is Qwen3-30B-A3B's, 120b gpt-oss-120b's.
+// 8b, 70b and 405b are those of Llama 3.1, 30b-a3b is Qwen3-30B-A3B's, 120b gpt-oss-120b's, 671b
+// DeepSeek-R1's and 1t Kimi K2's.
 constexpr std::array shapes = {
     Shape{"tiny", 4, 256, 768, 8, 4, 32, 2048, 512},
     Shape{"tiny-moe", 4, 256, 768, 8, 4, 32, 2048, 512, 8, 2, 192, 128},
@@ -26,7 +31,28 @@ constexpr std::array shapes = {
     Shape{"405b", 126, 16'384, 53'248, 128, 8, 128, llama3_vocabulary, 131'072},
     Shape{"30b-a3b", 48, 2048, 6144, 32, 4, 128, 151'936, 40'960, 128, 8, 768, 0, 1'000'000},
     Shape{"120b", 36, 2880, 2880, 64, 8, 64, 201'088, 131'072, 128, 4, 2880, 128, 150'000},
+    Shape{"671b", 61,     7168, 18'432, 128, 1, 128, 129'280, 163'840, 256, 8,  2048,
+          0,      10'000, 3,    2048,   8,   4, 512, 1536,    64,      40,  2.5},
+    Shape{"1t", 61,     7168, 18'432, 64, 1, 128, 163'840, 131'072, 384, 8,    2048,
+          0,    50'000, 1,    2048,   1,  1, 512, 1536,    64,      32,  2.827},
 };
+
+/// Attention to latents, and routing as DeepSeek V3 does it.
+void make_latent(const Shape& shape, model::Config& config) {
+  config.latent = {.kv_rank = shape.kv_rank, .q_rank = shape.q_rank, .joined = false};
+  config.k_dim = shape.head_dim + shape.rope_dims;
+  config.rope.dims = shape.rope_dims;
+  config.rope.at_end = true;
+  config.rope.scaling = model::RopeScaling::yarn;
+  config.rope.factor = shape.yarn_factor;
+  config.rope.original_context = 4096;
+  config.rope.log_multiplier = 0.1;
+  config.experts.probability = ops::RouteSpec::Probability::sigmoid;
+  config.experts.normalised = true;
+  config.experts.scale = static_cast<float>(shape.weights_scale);
+  config.experts.groups = shape.groups;
+  config.experts.groups_used = shape.groups_used;
+}
 
 }  // namespace
 
@@ -55,6 +81,9 @@ model::Config config_of_shape(std::string_view name, const std::string& family) 
                                                                 .n_kv_heads = shape.kv_heads,
                                                                 .ffn_dim = shape.ffn,
                                                                 .n_experts = shape.experts});
+  for (std::int64_t i = 0; i < shape.dense_layers; ++i) config.layers[i].n_experts = 0;
+  config.experts.shared_dim = shape.shared_ffn;
+  if (shape.kv_rank > 0) make_latent(shape, config);
   return config;
 }
 

@@ -29,4 +29,23 @@ void set_file_type(gguf::Metadata& metadata, Type type) {
   metadata.set("general.quantization_version", quantization_version);
 }
 
+namespace {
+
+double bits_per_value(const quant::Format& format) {
+  return 8.0 * static_cast<double>(format.block_bytes) / static_cast<double>(format.block_values);
+}
+
+}  // namespace
+
+quant::Type fitting_type(quant::Type wanted, std::int64_t cols) {
+  using quant::Type;
+  const quant::Format& format = quant::format(wanted);
+  if (cols % format.block_values == 0) return wanted;
+  for (const Type type : {Type::q4_0, Type::q4_1, Type::q5_0, Type::q5_1, Type::q8_0}) {
+    const quant::Format& other = quant::format(type);
+    if (cols % other.block_values == 0 && bits_per_value(other) >= bits_per_value(format)) return type;
+  }
+  return Type::f16;
+}
+
 }  // namespace yoke::model

@@ -12,4 +12,8 @@ namespace yoke::model {
 /// former as it is.
 void set_file_type(gguf::Metadata& metadata, quant::Type type);
 
+/// `wanted`, or what stands in for it where rows of `cols` values are no whole blocks of it: the next larger
+/// format of blocks of 32, or else F16.
+quant::Type fitting_type(quant::Type wanted, std::int64_t cols);
+
 }  // namespace yoke::model

@@ -27,22 +27,6 @@ bool is_matrix(const gguf::TensorInfo& tensor) {
   return tensor.shape.size() >= 2 && name.ends_with(".weight") && !name.ends_with("ffn_gate_inp.weight");
 }
 
-double bits_per_value(const quant::Format& format) {
-  return 8.0 * static_cast<double>(format.block_bytes) / static_cast<double>(format.block_values);
-}
-
-/// `wanted`, or what stands in for it where rows of `cols` values are no whole blocks of it.
-quant::Type fitting_type(quant::Type wanted, std::int64_t cols) {
-  using quant::Type;
-  const quant::Format& format = quant::format(wanted);
-  if (cols % format.block_values == 0) return wanted;
-  for (const Type type : {Type::q4_0, Type::q4_1, Type::q5_0, Type::q5_1, Type::q8_0}) {
-    const quant::Format& other = quant::format(type);
-    if (cols % other.block_values == 0 && bits_per_value(other) >= bits_per_value(format)) return type;
-  }
-  return Type::f16;
-}
-
 quant::Type wanted_type(const QuantizeTypes& types, std::string_view name) {
   if (name == output_name) return types.output.value_or(types.matrices);
   if (name == embedding_name) return types.embedding.value_or(types.matrices);

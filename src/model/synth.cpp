@@ -167,14 +167,16 @@ class Synthesis {
 };
 
 /// The tensors that the family cannot do without. Routers and biases of experts stay floats, as in files that
-/// people use.
+/// people use; matrices of heads may have rows too short for the format.
 std::vector<gguf::TensorSpec> tensors_of(const Config& config, quant::Type matrices) {
   std::vector<gguf::TensorSpec> specs;
   for (const TensorEntry& entry : make_family(config)->tensors()) {
     if (entry.optional) continue;
     const bool is_plain = entry.shape.size() == 1 || entry.name.ends_with("ffn_gate_inp.weight") ||
                           entry.name.ends_with(".bias");
-    specs.push_back({entry.name, is_plain ? quant::Type::f32 : matrices, entry.shape});
+    const bool is_of_heads = std::holds_alternative<ops::HeadMatrices*>(entry.destination);
+    const quant::Type type = is_of_heads ? fitting_type(matrices, entry.shape.back()) : matrices;
+    specs.push_back({entry.name, is_plain ? quant::Type::f32 : type, entry.shape});
   }
   return specs;
 }

@@ -29,6 +29,8 @@ TEST(SynthShapes, HaveAsManyWeightsAsTheModelsTheyAreNamedAfter) {
   EXPECT_NEAR(billions("405b", "llama"), 405.85, 0.01);
   EXPECT_NEAR(billions("30b-a3b", "qwen3moe"), 30.53, 0.01);
   EXPECT_NEAR(billions("120b", "gpt-oss"), 116.83, 0.01);
+  EXPECT_NEAR(billions("671b", "deepseek2"), 671.03, 0.01);
+  EXPECT_NEAR(billions("1t", "deepseek2"), 1026.5, 0.5);
 }
 
 TEST(SynthShapes, SuitTheFamiliesTheyAreMadeFor) {
