@@ -35,7 +35,7 @@ struct LinkTiming {
   std::chrono::milliseconds silence{2500};  // of a peer, until it counts as lost
   std::chrono::milliseconds meeting{4000};  // until all are connected
   std::chrono::milliseconds grace{1000};
-  std::chrono::milliseconds deference{1000};  // rank 0 waits so long for a sentence of its own before it
+  std::chrono::milliseconds deference{2000};  // rank 0 waits so long for a sentence of its own before it
                                               // tells a follower's: most errors occur on every rank. One
                                               // that waits for its peers does not: it is told at once
 };
