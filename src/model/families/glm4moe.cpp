@@ -3,22 +3,15 @@
 #include <utility>
 
 #include "model/decoder.h"
-#include "model/layers/attention.h"
-#include "model/layers/feed_forward.h"
-#include "model/layers/norm.h"
+#include "model/layers/head_norm_layer.h"
 
 namespace yoke::model {
 namespace {
 
 /// Llama's with biases and, in the larger model, head norms; experts chosen by sigmoids after the first
 /// layers.
-struct Layer {
-  RmsNorm attn_norm;
-  QkvProjection qkv;
-  HeadNorms head_norms;
-  Attention attention;
-  RmsNorm ffn_norm;
-  FeedForward feed_forward;
+struct Layer : HeadNormLayer {
+  Layer() { routing = {ops::RouteSpec::Probability::sigmoid, true}; }
 
   void add_tensors(TableBuilder& table, const Config& config, int index) {
     attn_norm.add_tensors(table, config, "attn_norm");
@@ -27,20 +20,6 @@ struct Layer {
     attention.add_tensors(table, config, index);
     ffn_norm.add_tensors(table, config, "post_attention_norm");
     feed_forward.add_tensors(table, config, index);
-  }
-
-  void prepare(ops::Ops& ops, const Config& config, const Partition& partition, int index, int rank,
-               std::int64_t pages) {
-    attention.prepare(ops, config, partition, index, rank, pages);
-  }
-
-  ops::Activations operator()(ops::Ops& ops, const Config& config, const ops::Rope& rope,
-                              ops::Activations x) {
-    const Qkv projected = qkv(ops, attn_norm(ops, config, x));
-    const Qkv normed = head_norms(ops, projected, config.norm_epsilon);
-    x = ops.add(x, attention(ops, rotated(ops, rope, normed, config.k_dim)));
-    const RouteDefaults by_sigmoid{ops::RouteSpec::Probability::sigmoid, true};
-    return ops.add(x, feed_forward(ops, config, ffn_norm(ops, config, x), by_sigmoid));
   }
 };
 

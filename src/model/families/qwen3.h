@@ -1,5 +1,5 @@
-// Qwen 3, the dense models: every head of queries and keys is normalised before it is rotated; heads need not
-// fill the model's width. Yang et al., https://arxiv.org/abs/2505.09388.
+// Qwen 3, dense and with experts: every head of queries and keys is normalised before it is rotated; heads
+// need not fill the model's width. Yang et al., https://arxiv.org/abs/2505.09388.
 #pragma once
 
 #include "model/family.h"

@@ -13,7 +13,7 @@
 
 namespace yoke::ops::cpu {
 
-/// The storage of RowExperts and of ColExperts: this rank's part of each.
+/// The storage of RowExperts, of ColExperts and of HeadMatrices: this rank's part of each.
 struct ExpertMatrices final : Storage {
   std::vector<std::unique_ptr<WeightMatrix>> of;
 };

@@ -321,7 +321,8 @@ class CpuOps final : public Ops {
   Activations scale_by_sigmoid(Activations x, Activations score) override {
     assert(x.tokens == score.tokens && score.width == 1);
     for (std::int64_t t = 0; t < x.tokens; ++t) {
-      const float factor = 1.0f / (1.0f + std::exp(-row(score, t)[0]));
+      float factor = 0;
+      kernels_.sigmoid(row(score, t), &factor, 1);
       for (std::int64_t i = 0; i < x.width; ++i) row(x, t)[i] *= factor;
     }
     return x;
