@@ -8,9 +8,9 @@
 
 #include "base/error.h"
 #include "base/topology.h"
-#include "cluster/stream_rate.h"
 #include "kernels/pack.h"
 #include "kernels/panels.h"
+#include "runtime/stream_rate.h"
 
 namespace yoke::bench {
 namespace {
@@ -66,7 +66,7 @@ std::vector<std::byte> random_pieces(const MatrixShape& shape) {
 
 std::uint64_t uncached_bytes() {
   const std::optional<std::uint64_t> bytes =
-      cluster::stream_bytes(read_topology().cache, read_memory().available);
+      runtime::stream_bytes(read_topology().cache, read_memory().available);
   require(bytes.has_value(), "too little memory is free for what no cache holds");
   return *bytes;
 }

@@ -21,15 +21,13 @@ void Stage::prepare(int threads) {
     // They lie where the threads of the old pool put them.
     matrices_.reset();
     kv_layers_.reset();
+    pool_.reset();  // at its end the caller may use any processor again, as the next pool expects
+    pool_ = std::make_unique<ThreadPool>(threads, true);
   }
-  pool_.reset();  // its threads are pinned, and so would be those that measure
   if (stale) {
-    Limits limits{cluster::Roofline(threads), {}};
-    limits.roofline.measure();
-    limits.measured = Clock::now();
-    limits_.insert_or_assign(threads, std::move(limits));
+    runtime::Roofline roofline = runtime::measure_roofline(*pool_, 1, [] {});
+    limits_.insert_or_assign(threads, Limits{std::move(roofline), Clock::now()});
   }
-  pool_ = std::make_unique<ThreadPool>(threads, true);
 }
 
 Matrices& Stage::matrices(const MatrixShape& shape) {
@@ -54,7 +52,7 @@ void Stage::run(benchmark::State& state, const Work& work, const std::function<v
   const std::chrono::duration<double> elapsed = Clock::now() - start;
   const double per_second = static_cast<double>(state.iterations()) / elapsed.count();
 
-  const cluster::Roofline& roofline = limits_.at(pool_->size()).roofline;
+  const runtime::Roofline& roofline = limits_.at(pool_->size()).roofline;
   state.counters["GB/s"] = work.bytes * per_second / 1e9;
   state.counters["GOP/s"] = work.ops * per_second / 1e9;
   if (const std::optional<double> stream = roofline.stream())

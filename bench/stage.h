@@ -12,8 +12,8 @@
 #include "base/thread_pool.h"
 #include "bench/kv_layers.h"
 #include "bench/matrices.h"
-#include "cluster/roofline.h"
 #include "kernels/kernels.h"
+#include "runtime/roofline.h"
 
 namespace yoke::bench {
 
@@ -44,7 +44,7 @@ class Stage {
  private:
   using Clock = std::chrono::steady_clock;
   struct Limits {
-    cluster::Roofline roofline;
+    runtime::Roofline roofline;
     Clock::time_point measured;
   };
 

@@ -8,21 +8,18 @@
 #include <cstdio>
 #include <limits>
 #include <memory>
-#include <numeric>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
-#include "base/topology.h"
 #include "cli/bench_report.h"
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
 #include "cli/number_check.h"
 #include "cli/status_line.h"
 #include "cli/usage.h"
-#include "cluster/environment.h"
-#include "cluster/roofline.h"
 #include "gguf/reader.h"
+#include "runtime/roofline.h"
 
 namespace yoke::cli {
 namespace {
@@ -120,44 +117,21 @@ class Runner {
   StatusLine line_;
 };
 
-bool on_several_hosts(const std::vector<runtime::RankReport>& ranks) {
-  return std::any_of(ranks.begin(), ranks.end(),
-                     [&](const runtime::RankReport& rank) { return rank.host != ranks.front().host; });
+/// What all ranks can do together, right now.
+runtime::Roofline measure_roofline(runtime::Engine& engine) {
+  StatusLine line;
+  line.show("measuring the machines' limits");
+  return runtime::sum(engine.measure_rooflines());
 }
 
-int threads_of(const std::vector<runtime::RankReport>& ranks) {
-  return std::accumulate(ranks.begin(), ranks.end(), 0,
-                         [](int sum, const runtime::RankReport& rank) { return sum + rank.threads; });
-}
-
-/// Why this process cannot measure the limits of all ranks' threads together; empty where it can. `topology`
-/// is what it had before the engine was started.
-std::string why_unmeasured(const std::vector<runtime::RankReport>& ranks, const Topology& topology) {
-  if (on_several_hosts(ranks)) return "the ranks sit on several hosts";
-  // A user's own mpirun may have bound each rank to cores of its own.
-  const bool in_job = cluster::detect_mpi(cluster::current_environment()).under_mpi;
-  if (in_job && topology.cores < topology.machine_cores && topology.cores < threads_of(ranks)) {
-    return fmt::format(
-        "rank 0 may use only {} of this machine's {} cores (mpirun --bind-to none gives it all)",
-        topology.cores, topology.machine_cores);
-  }
-  return "";
-}
-
-/// Runs the tests between two measurements of the machine's limits, which the engine rests during.
-void measure(const std::vector<BenchmarkTest>& tests, const Topology& topology, Runner& runner,
+/// Runs the tests between two measurements of the machines' limits.
+void measure(const std::vector<BenchmarkTest>& tests, runtime::Engine& engine, Runner& runner,
              BenchReport& report) {
-  cluster::Roofline roofline(threads_of(report.ranks));
-  const std::string why_not = why_unmeasured(report.ranks, topology);
-  if (why_not.empty()) roofline.measure();
+  runtime::Roofline roofline = measure_roofline(engine);
   for (const BenchmarkTest& test : tests) report.rows.push_back(runner.run(test));
-  if (!why_not.empty()) {
-    report.no_stream = report.no_int8_ops = why_not;
-    return;
-  }
-  roofline.measure();
+  roofline.append(measure_roofline(engine));
   report.stream = roofline.stream();
-  report.no_stream = roofline.no_stream();
+  report.no_stream = roofline.no_stream;
   report.int8_ops = roofline.int8_ops();
 }
 
@@ -175,12 +149,11 @@ int bench(const BenchOptions& options) {
   report.time = fmt::format("{:%FT%TZ}", fmt::gmtime(std::time(nullptr)));
   check_lengths(options, tests, report.model.context);
 
-  const Topology topology = read_topology();
   const std::unique_ptr<runtime::Engine> engine = start_engine(flags);
   report.ranks = engine->reports();
   Runner runner(options, *engine,
                 {gguf::Model::open(flags.engine.model).metadata(), report.model.vocabulary, seed});
-  measure(tests, topology, runner, report);
+  measure(tests, *engine, runner, report);
 
   fmt::print("{}", options.output == "json" ? bench_json(report) : bench_markdown(report));
   return 0;

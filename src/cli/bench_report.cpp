@@ -103,11 +103,9 @@ std::string line_on_stream(const BenchReport& report) {
 }
 
 std::string line_on_int8(const BenchReport& report) {
-  if (!report.int8_ops)
-    return fmt::format("Peak of int8 products: not measured, for {}.\n", report.no_int8_ops);
   return fmt::format(
       "Peak of int8 products: {:.4g} GOP/s with {}. A token of a prompt takes {:.4g} GOP with weights.\n",
-      *report.int8_ops / 1e9, threads_text(report), prompt_ops(report) / 1e9);
+      report.int8_ops / 1e9, threads_text(report), prompt_ops(report) / 1e9);
 }
 
 std::string table_of_ranks(const BenchReport& report) {
@@ -180,7 +178,7 @@ Json json_of_row(const BenchReport& report, const BenchRow& row) {
           {"weight_bytes_per_token", report.model.reads.weights},
           {"kv_bytes_per_position", report.model.reads.kv_of_position},
           {"percent_of_int8", json_or_null(percent_of_int8(report, row))},
-          {"int8_ops_per_second", json_or_null(report.int8_ops)},
+          {"int8_ops_per_second", report.int8_ops},
           {"ops_per_prompt_token", prompt_ops(report)},
           {"exchange_share", exchange_share(row)},
           {"load_seconds", longest_load_seconds(report.ranks)},
@@ -196,8 +194,8 @@ std::optional<double> percent_of_stream(const BenchReport& report, const BenchRo
 }
 
 std::optional<double> percent_of_int8(const BenchReport& report, const BenchRow& row) {
-  if (!report.int8_ops || row.test.n_gen > 0) return std::nullopt;
-  return 100 * prompt_ops(report) * mean(tokens_per_second(row)) / *report.int8_ops;
+  if (row.test.n_gen > 0) return std::nullopt;
+  return 100 * prompt_ops(report) * mean(tokens_per_second(row)) / report.int8_ops;
 }
 
 std::string bench_markdown(const BenchReport& report) {

@@ -24,12 +24,11 @@ struct BenchReport {
   kernels::KvType kv_type{};               // how keys and values are stored
   std::vector<runtime::RankReport> ranks;  // at least one
   // The limits of all ranks' threads together:
-  std::optional<double> stream;    // stream read bandwidth, bytes per second
-  std::string no_stream;           // why it was not measured
-  std::optional<double> int8_ops;  // int8 operations per second; a multiply-add is two
-  std::string no_int8_ops;
-  std::string version;  // of this program
-  std::string time;     // of the start: "2026-11-22T16:33:45Z"
+  std::optional<double> stream;  // stream read bandwidth, bytes per second
+  std::string no_stream;         // why it was not measured
+  double int8_ops = 0;           // int8 operations per second; a multiply-add is two
+  std::string version;           // of this program
+  std::string time;              // of the start: "2026-11-22T16:33:45Z"
   std::vector<BenchRow> rows;
 };
 
@@ -38,7 +37,7 @@ struct BenchReport {
 std::optional<double> percent_of_stream(const BenchReport& report, const BenchRow& row);
 
 /// Of the int8 operations that the multiplying units can do, what the weights that the test's prompt goes
-/// through ask for; in percent. Nothing where tokens were generated, or the limit is not known.
+/// through ask for; in percent. Nothing where tokens were generated.
 std::optional<double> percent_of_int8(const BenchReport& report, const BenchRow& row);
 
 /// One table of the tests, one of the ranks, and between them what the percentages refer to.

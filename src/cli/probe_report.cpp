@@ -11,8 +11,8 @@
 namespace yoke::cli {
 namespace {
 
-using cluster::Operands;
 using cluster::ProbeReport;
+using runtime::Operands;
 using Json = nlohmann::ordered_json;
 
 std::string or_unknown(const std::string& text) { return text.empty() ? "unknown" : text; }

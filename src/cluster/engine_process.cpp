@@ -253,6 +253,9 @@ class JoinedEngine final : public runtime::Engine {
   std::vector<runtime::RankReport> reports() override {
     return guard([&] { return engine_->reports(); });
   }
+  std::vector<runtime::Roofline> measure_rooflines() override {
+    return guard([&] { return engine_->measure_rooflines(); });
+  }
 
  private:
   std::unique_ptr<Group> group_;

@@ -92,6 +92,8 @@ bool EngineServer::take_requests(runtime::Engine& engine) {
       engine.cancel(cancel->request);
     } else if (std::holds_alternative<AskReports>(*message)) {
       channel_.send(Reports{engine.reports()});
+    } else if (std::holds_alternative<AskRooflines>(*message)) {
+      channel_.send(Rooflines{engine.measure_rooflines()});
     } else if (std::holds_alternative<Goodbye>(*message)) {
       return false;
     }

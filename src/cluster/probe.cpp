@@ -7,7 +7,7 @@
 
 #include "base/thread_pool.h"
 #include "cluster/barrier_time.h"
-#include "cluster/stream_rate.h"
+#include "runtime/stream_rate.h"
 
 namespace yoke::cluster {
 namespace {
@@ -26,7 +26,8 @@ std::string threads_text(int threads) { return fmt::format("{} thread{}", thread
 std::vector<int> one_and_all(int cores) { return cores > 1 ? std::vector{1, cores} : std::vector{1}; }
 
 void probe_stream(ProbeReport& report, const Progress& progress) {
-  const std::optional<std::uint64_t> bytes = stream_bytes(report.topology.cache, read_memory().available);
+  const std::optional<std::uint64_t> bytes =
+      runtime::stream_bytes(report.topology.cache, read_memory().available);
   if (!bytes) {
     report.no_stream =
         fmt::format("{} of free memory are too little to do it with", format_bytes(report.memory.available));
@@ -35,7 +36,7 @@ void probe_stream(ProbeReport& report, const Progress& progress) {
   for (const int threads : thread_counts(report.topology.cores)) {
     progress("stream read, " + threads_text(threads));
     ThreadPool pool(threads, true);
-    report.stream.push_back({threads, best_rate(measure_stream(pool, *bytes, passes))});
+    report.stream.push_back({threads, best_rate(runtime::measure_stream(pool, *bytes, passes))});
   }
 }
 
@@ -44,9 +45,9 @@ void probe_multiply(ProbeReport& report, const Progress& progress) {
     for (const int threads : one_and_all(report.topology.cores)) {
       progress(fmt::format("multiplying with {}, {}", table->isa, threads_text(threads)));
       ThreadPool pool(threads, true);
-      for (const Operands operands : {Operands::int8, Operands::f32}) {
+      for (const runtime::Operands operands : {runtime::Operands::int8, runtime::Operands::f32}) {
         report.multiply.push_back({std::string(table->isa), operands, threads,
-                                   best_rate(measure_multiply(pool, *table, operands, passes))});
+                                   best_rate(runtime::measure_multiply(pool, *table, operands, passes))});
       }
     }
   }

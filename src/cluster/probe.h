@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/topology.h"
-#include "cluster/multiply_rate.h"
+#include "runtime/multiply_rate.h"
 
 namespace yoke::cluster {
 
@@ -19,7 +19,7 @@ struct ProbeReport {
   };
   struct Multiply {
     std::string isa;
-    Operands operands = Operands::int8;
+    runtime::Operands operands = runtime::Operands::int8;
     int threads = 0;
     double ops_per_second = 0;  // a multiply-add is two
   };

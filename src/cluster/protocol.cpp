@@ -21,6 +21,8 @@ void fields(auto& archive, Is<Submit> auto& m) { archive(m.request); }
 void fields(auto& archive, Is<Cancel> auto& m) { archive(m.request); }
 void fields(auto&, Is<AskReports> auto&) {}
 void fields(auto& archive, Is<Reports> auto& m) { archive(m.ranks); }
+void fields(auto&, Is<AskRooflines> auto&) {}
+void fields(auto& archive, Is<Rooflines> auto& m) { archive(m.ranks); }
 void fields(auto& archive, Is<Invitation> auto& m) {
   archive(m.port, m.addresses, m.to_leader, m.from_leader);
 }

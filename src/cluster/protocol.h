@@ -78,6 +78,10 @@ struct AskReports {};
 struct Reports {
   std::vector<runtime::RankReport> ranks;
 };
+struct AskRooflines {};
+struct Rooflines {
+  std::vector<runtime::Roofline> ranks;
+};
 
 /// How the other ranks reach rank 0, and what proves that they are who they say. Rank 0 → others, over MPI.
 struct Invitation {
@@ -105,10 +109,10 @@ struct Failure {
 /// Starter → engine: end. Between ranks: the sender ends in good order and says nothing after this.
 struct Goodbye {};
 
-using Message =
-    std::variant<Hello, RanksMet, LoadProgress, Ready, Submit, Cancel, AskReports, Reports, Invitation,
-                 MemoryClaim, Heartbeat, Wake, Failure, Goodbye, runtime::TokenEvent, runtime::LogitsEvent,
-                 runtime::LogProbabilitiesEvent, runtime::DoneEvent, runtime::RefusedEvent, GroupProgress>;
+using Message = std::variant<Hello, RanksMet, LoadProgress, Ready, Submit, Cancel, AskReports, Reports,
+                             Invitation, MemoryClaim, Heartbeat, Wake, Failure, Goodbye, runtime::TokenEvent,
+                             runtime::LogitsEvent, runtime::LogProbabilitiesEvent, runtime::DoneEvent,
+                             runtime::RefusedEvent, GroupProgress, AskRooflines, Rooflines>;
 
 /// The whole frame. Throws Error if it would exceed max_frame_bytes.
 std::vector<std::byte> encode(const Message& message);

@@ -115,16 +115,20 @@ class RemoteEngine::State {
     return event;
   }
 
-  std::vector<runtime::RankReport> wait_for_reports() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return reports_ || death_; });
-    if (!reports_) throw_if_dead();
-    return std::exchange(reports_, std::nullopt).value();
-  }
+  std::vector<runtime::RankReport> wait_for_reports() { return wait_for(reports_); }
+  std::vector<runtime::Roofline> wait_for_rooflines() { return wait_for(rooflines_); }
 
  private:
   void throw_if_dead() const {
     if (death_) fail("{}", *death_);
+  }
+
+  template <class Answer>
+  Answer wait_for(std::optional<Answer>& answer) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return answer || death_; });
+    if (!answer) throw_if_dead();
+    return std::exchange(answer, std::nullopt).value();
   }
 
   void listen() {
@@ -175,6 +179,7 @@ class RemoteEngine::State {
       if constexpr (std::is_same_v<M, GroupProgress>) progress_ = message;
       if constexpr (std::is_same_v<M, Ready>) info_ = message.info;
       if constexpr (std::is_same_v<M, Reports>) reports_ = std::move(message.ranks);
+      if constexpr (std::is_same_v<M, Rooflines>) rooflines_ = std::move(message.ranks);
       if constexpr (IsAlternative<M, runtime::Event>::value) events_.emplace_back(std::move(message));
       changed_.notify_all();
     }
@@ -224,6 +229,7 @@ class RemoteEngine::State {
   std::optional<GroupProgress> progress_;
   std::optional<runtime::EngineInfo> info_;
   std::optional<std::vector<runtime::RankReport>> reports_;
+  std::optional<std::vector<runtime::Roofline>> rooflines_;
   std::deque<runtime::Event> events_;
 
   std::thread listener_;  // last: it uses all of the above
@@ -247,6 +253,11 @@ std::optional<runtime::Event> RemoteEngine::next(milliseconds patience) { return
 std::vector<runtime::RankReport> RemoteEngine::reports() {
   state_->send(AskReports{});
   return state_->wait_for_reports();
+}
+
+std::vector<runtime::Roofline> RemoteEngine::measure_rooflines() {
+  state_->send(AskRooflines{});
+  return state_->wait_for_rooflines();
 }
 
 }  // namespace yoke::cluster

@@ -9,6 +9,8 @@
 #include <variant>
 #include <vector>
 
+#include "runtime/roofline.h"
+
 namespace yoke::runtime {
 
 using Token = std::int32_t;
@@ -143,6 +145,9 @@ class Engine {
   virtual std::optional<Event> next(std::chrono::milliseconds patience) = 0;
   /// One report per rank, in rank order.
   virtual std::vector<RankReport> reports() = 0;
+  /// What the threads of each rank can do at most while those of all others are at it too, in rank order.
+  /// Takes some seconds, in which no request advances.
+  virtual std::vector<Roofline> measure_rooflines() = 0;
 };
 
 }  // namespace yoke::runtime

@@ -26,6 +26,7 @@ enum class Command : std::uint8_t {
   strip,  // the number of a wanted row follows: compute the strip that begins with it
   whole,  // numbers of rows of this strip follow: gather them whole
   report,
+  roofline,
   sleep,
   stop
 };
@@ -48,17 +49,18 @@ Argument argument(ByteReader& reader) {
   return argument;
 }
 
-/// A collective: every rank's report, in rank order, on every rank.
-std::vector<RankReport> exchange_reports(comm::Comm& comm, const Worker& worker) {
-  std::vector<RankReport> reports;
+/// A collective: what every rank tells of itself, in rank order, on every rank.
+template <class T>
+std::vector<T> exchange(comm::Comm& comm, const T& mine) {
+  std::vector<T> all;
   for (int rank = 0; rank < comm.size(); ++rank) {
-    ByteWriter mine;
-    if (rank == comm.rank()) mine(worker.report());
-    std::vector<std::byte> message = mine.take();
+    ByteWriter writer;
+    if (rank == comm.rank()) writer(mine);
+    std::vector<std::byte> message = writer.take();
     comm.broadcast(message, rank);
-    ByteReader(message, "a rank's report")(reports.emplace_back());
+    ByteReader(message, "what a rank tells of itself")(all.emplace_back());
   }
-  return reports;
+  return all;
 }
 
 SchedulerLimits limits_of(const EngineOptions& options, const Worker& worker) {
@@ -148,9 +150,16 @@ class LocalEngine final : public Engine {
 
   std::vector<RankReport> reports() override {
     command(Command::report);
-    std::vector<RankReport> reports = exchange_reports(comm_, worker_);
+    std::vector<RankReport> reports = exchange(comm_, worker_.report());
     rest_if_idle();
     return reports;
+  }
+
+  std::vector<Roofline> measure_rooflines() override {
+    command(Command::roofline);
+    std::vector<Roofline> rooflines = exchange(comm_, worker_.measure_roofline());
+    rest_if_idle();
+    return rooflines;
   }
 
  private:
@@ -330,7 +339,10 @@ void follow(const EngineOptions& options, comm::Comm& comm, const Progress& prog
         worker.strip().whole(argument<std::vector<std::int32_t>>(reader));
         break;
       case Command::report:
-        exchange_reports(comm, worker);
+        exchange(comm, worker.report());
+        break;
+      case Command::roofline:
+        exchange(comm, worker.measure_roofline());
         break;
       case Command::sleep:
         comm.sleep();

@@ -54,11 +54,17 @@ std::vector<int> cpus_of_rank(std::span<const Place> places, int rank) {
   return {first, first + own.threads};
 }
 
-std::vector<int> agree_on_cpus(comm::Comm& comm, int threads) {
+int ranks_beside(std::span<const Place> places, int rank) {
+  const std::string& machine = places[static_cast<std::size_t>(rank)].machine;
+  return static_cast<int>(std::count_if(places.begin(), places.end(),
+                                        [&](const Place& place) { return place.machine == machine; }));
+}
+
+std::vector<Place> exchange_places(comm::Comm& comm, int threads) {
   const Place own = place_of(read_topology(), threads);
   std::vector<Place> places;
   for (int rank = 0; rank < comm.size(); ++rank) places.push_back(place_of_rank(comm, own, rank));
-  return cpus_of_rank(places, comm.rank());
+  return places;
 }
 
 }  // namespace yoke::runtime

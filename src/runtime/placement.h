@@ -25,7 +25,10 @@ struct Place {
 /// can give way, above all another job of this one, which could be bound to the very same cores.
 std::vector<int> cpus_of_rank(std::span<const Place> places, int rank);
 
-/// A collective: the same for this rank, each of whose `threads` threads wants a core.
-std::vector<int> agree_on_cpus(comm::Comm& comm, int threads);
+/// How many ranks run on the machine of rank `rank`, itself included.
+int ranks_beside(std::span<const Place> places, int rank);
+
+/// A collective: where every rank runs, in rank order. This one's `threads` threads want a core each.
+std::vector<Place> exchange_places(comm::Comm& comm, int threads);
 
 }  // namespace yoke::runtime

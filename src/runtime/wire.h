@@ -34,6 +34,9 @@ void fields(auto& archive, Is<RankReport> auto& m) {
           m.load_seconds, m.peak_bytes, m.compute_seconds, m.exchange_seconds, m.reduced_bytes,
           m.cache_read_bytes, m.cache_written_bytes, m.cache_write_seconds, m.notices);
 }
+void fields(auto& archive, Is<Roofline> auto& m) {
+  archive(m.stream_passes, m.no_stream, m.int8_passes, m.f32_passes);
+}
 void fields(auto& archive, Is<EngineInfo> auto& m) { archive(m.vocabulary, m.context, m.trained_context); }
 
 }  // namespace yoke::runtime

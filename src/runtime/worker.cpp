@@ -15,7 +15,6 @@
 #include "model/forward.h"
 #include "model/loader.h"
 #include "ops/cpu/cpu_ops.h"
-#include "runtime/placement.h"
 #include "runtime/shard_cache.h"
 
 namespace yoke::runtime {
@@ -113,7 +112,9 @@ MemoryNeed memory_needed(const EngineOptions& options, int rank, int ranks) {
 }
 
 Worker::Worker(const EngineOptions& options, comm::Comm& comm, const Progress& progress)
-    : comm_(comm), pool_(options.threads, agree_on_cpus(comm, options.threads)) {
+    : comm_(comm),
+      places_(exchange_places(comm, options.threads)),
+      pool_(options.threads, cpus_of_rank(places_, comm.rank())) {
   const auto start = std::chrono::steady_clock::now();
   const kernels::Kernels& kernels = kernels::best();
   ops_ = ops::cpu::make_ops(kernels, pool_, comm, ops_options(options));
@@ -139,7 +140,8 @@ Worker::Worker(const EngineOptions& options, comm::Comm& comm, const Progress& p
   report_.kv_bytes = model::kv_bytes(config(), *partition_, comm.rank(), pages_, *ops_);
   report_.share = partition_->describe(comm.rank());
   report_.load_seconds = seconds_since(start) - report_.cache_write_seconds;
-  wait_for_all();
+  meet();
+  loading_ = comm_.traffic();
 }
 
 Worker::~Worker() = default;
@@ -194,10 +196,13 @@ void Worker::check(const model::Batch& batch) const {
   }
 }
 
-void Worker::wait_for_all() {
+Roofline Worker::measure_roofline() {
+  return runtime::measure_roofline(pool_, ranks_beside(places_, comm_.rank()), [this] { meet(); });
+}
+
+void Worker::meet() {
   float nothing = 0;
   comm_.all_reduce({&nothing, 1});
-  loading_ = comm_.traffic();
 }
 
 RankReport Worker::report() const {

@@ -15,6 +15,8 @@
 #include "model/partition.h"
 #include "runtime/engine.h"
 #include "runtime/local_engine.h"
+#include "runtime/placement.h"
+#include "runtime/roofline.h"
 #include "runtime/strip.h"
 
 namespace yoke::runtime {
@@ -47,16 +49,20 @@ class Worker {
   const Strip& strip() const;
 
   RankReport report() const;
+  /// A collective: what this rank's threads can do while those of all others are at it too.
+  Roofline measure_roofline();
 
  private:
   void check(const model::Batch& batch) const;
   template <class Work>
   void timed(Work work);
-  void wait_for_all();
+  /// A collective: no rank goes on before all are here.
+  void meet();
 
   comm::Comm& comm_;
   RankReport report_;
-  comm::Traffic loading_;  // until all had loaded
+  comm::Traffic loading_;      // until all had loaded
+  std::vector<Place> places_;  // of all ranks
   std::int32_t context_ = 0;
   std::int32_t pages_ = 0;
   ThreadPool pool_;

@@ -8,7 +8,7 @@
 namespace yoke::cli {
 namespace {
 
-using cluster::Operands;
+using runtime::Operands;
 using testing::HasSubstr;
 using testing::Not;
 

@@ -117,6 +117,10 @@ class FakeEngine final : public Engine {
     return reports;
   }
 
+  std::vector<Roofline> measure_rooflines() override {
+    return {static_cast<std::size_t>(comm_.size()), {{30e9}, "", {1e12}, {0.5e12}}};
+  }
+
  private:
   struct Work {
     Request request;

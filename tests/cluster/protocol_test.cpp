@@ -58,7 +58,9 @@ std::vector<Message> messages() {
           runtime::LogProbabilitiesEvent{9, 1, {-0.5F, -2.5F}},
           DoneEvent{9, FinishReason::cancelled, {4, 5, 0.1, 0.2, 6, 0.3}},
           RefusedEvent{9, "no"},
-          GroupProgress{{25, 30}, 3, 2, {4, 11}}};
+          GroupProgress{{25, 30}, 3, 2, {4, 11}},
+          AskRooflines{},
+          Rooflines{{{{1, 2}, "why", {3, 4}, {5}}}}};
 }
 
 std::span<const std::byte> payload(const std::vector<std::byte>& frame) {
@@ -121,6 +123,9 @@ TEST(Protocol, FieldsArriveAsTheyWere) {
   EXPECT_EQ(reports.ranks.at(1).share, "heads 0-1 of 8, FFN 0-191 of 768");
   EXPECT_EQ(reports.ranks.at(1).reduced_bytes, 77U);
   EXPECT_EQ(reports.ranks.at(1).notices.at(0), "a notice");
+  const auto rooflines = std::get<Rooflines>(decode(payload(encode(messages().back()))));
+  EXPECT_EQ(rooflines.ranks.at(0).no_stream, "why");
+  EXPECT_EQ(rooflines.ranks.at(0).int8_passes, (std::vector<double>{3, 4}));
 }
 
 TEST(Protocol, ATruncatedOrOverlongMessageOfAnyKindIsAnError) {

@@ -77,6 +77,7 @@ TEST(RemoteEngine, StreamsTheTokensOfRequestsAndTheirEnds) {
   EXPECT_EQ(expect<DoneEvent>(*pair.engine).statistics.generated_tokens, 1);
   EXPECT_FALSE(pair.engine->next(milliseconds(0)));
   EXPECT_EQ(pair.engine->reports().at(0).pid, ::getpid());
+  EXPECT_EQ(pair.engine->measure_rooflines().at(0).int8_passes, std::vector{1e12});
 }
 
 TEST(RemoteEngine, CancelsBetweenSteps) {

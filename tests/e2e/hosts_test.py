@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Ranks on two hosts, under a user's own mpirun. The hosts are network namespaces, which only root can make."""
+import json
 import os
 import signal
 import subprocess
@@ -54,6 +55,15 @@ class TwoHosts(YokeTest):
                 self.assertEqual(out.replace("\r\n", "\n"), self.generate())
                 for host in (1, 2):
                     self.assertIn(f"{self.name}-{host}", err)
+
+    def test_speeds_are_held_against_what_both_hosts_can_do_together(self):
+        run = self.start_on_hosts("bench", DEMO, "-p", 16, "-n", 4, "-r", 1, "--json")
+        code, out, err, _ = run.finish(60)
+        self.assertEqual(code, 0, err)
+        prompt, generation = json.loads(out)
+        self.assertEqual(len({rank["host"] for rank in prompt["ranks"]}), 2)
+        self.assertGreater(prompt["percent_of_int8"], 0)
+        self.assertGreater(generation["percent_of_stream"], 0)
 
     def test_a_rank_stopped_on_the_other_host_ends_the_run(self):
         model = gguf.write_llama(self.scratch() / "endless.gguf", context=1_000_000)

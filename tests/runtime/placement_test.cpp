@@ -70,12 +70,19 @@ TEST(Placement, AnUnknownMachineBindsNothing) {
   EXPECT_EQ(cpus_of_rank(places, 1), Cpus{});
 }
 
+TEST(Placement, CountsTheRanksOfAMachine) {
+  const std::vector<Place> places{place("a", {0}, 1), place("b", {0}, 1), place("a", {1}, 1)};
+  EXPECT_EQ(ranks_beside(places, 0), 2);
+  EXPECT_EQ(ranks_beside(places, 1), 1);
+  EXPECT_EQ(ranks_beside(places, 2), 2);
+}
+
 TEST(Placement, RanksAgreeOnCoresThatNoTwoShare) {
   const Topology topology = read_topology();
   for (const int ranks : {1, 2, 3, 4}) {
     std::vector<std::vector<int>> cpus(static_cast<std::size_t>(ranks));
     comm::run_ranks(ranks, [&](comm::Comm& comm) {
-      cpus[static_cast<std::size_t>(comm.rank())] = agree_on_cpus(comm, 1);
+      cpus[static_cast<std::size_t>(comm.rank())] = cpus_of_rank(exchange_places(comm, 1), comm.rank());
     });
     const bool bound = ranks <= topology.cores && 2 * ranks > topology.cores;
     std::set<int> distinct;
@@ -90,7 +97,7 @@ TEST(Placement, RanksAgreeOnCoresThatNoTwoShare) {
 TEST(Placement, ARankByItselfTakesAllCoresOfItsProcess) {
   const Topology topology = read_topology();
   comm::SoloComm comm;
-  const std::vector<int> cpus = agree_on_cpus(comm, topology.cores);
+  const std::vector<int> cpus = cpus_of_rank(exchange_places(comm, topology.cores), 0);
   EXPECT_EQ(cpus, Cpus(topology.core_cpus.begin(), topology.core_cpus.begin() + topology.cores));
 }
 

@@ -1,9 +1,9 @@
-#include "cluster/multiply_rate.h"
+#include "runtime/multiply_rate.h"
 
 #include <chrono>
 #include <numeric>
 
-namespace yoke::cluster {
+namespace yoke::runtime {
 namespace {
 
 using Peak = std::int64_t (*)(std::int64_t rounds);
@@ -43,4 +43,4 @@ std::vector<double> measure_multiply(ThreadPool& pool, const kernels::Kernels& k
   return rates;
 }
 
-}  // namespace yoke::cluster
+}  // namespace yoke::runtime

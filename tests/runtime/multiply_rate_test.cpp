@@ -1,10 +1,10 @@
-#include "cluster/multiply_rate.h"
+#include "runtime/multiply_rate.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
-namespace yoke::cluster {
+namespace yoke::runtime {
 namespace {
 
 TEST(MeasureMultiply, GivesARateForEachPassOfEveryInstructionSetOnAnyNumberOfThreads) {
@@ -34,4 +34,4 @@ TEST(MeasureMultiply, FindsTheUnitsFasterThanPlainCode) {
 }
 
 }  // namespace
-}  // namespace yoke::cluster
+}  // namespace yoke::runtime
