@@ -38,6 +38,7 @@ void add_engine(CLI::App& app, Action& action) {
       ->required();
   command->add_option("--threads", flags.engine.threads, "Threads of this rank")->required();
   command->add_option("--prefill-chunk", flags.engine.prefill_chunk, "Tokens of a step")->required();
+  command->add_option("--sequences", flags.engine.sequences, "Sequences that run at once")->required();
   add_kv_type(*command, flags.engine.kv_type);
   add_activations(*command, flags.engine.activations);
   add_cache_flags(*command, flags.engine);

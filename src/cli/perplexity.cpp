@@ -42,11 +42,12 @@ std::int32_t window_length(const PerplexityOptions& options, std::int32_t traine
   return asked > 0 ? asked : std::min(usual_window, trained);
 }
 
-/// With a context that holds as many windows as fill a step.
+/// With a context that holds as many windows as fill a step, which then run at once.
 EngineFlags engine_for(const PerplexityOptions& options, std::int32_t trained) {
   EngineFlags flags = options.engine;
-  flags.engine.context =
-      std::min(trained, std::max(window_length(options, trained), flags.engine.prefill_chunk));
+  const std::int32_t length = window_length(options, trained);
+  flags.engine.context = std::min(trained, std::max(length, flags.engine.prefill_chunk));
+  flags.engine.sequences = flags.engine.context / length;
   return flags;
 }
 

@@ -1,5 +1,6 @@
 #include "model/batch.h"
 
+#include <algorithm>
 #include <cassert>
 #include <cmath>
 #include <limits>
@@ -30,6 +31,29 @@ void check_candidates(const WantedRow& row) {
   }
 }
 
+void check_slots(const Batch& batch) {
+  require(batch.slots.size() == batch.page_tables.size(), "a peer sent a batch of {} sequences with {} slots",
+          batch.page_tables.size(), batch.slots.size());
+  std::vector<std::int32_t> sorted = batch.slots;
+  std::sort(sorted.begin(), sorted.end());
+  require(sorted.empty() || sorted.front() >= 0, "a peer sent a batch with slot {}", sorted.front());
+  const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
+  require(twice == sorted.end(), "a peer sent a batch where two sequences have slot {}", *twice);
+}
+
+/// The sequences of the tokens have been found to be there.
+void check_order(const Batch& batch) {
+  constexpr std::int32_t none = -1;
+  std::vector<std::int32_t> last(batch.page_tables.size(), none);  // position of each sequence
+  for (std::size_t i = 0; i < batch.positions.size(); ++i) {
+    const std::int32_t position = batch.positions[i];
+    std::int32_t& before = last[static_cast<std::size_t>(batch.sequences[i])];
+    require(before == none || position == before + 1,
+            "a peer sent a batch where position {} of a sequence follows position {}", position, before);
+    before = position;
+  }
+}
+
 void check_wanted(const Batch& batch) {
   require(batch.wanted_at.size() == batch.wanted.size(),
           "a peer sent a batch with {} rows wanted at {} places", batch.wanted.size(),
@@ -48,6 +72,12 @@ void check_wanted(const Batch& batch) {
 
 }  // namespace
 
+std::int32_t Batch::add_sequence(std::int32_t slot, std::vector<std::int32_t> pages) {
+  page_tables.push_back(std::move(pages));
+  slots.push_back(slot);
+  return static_cast<std::int32_t>(slots.size()) - 1;
+}
+
 void Batch::add(std::int32_t token, std::int32_t position, std::int32_t sequence) {
   assert(position >= 0 && sequence >= 0);
   tokens.push_back(token);
@@ -63,7 +93,7 @@ void Batch::want(WantedRow row) {
 }
 
 ops::Step Batch::step() const {
-  ops::Step step{tokens, positions, sequences, wanted_at, {}};
+  ops::Step step{tokens, positions, sequences, wanted_at, {}, slots};
   for (const std::vector<std::int32_t>& table : page_tables) step.page_tables.emplace_back(table);
   return step;
 }
@@ -85,6 +115,8 @@ void Batch::check() const {
   for (const std::vector<std::int32_t>& table : page_tables) {
     for (const std::int32_t page : table) require(page >= 0, "a peer sent a batch with page {}", page);
   }
+  check_order(*this);
+  check_slots(*this);
   check_wanted(*this);
 }
 

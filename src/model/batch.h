@@ -58,9 +58,12 @@ struct Batch {
                                         // asked for, ascending
   std::vector<WantedRow> wanted;        // of each of them
   std::vector<std::vector<std::int32_t>> page_tables;
+  std::vector<std::int32_t> slots;  // of each sequence; see ops::Step
 
   std::int64_t size() const { return static_cast<std::int64_t>(tokens.size()); }
-  /// Adds a token. Tokens of one sequence are added in the order of their positions.
+  /// Adds a sequence; returns its index.
+  std::int32_t add_sequence(std::int32_t slot, std::vector<std::int32_t> pages);
+  /// Adds a token. Those of one sequence are added in order, at consecutive positions.
   void add(std::int32_t token, std::int32_t position, std::int32_t sequence);
   /// Asks for the logits that follow the token added last.
   void want(WantedRow row);
@@ -68,7 +71,7 @@ struct Batch {
   ops::Step step() const;
 
   /// Throws Error where the lists do not fit together or a number makes no sense, as in a damaged message.
-  /// Tokens and pages that exceed the model's are for whoever knows it to refuse.
+  /// Tokens, pages and slots that exceed the model's are for whoever knows it to refuse.
   void check() const;
 };
 
@@ -79,7 +82,7 @@ void fields(auto& archive, Is<WantedRow> auto& m) {
           m.temperature, m.vocabulary_limit, m.candidates, m.sums);
 }
 void fields(auto& archive, Is<Batch> auto& m) {
-  archive(m.tokens, m.positions, m.sequences, m.wanted_at, m.wanted, m.page_tables);
+  archive(m.tokens, m.positions, m.sequences, m.wanted_at, m.wanted, m.page_tables, m.slots);
 }
 
 }  // namespace yoke::model

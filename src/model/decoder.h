@@ -27,7 +27,7 @@ struct TokenEmbedding {
 /// `Layer` holds the tensors of one layer, and has
 ///   void add_tensors(TableBuilder& table, const Config& config, int index)
 ///   void prepare(ops::Ops& ops, const Config& config, const Partition& partition, int index, int rank,
-///                std::int64_t pages)
+///                const ops::CacheSize& caches)
 ///   ops::Activations operator()(ops::Ops& ops, const Config& config, const ops::Rope& rope, ops::Activations
 ///   x)
 /// The table is set to layer `index` when it gets the layer's tensors; the last takes and returns the
@@ -52,9 +52,9 @@ class Decoder final : public Family {
     return table.take();
   }
 
-  void prepare(ops::Ops& ops, const Partition& partition, int rank, std::int64_t pages) override {
-    rotation_.prepare(ops, config_, pages * ops::page_positions);
-    for (int i = 0; i < n_layers(); ++i) layers_[i].prepare(ops, config_, partition, i, rank, pages);
+  void prepare(ops::Ops& ops, const Partition& partition, int rank, const ops::CacheSize& caches) override {
+    rotation_.prepare(ops, config_, caches.pages * ops::page_positions);
+    for (int i = 0; i < n_layers(); ++i) layers_[i].prepare(ops, config_, partition, i, rank, caches);
   }
 
   ops::Activations embed(ops::Ops& ops) override { return embedding_(ops, config_); }

@@ -25,9 +25,8 @@ class Family {
 
   /// The table; its destinations point into this object.
   virtual std::vector<TensorEntry> tensors() = 0;
-  /// Called once the tensors are loaded: makes what else the forward needs (rotary tables, KV caches of
-  /// `pages` pages).
-  virtual void prepare(ops::Ops& ops, const Partition& partition, int rank, std::int64_t pages) = 0;
+  /// Called once the tensors are loaded: makes what else the forward needs (rotary tables, caches).
+  virtual void prepare(ops::Ops& ops, const Partition& partition, int rank, const ops::CacheSize& caches) = 0;
 
   virtual ops::Activations embed(ops::Ops& ops) = 0;
   virtual ops::Activations layer(ops::Ops& ops, int index, ops::Activations x) = 0;

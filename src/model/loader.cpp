@@ -79,7 +79,7 @@ std::uint64_t scratch_bytes(const Config& config, const Partition& partition, in
     split = std::max({split, heads.n_heads * config.v_dim, ffn + experts});
     if (heads.keys_hold_values) padding = std::max(padding, 2 * 16 * heads.n_heads);
     if (sparse) copies = config.experts.used + 2;
-    attending = std::max(attending, ops.attend_bytes(heads, limits.pages, limits.tokens));
+    attending = std::max(attending, ops.attend_bytes(heads, limits.caches, config.layers[i].window));
   }
   // Of the residual's width: the embedding, two norms, two sums, what is carried from layer to layer, and
   // what the others send for a sum.
@@ -91,8 +91,8 @@ std::uint64_t scratch_bytes(const Config& config, const Partition& partition, in
   const std::int64_t token = as_floats + as_multiplied;
   const std::int64_t row =
       2 * config.dim + partition.range(Space::vocabulary, 0, rank).size() + 3 * config.vocabulary;
-  const std::uint64_t values =
-      saturating_sum(saturating_product(limits.tokens, token), saturating_product(limits.rows, row));
+  const std::uint64_t values = saturating_sum(saturating_product(limits.caches.step_tokens, token),
+                                              saturating_product(limits.rows, row));
   // An arena's blocks are at least so large, and while it grows each may be half empty.
   constexpr std::uint64_t smallest_arena = 256 * 1024;
   return saturating_sum(saturating_product(2, values, sizeof(float)), saturating_product(2, attending),
@@ -190,11 +190,12 @@ std::uint64_t weight_bytes(const gguf::Model& file, const std::vector<TensorEntr
   return total;
 }
 
-std::uint64_t kv_bytes(const Config& config, const Partition& partition, int rank, std::int64_t pages,
-                       const ops::Ops& ops) {
+std::uint64_t kv_bytes(const Config& config, const Partition& partition, int rank,
+                       const ops::CacheSize& caches, const ops::Ops& ops) {
   std::uint64_t total = 0;
   for (int i = 0; i < static_cast<int>(config.n_layers()); ++i) {
-    total = saturating_sum(total, ops.kv_cache_bytes(local_heads(config, partition, i, rank), pages));
+    const ops::Heads heads = local_heads(config, partition, i, rank);
+    total = saturating_sum(total, ops.kv_cache_bytes(heads, caches, config.layers[i].window));
   }
   return total;
 }
@@ -210,7 +211,7 @@ MemoryNeed memory_need(const gguf::Model& file, const Config& config, const std:
     for (const ops::Slice& slice : loaded_shares_of(entry, *tensor, partition, rank))
       weights += is_matrix(entry.destination) ? ops.matrix_bytes(slice) : slice.bytes();
   }
-  return {weights, kv_bytes(config, partition, rank, limits.pages, ops),
+  return {weights, kv_bytes(config, partition, rank, limits.caches, ops),
           scratch_bytes(config, partition, rank, limits, ops)};
 }
 

@@ -31,17 +31,16 @@ struct MemoryNeed {
 
 /// The largest step that will be asked of a rank.
 struct StepLimits {
-  std::int64_t pages = 0;   // of the KV cache
-  std::int64_t tokens = 0;  // of a step
-  std::int64_t rows = 0;    // of logits that are computed at once
+  ops::CacheSize caches;
+  std::int64_t rows = 0;  // of logits that are computed at once
 };
 
 /// Bytes that `rank` takes of the file.
 std::uint64_t weight_bytes(const gguf::Model& file, const std::vector<TensorEntry>& table,
                            const Partition& partition, int rank);
-/// Bytes of the KV caches of `rank`, of `pages` pages.
-std::uint64_t kv_bytes(const Config& config, const Partition& partition, int rank, std::int64_t pages,
-                       const ops::Ops& ops);
+/// Bytes of the KV caches of `rank`.
+std::uint64_t kv_bytes(const Config& config, const Partition& partition, int rank,
+                       const ops::CacheSize& caches, const ops::Ops& ops);
 /// All that `rank` will take; the scratch is an upper bound. The file has been checked. What does not fit in
 /// 64 bits is the largest number.
 MemoryNeed memory_need(const gguf::Model& file, const Config& config, const std::vector<TensorEntry>& table,

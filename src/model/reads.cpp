@@ -23,7 +23,8 @@ TokenReads token_reads(const gguf::Model& file, const Config& config, const std:
       reads.weights += bytes_read(entry, *tensor);
   }
   const Partition alone(config, table, file, equal_shares(1));
-  reads.kv_of_position = kv_bytes(config, alone, 0, 1, ops) / ops::page_positions;
+  const ops::CacheSize one_page{.pages = 1, .slots = 1, .step_tokens = 1};
+  reads.kv_of_position = kv_bytes(config, alone, 0, one_page, ops) / ops::page_positions;
   return reads;
 }
 

@@ -176,6 +176,13 @@ struct AttendSpec {
   Vector sinks;  // (n_heads) of this rank; each adds e^sink to its head's sum of weights, and no value
 };
 
+/// What the caches of a model are to hold.
+struct CacheSize {
+  std::int64_t pages = 0;        // of what keeps every position, for all sequences together
+  std::int64_t slots = 0;        // the most sequences that run at once
+  std::int64_t step_tokens = 0;  // the most tokens of a step
+};
+
 /// One layer's keys and values on this rank, in pages.
 struct KvCache {
   std::unique_ptr<Storage> storage;
@@ -189,6 +196,9 @@ struct Step {
   std::span<const std::int32_t> wanted;     // the tokens whose logits are asked for, ascending
   /// Page numbers of each sequence, by position / page_positions.
   std::vector<std::span<const std::int32_t>> page_tables;
+  /// Of each sequence: the number under which is kept what a layer knows of it besides pages, the same in all
+  /// of its steps. No other sequence that runs has it.
+  std::span<const std::int32_t> slots{};
 };
 
 /// A product of a row-split matrix, and where its result goes.
@@ -253,9 +263,11 @@ class Ops {
   /// Bytes that load_rows or load_cols takes.
   virtual std::uint64_t matrix_bytes(const Slice& slice) const = 0;
   /// Bytes that make_kv_cache takes; the largest number there is where they do not fit in 64 bits.
-  virtual std::uint64_t kv_cache_bytes(const Heads& heads, std::int64_t pages) const = 0;
-  /// The most bytes that attend needs besides its result, for a step of `tokens` tokens.
-  virtual std::uint64_t attend_bytes(const Heads& heads, std::int64_t pages, std::int64_t tokens) const = 0;
+  virtual std::uint64_t kv_cache_bytes(const Heads& heads, const CacheSize& size,
+                                       std::int64_t window) const = 0;
+  /// The most bytes that attend needs besides its result.
+  virtual std::uint64_t attend_bytes(const Heads& heads, const CacheSize& size,
+                                     std::int64_t window) const = 0;
   /// Bytes that the backend holds for activations now; it keeps what the largest step needed.
   virtual std::uint64_t activation_bytes() const = 0;
 
@@ -271,7 +283,8 @@ class Ops {
   virtual Vector load_vector(const Slice& slice) = 0;
   virtual Embedding load_embedding(const Slice& slice) = 0;
   virtual Rope make_rope(const RopeSpec& spec) = 0;
-  virtual KvCache make_kv_cache(const Heads& heads, std::int64_t pages) = 0;
+  /// `window`: no token will see more than so many positions, its own and those just before; 0: all so far.
+  virtual KvCache make_kv_cache(const Heads& heads, const CacheSize& size, std::int64_t window) = 0;
 
   /// Starts a step; every handle of the step before dies.
   virtual void begin_step(const Step& step) = 0;

@@ -64,8 +64,9 @@ std::vector<T> exchange(comm::Comm& comm, const T& mine) {
 }
 
 SchedulerLimits limits_of(const EngineOptions& options, const Worker& worker) {
-  return {static_cast<std::int32_t>(worker.config().vocabulary), worker.context(), worker.pages(),
-          options.prefill_chunk};
+  return {static_cast<std::int32_t>(worker.config().vocabulary), worker.context(),
+          static_cast<std::int32_t>(worker.caches().pages), options.prefill_chunk,
+          static_cast<std::int32_t>(worker.caches().slots)};
 }
 
 /// A request that has not ended, as far as its statistics go.

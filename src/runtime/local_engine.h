@@ -22,6 +22,7 @@ struct EngineOptions {
   std::int32_t context = 0;          // positions of the KV cache; 0: what the model was trained for
   std::int32_t threads = 1;          // compute threads of this rank
   std::int32_t prefill_chunk = 512;  // most prompt tokens computed in one step
+  std::int32_t sequences = 1;        // most that run at once; further requests wait
   kernels::KvType kv_type = kernels::KvType::f16;  // how keys and values are stored
   kernels::ActivationType activations =
       kernels::ActivationType::q8;                  // what quantised weights are multiplied with

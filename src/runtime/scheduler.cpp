@@ -29,7 +29,8 @@ void Scheduler::Sequence::append(Token token) {
 
 Scheduler::Scheduler(const SchedulerLimits& limits) : limits_(limits), pages_(limits.pages) {
   assert(std::int64_t{limits.pages} * ops::page_positions >= limits.context);
-  assert(limits.prefill_chunk > 0);
+  assert(limits.slots > 0 && limits.prefill_chunk >= limits.slots);
+  for (std::int32_t slot = limits.slots; slot-- > 0;) free_slots_.push_back(slot);
 }
 
 std::optional<std::string> Scheduler::add(const Request& request) {
@@ -94,11 +95,12 @@ std::int32_t Scheduler::pages_needed(const Request& request) const {
 }
 
 void Scheduler::admit() {
-  while (!waiting_.empty() && static_cast<std::int32_t>(running_.size()) < limits_.prefill_chunk &&
-         pages_needed(waiting_.front()) <= pages_.available()) {
+  while (!waiting_.empty() && !free_slots_.empty() && pages_needed(waiting_.front()) <= pages_.available()) {
     Sequence sequence(std::move(waiting_.front()));
     waiting_.pop_front();
     sequence.pages = pages_.take(pages_needed(sequence.request));
+    sequence.slot = free_slots_.back();
+    free_slots_.pop_back();
     running_.push_back(std::move(sequence));
   }
 }
@@ -142,9 +144,9 @@ void Scheduler::want_row(const Sequence& sequence, std::int32_t position, Planne
 }
 
 void Scheduler::plan_sequence(Sequence& sequence, std::int32_t tokens, PlannedStep& step) {
-  const auto index = static_cast<std::int32_t>(step.batch.page_tables.size());
   const std::int32_t pages = (sequence.computed + tokens + ops::page_positions - 1) / ops::page_positions;
-  step.batch.page_tables.emplace_back(sequence.pages.begin(), sequence.pages.begin() + pages);
+  const std::int32_t index =
+      step.batch.add_sequence(sequence.slot, {sequence.pages.begin(), sequence.pages.begin() + pages});
   step.requests.push_back(sequence.request.id);
   for (std::int32_t i = 0; i < tokens; ++i) {
     const std::int32_t position = sequence.computed++;
@@ -157,6 +159,7 @@ void Scheduler::plan_sequence(Sequence& sequence, std::int32_t tokens, PlannedSt
 
 void Scheduler::retire(std::vector<Sequence>::iterator sequence) {
   pages_.give_back(sequence->pages);
+  free_slots_.push_back(sequence->slot);
   running_.erase(sequence);
 }
 

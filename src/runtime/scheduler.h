@@ -18,7 +18,8 @@ struct SchedulerLimits {
   std::int32_t vocabulary = 0;     // token ids are below this
   std::int32_t context = 0;        // positions a sequence may have
   std::int32_t pages = 0;          // of the KV cache, for all sequences together
-  std::int32_t prefill_chunk = 0;  // most tokens of a step, and so most running sequences
+  std::int32_t prefill_chunk = 0;  // most tokens of a step
+  std::int32_t slots = 0;          // most running sequences; no more than a step has tokens
 };
 
 /// Whose a wanted row of logits is.
@@ -39,7 +40,7 @@ struct PlannedStep {
 /// Sequences are admitted first come, first served, once the pages for their longest possible run are free,
 /// so a sequence that has begun never waits for memory. A step holds one token of each decoding sequence,
 /// then prompt tokens up to the chunk. No more sequences run than a chunk has tokens, so there is always
-/// room for both.
+/// room for both. A sequence has a slot from its admission to its end.
 class Scheduler {
  public:
   explicit Scheduler(const SchedulerLimits& limits);
@@ -63,6 +64,7 @@ class Scheduler {
     std::vector<Token> tokens;  // prompt, then what was generated
     std::int32_t computed = 0;  // tokens that are in the KV cache, or will be after the planned step
     std::vector<std::int32_t> pages;
+    std::int32_t slot = 0;
     RecentTokens recent;  // of `tokens`; empty where nothing is penalised
     explicit Sequence(Request request_);
     void append(Token token);
@@ -81,6 +83,7 @@ class Scheduler {
 
   SchedulerLimits limits_;
   PagePool pages_;
+  std::vector<std::int32_t> free_slots_;  // the last is taken next
   std::deque<Request> waiting_;
   std::vector<Sequence> running_;  // in the order of admission
 };

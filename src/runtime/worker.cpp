@@ -53,9 +53,11 @@ ops::cpu::Options ops_options(const EngineOptions& options) {
   return {.kv_type = options.kv_type, .activations = options.activations};
 }
 
-model::StepLimits step_limits(const EngineOptions& options, const OpenModel& model) {
+ops::CacheSize cache_size(const EngineOptions& options, const OpenModel& model) {
   const std::int32_t positions = model.pages() * ops::page_positions;
-  return {model.pages(), std::min(positions, options.prefill_chunk), strip_rows};
+  // Every sequence that runs has a page, and room for a token in each step.
+  const std::int32_t slots = std::min({options.sequences, model.pages(), options.prefill_chunk});
+  return {.pages = model.pages(), .slots = slots, .step_tokens = std::min(positions, options.prefill_chunk)};
 }
 
 /// Loads a rank's share, from the cache where that has it and into the cache where not. Tells of it in
@@ -108,7 +110,7 @@ MemoryNeed memory_needed(const EngineOptions& options, int rank, int ranks) {
   const std::unique_ptr<ops::Ops> ops = ops::cpu::make_ops(kernels::best(), pool, comm, ops_options(options));
   const OpenModel model = open_model(options, *ops);
   return model::memory_need(model.file, model.config, model.table, model.partition(ranks), rank,
-                            step_limits(options, model), *ops);
+                            {cache_size(options, model), strip_rows}, *ops);
 }
 
 Worker::Worker(const EngineOptions& options, comm::Comm& comm, const Progress& progress)
@@ -120,11 +122,11 @@ Worker::Worker(const EngineOptions& options, comm::Comm& comm, const Progress& p
   ops_ = ops::cpu::make_ops(kernels, pool_, comm, ops_options(options));
   OpenModel model = open_model(options, *ops_);
   context_ = model.context;
-  pages_ = model.pages();
+  caches_ = cache_size(options, model);
   partition_ = std::make_unique<model::Partition>(model.partition(comm.size()));
   Loading(options, model, *partition_, comm.rank(), pool_, progress).run(*ops_, report_);
   family_ = std::move(model.family);
-  family_->prepare(*ops_, *partition_, comm.rank(), pages_);
+  family_->prepare(*ops_, *partition_, comm.rank(), caches_);
   tools_.emplace(StripTools{comm_, pool_, kernels, {}});
   for (int rank = 0; rank < comm.size(); ++rank) {
     tools_->vocabulary.push_back(partition_->range(model::Space::vocabulary, 0, rank));
@@ -137,7 +139,7 @@ Worker::Worker(const EngineOptions& options, comm::Comm& comm, const Progress& p
   report_.pinned = pool_.is_pinned();
   report_.isa = kernels.isa;
   report_.weight_bytes = model::weight_bytes(model.file, model.table, *partition_, comm.rank());
-  report_.kv_bytes = model::kv_bytes(config(), *partition_, comm.rank(), pages_, *ops_);
+  report_.kv_bytes = model::kv_bytes(config(), *partition_, comm.rank(), caches_, *ops_);
   report_.share = partition_->describe(comm.rank());
   report_.load_seconds = seconds_since(start) - report_.cache_write_seconds;
   meet();
@@ -191,9 +193,14 @@ void Worker::check(const model::Batch& batch) const {
             "a batch asks for token {} and ids below {}, but the vocabulary has {}", row.target,
             row.vocabulary_limit, vocabulary);
   }
+  require(batch.size() <= caches_.step_tokens, "a batch has {} tokens, but a step at most {}", batch.size(),
+          caches_.step_tokens);
   for (const std::vector<std::int32_t>& pages : batch.page_tables) {
-    for (const std::int32_t page : pages) require(page < pages_, "a batch has page {} of {}", page, pages_);
+    for (const std::int32_t page : pages)
+      require(page < caches_.pages, "a batch has page {} of {}", page, caches_.pages);
   }
+  for (const std::int32_t slot : batch.slots)
+    require(slot < caches_.slots, "a batch has slot {} of {}", slot, caches_.slots);
 }
 
 Roofline Worker::measure_roofline() {

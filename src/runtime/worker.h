@@ -37,7 +37,7 @@ class Worker {
 
   const model::Config& config() const;
   std::int32_t context() const { return context_; }
-  std::int32_t pages() const { return pages_; }
+  const ops::CacheSize& caches() const { return caches_; }
 
   /// A collective: the layers of a step. Throws Error where the batch cannot be one of this model's.
   void start_step(model::Batch batch);
@@ -64,7 +64,7 @@ class Worker {
   comm::Traffic loading_;      // until all had loaded
   std::vector<Place> places_;  // of all ranks
   std::int32_t context_ = 0;
-  std::int32_t pages_ = 0;
+  ops::CacheSize caches_;
   ThreadPool pool_;
   std::unique_ptr<ops::Ops> ops_;
   std::unique_ptr<model::Family> family_;

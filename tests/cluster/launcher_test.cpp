@@ -132,13 +132,13 @@ TEST(Launcher, SharesTheCoresOut) {
 }
 
 TEST(Launcher, EngineArgumentsCarryEveryOption) {
-  EXPECT_EQ(
-      engine_arguments({"m.gguf", 128, 3, 64, kernels::KvType::f32, kernels::ActivationType::f32}, 2, "/s"),
-      (std::vector<std::string>{"engine", "--socket", "/s", "--ranks", "2", "--model", "m.gguf", "--context",
-                                "128", "--threads", "3", "--prefill-chunk", "64", "--kv-type", "f32",
-                                "--activations", "f32"}));
-  const runtime::EngineOptions cached{"m.gguf",   0,  1, 1, kernels::KvType::f16, kernels::ActivationType::q8,
-                                      "a folder", 123};
+  EXPECT_EQ(engine_arguments({"m.gguf", 128, 3, 64, 5, kernels::KvType::f32, kernels::ActivationType::f32}, 2,
+                             "/s"),
+            (std::vector<std::string>{"engine", "--socket", "/s", "--ranks", "2", "--model", "m.gguf",
+                                      "--context", "128", "--threads", "3", "--prefill-chunk", "64",
+                                      "--sequences", "5", "--kv-type", "f32", "--activations", "f32"}));
+  const runtime::EngineOptions cached{
+      "m.gguf", 0, 1, 1, 1, kernels::KvType::f16, kernels::ActivationType::q8, "a folder", 123};
   EXPECT_THAT(engine_arguments(cached, 1, "/s"),
               testing::IsSupersetOf({"--cache-dir", "a folder", "--cache-size", "123B"}));
 }

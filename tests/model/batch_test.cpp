@@ -25,7 +25,8 @@ WantedRow drawn() {
 
 Batch two_sequences() {
   Batch batch;
-  batch.page_tables = {{3, 1}, {0}};
+  batch.add_sequence(1, {3, 1});
+  batch.add_sequence(0, {0});
   batch.add(17, 64, 0);
   batch.add(4, 0, 1);
   batch.want(drawn());
@@ -73,6 +74,7 @@ TEST(Batch, SurvivesTheWire) {
   EXPECT_EQ(copy.wanted[1].want, Want::log_probability);
   EXPECT_EQ(copy.wanted[1].target, 9);
   EXPECT_EQ(copy.page_tables, batch.page_tables);
+  EXPECT_THAT(copy.slots, testing::ElementsAre(1, 0));
 }
 
 TEST(Batch, RefusesEveryTruncation) {
@@ -101,6 +103,23 @@ TEST(Batch, RefusesTokensAndPagesThatCannotBe) {
   batch = two_sequences();
   batch.page_tables[0][1] = -1;
   EXPECT_THROW(read(bytes_of(batch)), Error);
+}
+
+TEST(Batch, RefusesSlotsThatCannotBe) {
+  for (const std::vector<std::int32_t>& slots :
+       {std::vector<std::int32_t>{}, {1}, {0, 1, 2}, {1, 1}, {0, -1}}) {
+    Batch batch = two_sequences();
+    batch.slots = slots;
+    EXPECT_THROW(read(bytes_of(batch)), Error) << testing::PrintToString(slots);
+  }
+}
+
+TEST(Batch, RefusesTokensOfASequenceThatAreNotAtConsecutivePositions) {
+  for (const std::int32_t position : {0, 2, 63}) {
+    Batch batch = two_sequences();
+    batch.positions[2] = position;
+    EXPECT_THROW(read(bytes_of(batch)), Error) << position;
+  }
 }
 
 TEST(Batch, RefusesWantedRowsThatAreNotTokensOfItInTheirOrder) {
@@ -147,6 +166,7 @@ TEST(Batch, ViewsAreOfTheBatchItself) {
   EXPECT_EQ(step.wanted.data(), batch.wanted_at.data());
   EXPECT_THAT(step.page_tables, testing::SizeIs(2));
   EXPECT_EQ(step.page_tables[0].data(), batch.page_tables[0].data());
+  EXPECT_EQ(step.slots.data(), batch.slots.data());
 }
 
 }  // namespace

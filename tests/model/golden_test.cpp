@@ -138,6 +138,7 @@ TEST(Forward, SequencesInterleavedOnShuffledPagesAreTheSameBitsAsEachAlone) {
   while (next[0] < 150 || next[1] < 130) {
     Batch batch;
     batch.page_tables = pages;
+    batch.slots = {2, 0};
     for (int i = 0; i < 11; ++i) {
       const int sequence = static_cast<int>(random() % 2);
       if (next[sequence] == sequences[sequence].size()) continue;

@@ -19,6 +19,8 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
+constexpr ops::CacheSize two_pages{.pages = 2, .slots = 1, .step_tokens = 1};
+
 std::string check_error(const std::function<void(Draft&)>& edit) {
   const EditedModel model(edit);
   return error_of([&] { run_batches(model.path(), 1, {}, 1, equal_shares(1)); });
@@ -245,10 +247,10 @@ TEST(Memory, SharesOfTheWeightsAddUpToTheFileAndWhatIsReplicated) {
   ThreadPool pool(1);
   comm::SoloComm comm;
   const auto ops = ops::cpu::make_ops(kernels::best(), pool, comm);
-  EXPECT_EQ(kv_bytes(config, one, 0, 2, *ops), 3 * 4 * 128 * (32 + 32) * 2);
+  EXPECT_EQ(kv_bytes(config, one, 0, two_pages, *ops), 3 * 4 * 128 * (32 + 32) * 2);
   const auto exact = ops::cpu::make_ops(kernels::best(), pool, comm, {.kv_type = kernels::KvType::f32});
-  EXPECT_EQ(kv_bytes(config, one, 0, 2, *exact), 3 * 4 * 128 * (32 + 32) * sizeof(float));
-  EXPECT_EQ(kv_bytes(config, one, 0, std::numeric_limits<std::int64_t>::max(), *ops),
+  EXPECT_EQ(kv_bytes(config, one, 0, two_pages, *exact), 3 * 4 * 128 * (32 + 32) * sizeof(float));
+  EXPECT_EQ(kv_bytes(config, one, 0, {.pages = std::numeric_limits<std::int64_t>::max()}, *ops),
             std::numeric_limits<std::uint64_t>::max());
 }
 
@@ -273,8 +275,8 @@ TEST(Memory, BlocksThatRanksCutCountForEachOfThem) {
     std::array<std::uint64_t, 3> all{};
     for (int rank = 0; rank < ranks; ++rank) {
       all[0] += weight_bytes(file, table, partition, rank);
-      all[1] += memory_need(file, config, table, partition, rank, {1, 1, 1}, *exact).weights;
-      all[2] += memory_need(file, config, table, partition, rank, {1, 1, 1}, *panels).weights;
+      all[1] += memory_need(file, config, table, partition, rank, {{1, 1, 1}, 1}, *exact).weights;
+      all[2] += memory_need(file, config, table, partition, rank, {{1, 1, 1}, 1}, *panels).weights;
     }
     return all;
   };
@@ -300,11 +302,11 @@ TEST(Memory, ScratchOfTheLargestStepIsWithinItsEstimateWhereRanksCutBlocks) {
     const std::vector<TensorEntry> table = family->tensors();
     const Partition partition(config, table, file, equal_shares(8));
     load_tensors(file, table, partition, comm.rank(), *ops, [](std::uint64_t, std::uint64_t) {});
-    family->prepare(*ops, partition, comm.rank(), 8);
+    family->prepare(*ops, partition, comm.rank(), {8, 1, 500});
     const std::vector<Batch> batches = in_chunks(std::vector<std::int32_t>(500, 7), 500);
     forward(*family, *ops, partition, comm, batches[0]);
     EXPECT_LE(ops->activation_bytes(),
-              memory_need(file, config, table, partition, comm.rank(), {8, 500, 32}, *ops).scratch);
+              memory_need(file, config, table, partition, comm.rank(), {{8, 1, 500}, 32}, *ops).scratch);
   });
 }
 
@@ -321,12 +323,12 @@ TEST(Memory, ScratchOfTheLargestStepIsWithinItsEstimate) {
           const std::vector<TensorEntry> table = family->tensors();
           const Partition partition(config, table, file, equal_shares(ranks));
           load_tensors(file, table, partition, comm.rank(), *ops, [](std::uint64_t, std::uint64_t) {});
-          family->prepare(*ops, partition, comm.rank(), 8);
+          family->prepare(*ops, partition, comm.rank(), {8, 1, tokens});
           const std::vector<Batch> batches = in_chunks(std::vector<std::int32_t>(tokens, 7), tokens);
           forward(*family, *ops, partition, comm, batches[0]);
           forward(*family, *ops, partition, comm, batches[0]);
           const MemoryNeed need = memory_need(file, config, table, partition, comm.rank(),
-                                              {8, tokens, std::min(tokens, 32)}, *ops);
+                                              {{8, 1, tokens}, std::min(tokens, 32)}, *ops);
           EXPECT_LE(ops->activation_bytes(), need.scratch)
               << name << ", " << tokens << " tokens, rank " << comm.rank() << " of " << ranks;
           EXPECT_GE(ops->activation_bytes(), need.scratch / 16) << "an estimate of no use";
@@ -346,7 +348,7 @@ TEST(Memory, OfLatentsIsOneKeyForEachPositionAndLayerOnEveryRank) {
   const auto ops = ops::cpu::make_ops(kernels::best(), pool, comm);
   const Partition three(config, table, file, equal_shares(3));
   for (int rank = 0; rank < 3; ++rank)
-    EXPECT_EQ(kv_bytes(config, three, rank, 2, *ops), 3 * 128 * (128 + 16) * 2);
+    EXPECT_EQ(kv_bytes(config, three, rank, two_pages, *ops), 3 * 128 * (128 + 16) * 2);
 }
 
 }  // namespace

@@ -86,6 +86,16 @@ inline std::vector<float> forward(Family& family, ops::Ops& ops, const Partition
 inline constexpr ops::cpu::Options exact_arithmetic{.kv_type = kernels::KvType::f32,
                                                     .activations = kernels::ActivationType::f32};
 
+/// What the batches need of caches that have `pages` pages.
+inline ops::CacheSize caches_of(const std::vector<Batch>& batches, std::int64_t pages) {
+  ops::CacheSize caches{.pages = pages};
+  for (const Batch& batch : batches) {
+    caches.step_tokens = std::max(caches.step_tokens, batch.size());
+    for (const std::int32_t slot : batch.slots) caches.slots = std::max<std::int64_t>(caches.slots, slot + 1);
+  }
+  return caches;
+}
+
 /// Loads `path` on `ranks` ranks of `threads` threads, computes the batches one after the other and returns
 /// all wanted logits of rank `reporter`, concatenated. Unless a test asks for less, nothing is rounded but
 /// float32: that alone would err by more than the references' tolerances.
@@ -106,7 +116,7 @@ inline std::vector<float> run_batches(const std::filesystem::path& path, int ran
     check_tensors(file, config, table, *ops);
     const Partition partition(config, table, file, shares);
     load_tensors(file, table, partition, comm.rank(), *ops, [](std::uint64_t, std::uint64_t) {});
-    family->prepare(*ops, partition, comm.rank(), pages);
+    family->prepare(*ops, partition, comm.rank(), caches_of(batches, pages));
     for (const Batch& batch : batches) {
       const std::vector<float> logits = forward(*family, *ops, partition, comm, batch);
       if (comm.rank() == reporter) result.insert(result.end(), logits.begin(), logits.end());
@@ -122,7 +132,7 @@ inline std::vector<Batch> in_chunks(const std::vector<std::int32_t>& tokens, std
   std::vector<Batch> batches;
   for (std::size_t begin = 0; begin < tokens.size(); begin += chunk) {
     Batch batch;
-    batch.page_tables = {pages};
+    batch.add_sequence(0, pages);
     for (std::size_t i = begin; i < std::min(begin + chunk, tokens.size()); ++i) {
       batch.add(tokens[i], static_cast<std::int32_t>(i), 0);
       batch.want({.want = Want::logits});

@@ -21,6 +21,7 @@ namespace yoke::runtime {
 inline EngineOptions demo_options() {
   EngineOptions options;
   options.model = std::filesystem::path(YOKE_MODELS) / "demo.gguf";
+  options.sequences = 8;
   return options;
 }
 

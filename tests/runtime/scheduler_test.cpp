@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <numeric>
+#include <random>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -12,7 +16,8 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr SchedulerLimits limits{.vocabulary = 100, .context = 200, .pages = 4, .prefill_chunk = 10};
+constexpr SchedulerLimits limits{
+    .vocabulary = 100, .context = 200, .pages = 4, .prefill_chunk = 10, .slots = 10};
 
 Request request(std::uint64_t id, std::size_t prompt, std::int32_t max_tokens) {
   Request request;
@@ -244,18 +249,52 @@ TEST(Scheduler, NoStepExceedsTheChunkAndEveryPromptGoesOn) {
   EXPECT_EQ(rows, 0);
 }
 
-TEST(Scheduler, RunsAsManySequencesAsAChunkHasTokens) {
+TEST(Scheduler, RunsAsManySequencesAsThereAreSlots) {
+  for (const std::int32_t slots : {1, 3, 10}) {
+    SchedulerLimits wide = limits;
+    wide.pages = 400;
+    wide.slots = slots;
+    Scheduler scheduler(wide);
+    for (std::uint64_t id = 1; id <= 12; ++id) scheduler.add(request(id, 1, 20));
+    std::vector<std::uint64_t> expected(static_cast<std::size_t>(slots));
+    std::iota(expected.begin(), expected.end(), 1);
+    for (int i = 0; i < 2; ++i) {
+      const PlannedStep step = scheduler.plan();
+      EXPECT_EQ(step.requests, expected);
+      for (const RowOwner& owner : step.owners) scheduler.accept(owner.request, 9);
+    }
+    scheduler.cancel(1);
+    std::iota(expected.begin(), expected.end(), 2);
+    EXPECT_EQ(scheduler.plan().requests, expected);
+  }
+}
+
+TEST(Scheduler, ASequenceHasOneSlotThatNoOtherHasWhileItRuns) {
   SchedulerLimits wide = limits;
   wide.pages = 400;
+  wide.slots = 3;
   Scheduler scheduler(wide);
-  for (std::uint64_t id = 1; id <= 12; ++id) scheduler.add(request(id, 1, 20));
-  for (int i = 0; i < 2; ++i) {
-    const PlannedStep step = scheduler.plan();
-    EXPECT_THAT(step.requests, ElementsAre(1, 2, 3, 4, 5, 6, 7, 8, 9, 10));
-    for (const RowOwner& owner : step.owners) scheduler.accept(owner.request, 9);
+  std::mt19937 random(7);
+  for (std::uint64_t id = 1; id <= 40; ++id) {
+    Request one = request(id, 1 + random() % 12, static_cast<std::int32_t>(random() % 6));
+    scheduler.add(one);
   }
-  scheduler.cancel(4);
-  EXPECT_THAT(scheduler.plan().requests, ElementsAre(1, 2, 3, 5, 6, 7, 8, 9, 10, 11));
+  std::map<std::uint64_t, std::int32_t> slot_of;
+  std::set<std::int32_t> seen;
+  while (!scheduler.idle()) {
+    const PlannedStep step = scheduler.plan();
+    EXPECT_NO_THROW(step.batch.check());
+    ASSERT_EQ(step.batch.slots.size(), step.requests.size());
+    for (std::size_t i = 0; i < step.requests.size(); ++i) {
+      const std::int32_t slot = step.batch.slots[i];
+      EXPECT_LT(slot, 3);
+      EXPECT_EQ(slot_of.try_emplace(step.requests[i], slot).first->second, slot);
+      seen.insert(slot);
+    }
+    for (std::size_t i = 0; i < step.owners.size(); ++i) scheduler.accept(step.owners[i].request, 1);
+    if (random() % 4 == 0) scheduler.cancel(step.requests[random() % step.requests.size()]);
+  }
+  EXPECT_THAT(seen, ElementsAre(0, 1, 2));
 }
 
 TEST(Scheduler, NamesOnlyThePagesThatAStepReaches) {

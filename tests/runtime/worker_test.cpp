@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "comm/solo.h"
+#include "common/error_of.h"
 #include "common/scratch.h"
 #include "runtime/run_engine.h"
 #include "runtime/shard_folder.h"
@@ -26,6 +27,25 @@ TEST(MemoryNeeded, IsWhatTheRanksThenReport) {
       }
     });
   }
+}
+
+TEST(Worker, RefusesAStepThatItsCachesCannotHold) {
+  EngineOptions options = demo_options();
+  options.context = 100;
+  options.prefill_chunk = 10;
+  options.sequences = 2;
+  comm::SoloComm comm;
+  Worker worker(options, comm, [](std::uint64_t, std::uint64_t) {});
+  const auto start = [&](std::int32_t slot, std::int32_t page, std::int32_t tokens) {
+    model::Batch batch;
+    batch.add_sequence(slot, {page});
+    for (std::int32_t i = 0; i < tokens; ++i) batch.add(5, i, 0);
+    return error_of([&] { worker.start_step(batch); });
+  };
+  EXPECT_EQ(start(1, 1, 10), "");
+  EXPECT_EQ(start(2, 1, 10), "a batch has slot 2 of 2");
+  EXPECT_EQ(start(1, 2, 10), "a batch has page 2 of 2");
+  EXPECT_EQ(start(1, 1, 11), "a batch has 11 tokens, but a step at most 10");
 }
 
 /// The logits of a prompt, and what the ranks told.

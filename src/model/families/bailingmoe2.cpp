@@ -30,8 +30,8 @@ struct Layer {
   }
 
   void prepare(ops::Ops& ops, const Config& config, const Partition& partition, int index, int rank,
-               std::int64_t pages) {
-    attention.prepare(ops, config, partition, index, rank, pages);
+               const ops::CacheSize& caches) {
+    attention.prepare(ops, config, partition, index, rank, caches);
   }
 
   ops::Activations operator()(ops::Ops& ops, const Config& config, const ops::Rope& rope,

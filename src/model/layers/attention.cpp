@@ -109,12 +109,12 @@ void Attention::add_sinks(TableBuilder& table, const Config& config, int index) 
 }
 
 void Attention::prepare(ops::Ops& ops, const Config& config, const Partition& partition, int index, int rank,
-                        std::int64_t pages) {
+                        const ops::CacheSize& caches) {
   heads = local_heads(config, partition, index, rank);
   spec.scale = config.attention_scale != 0 ? config.attention_scale
                                            : 1.0f / std::sqrt(static_cast<float>(config.k_dim));
   spec.window = config.layers[index].window;
-  kv = ops.make_kv_cache(heads, pages);
+  kv = ops.make_kv_cache(heads, caches, spec.window);
 }
 
 ops::Activations Attention::operator()(ops::Ops& ops, const Qkv& x) {

@@ -87,9 +87,9 @@ struct Attention {
   /// A sink of every head: a score that takes weight from all values. Xiao et al.,
   /// https://arxiv.org/abs/2309.17453.
   void add_sinks(TableBuilder& table, const Config& config, int index);
-  /// Makes the cache, of `pages` pages.
+  /// Makes the cache.
   void prepare(ops::Ops& ops, const Config& config, const Partition& partition, int index, int rank,
-               std::int64_t pages);
+               const ops::CacheSize& caches);
   /// What the block adds to the residual, the same on every rank: (tokens, dim).
   ops::Activations operator()(ops::Ops& ops, const Qkv& x);
 };

@@ -37,9 +37,9 @@ void LatentAttention::add_tensors(TableBuilder& table, const Config& config, int
 }
 
 void LatentAttention::prepare(ops::Ops& ops, const Config& config, const Partition& partition, int index,
-                              int rank, std::int64_t pages) {
+                              int rank, const ops::CacheSize& caches) {
   heads = local_heads(config, partition, index, rank);
-  kv = ops.make_kv_cache(heads, pages);
+  kv = ops.make_kv_cache(heads, caches, 0);
 }
 
 LatentAttention::Projected LatentAttention::project(ops::Ops& ops, const Config& config,

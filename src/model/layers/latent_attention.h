@@ -30,9 +30,9 @@ struct LatentAttention {
 
   /// Adds the tensors of layer `index`, to which the table has been set.
   void add_tensors(TableBuilder& table, const Config& config, int index);
-  /// Makes the cache, of `pages` pages.
+  /// Makes the cache.
   void prepare(ops::Ops& ops, const Config& config, const Partition& partition, int index, int rank,
-               std::int64_t pages);
+               const ops::CacheSize& caches);
   /// What the block adds to the residual, the same on every rank: (tokens, dim).
   ops::Activations operator()(ops::Ops& ops, const Config& config, const ops::Rope& rope,
                               const ops::Normed& x);

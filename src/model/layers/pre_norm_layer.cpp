@@ -11,8 +11,8 @@ void PreNormLayer::add_tensors(TableBuilder& table, const Config& config, int in
 }
 
 void PreNormLayer::prepare(ops::Ops& ops, const Config& config, const Partition& partition, int index,
-                           int rank, std::int64_t pages) {
-  attention.prepare(ops, config, partition, index, rank, pages);
+                           int rank, const ops::CacheSize& caches) {
+  attention.prepare(ops, config, partition, index, rank, caches);
 }
 
 ops::Activations PreNormLayer::operator()(ops::Ops& ops, const Config& config, const ops::Rope& rope,

@@ -20,7 +20,7 @@ struct PreNormLayer {
 
   void add_tensors(TableBuilder& table, const Config& config, int index);
   void prepare(ops::Ops& ops, const Config& config, const Partition& partition, int index, int rank,
-               std::int64_t pages);
+               const ops::CacheSize& caches);
   ops::Activations operator()(ops::Ops& ops, const Config& config, const ops::Rope& rope, ops::Activations x);
 };
 

@@ -66,14 +66,16 @@ class CpuOps final : public Ops {
   bool can_multiply(quant::Type type) const override { return kernels_.matmul(type) != nullptr; }
   bool can_decode(quant::Type type) const override { return quant::format(type).dequantize != nullptr; }
 
-  std::uint64_t kv_cache_bytes(const Heads& heads, std::int64_t pages) const override {
-    return paged_kv_bytes(options_.kv_type, heads, pages);
+  std::uint64_t kv_cache_bytes(const Heads& heads, const CacheSize& size,
+                               std::int64_t /*window*/) const override {
+    return paged_kv_bytes(options_.kv_type, heads, size.pages);
   }
   std::uint64_t matrix_bytes(const Slice& slice) const override {
     return options_.activations == kernels::ActivationType::f32 ? slice.bytes() : panel_matrix_bytes(slice);
   }
-  std::uint64_t attend_bytes(const Heads& heads, std::int64_t pages, std::int64_t tokens) const override {
-    return attend_scratch_bytes(heads, pages, tokens);
+  std::uint64_t attend_bytes(const Heads& heads, const CacheSize& size,
+                             std::int64_t /*window*/) const override {
+    return attend_scratch_bytes(heads, size.pages, size.step_tokens);
   }
   std::uint64_t activation_bytes() const override {
     return scratch_.capacity() + sizeof(float) * carried_.capacity();
@@ -99,8 +101,8 @@ class CpuOps final : public Ops {
     table->spec = spec;
     return {std::move(table)};
   }
-  KvCache make_kv_cache(const Heads& heads, std::int64_t pages) override {
-    return {std::make_unique<PagedKv>(kernels_.kv(options_.kv_type), heads, pages)};
+  KvCache make_kv_cache(const Heads& heads, const CacheSize& size, std::int64_t /*window*/) override {
+    return {std::make_unique<PagedKv>(kernels_.kv(options_.kv_type), heads, size.pages)};
   }
 
   void begin_step(const Step& step) override {

@@ -116,7 +116,7 @@ struct Conversation {
 
   /// What steps that mix the sequences give: for each sequence, a row for each token.
   std::vector<Matrix> attend(Rig& rig, const Cut& cut) const {
-    KvCache cache = rig.ops().make_kv_cache(layer.heads, 5);
+    KvCache cache = rig.ops().make_kv_cache(layer.heads, {.pages = 5, .slots = 2, .step_tokens = 220}, 0);
     const AttendSpec spec = layer.spec(rig.ops());
     std::vector<Matrix> results;
     for (const Sequence& s : sequences)
@@ -261,7 +261,7 @@ TEST_P(Attention, ReadsNoTileThatAWindowMasks) {
   // Pages that do not exist would be read outside the cache.
   const Heads heads{1, 1, 0, 0, 1, 16, 16};
   Rig rig(kernels());
-  KvCache cache = rig.ops().make_kv_cache(heads, 1);
+  KvCache cache = rig.ops().make_kv_cache(heads, {.pages = 1, .slots = 1, .step_tokens = 1}, 0);
   std::mt19937 random(1);
   rig.begin(1, {{70}, {0}, {}, {{-1, 0}}});
   const Matrix v = random_matrix(1, 16, random);

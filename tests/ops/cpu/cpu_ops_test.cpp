@@ -356,10 +356,10 @@ TEST(Wanted, MayBeNone) {
 
 TEST(KvCacheBytes, AreThoseOfTheKeysAndValuesOfEveryPage) {
   Rig rig(kernels::best());
-  EXPECT_EQ(rig.ops().kv_cache_bytes({12, 3, 0, 0, 4, 10, 6}, 5), 5 * 64 * 3 * (10 + 16) * 2);
-  EXPECT_EQ(rig.ops().kv_cache_bytes({0, 0, 0, 0, 4, 10, 6}, 5), 0);
+  EXPECT_EQ(rig.ops().kv_cache_bytes({12, 3, 0, 0, 4, 10, 6}, {.pages = 5}, 0), 5 * 64 * 3 * (10 + 16) * 2);
+  EXPECT_EQ(rig.ops().kv_cache_bytes({0, 0, 0, 0, 4, 10, 6}, {.pages = 5}, 0), 0);
   const std::int64_t huge = std::int64_t{1} << 32;
-  EXPECT_EQ(rig.ops().kv_cache_bytes({huge, huge, 0, 0, 1, huge, huge}, huge),
+  EXPECT_EQ(rig.ops().kv_cache_bytes({huge, huge, 0, 0, 1, huge, huge}, {.pages = huge}, 0),
             std::numeric_limits<std::uint64_t>::max());
 }
 
@@ -367,7 +367,7 @@ TEST(KvCacheBytes, OfKeysThatHoldTheirValuesAreThoseOfTheKeys) {
   const Heads heads{
       .n_heads = 128, .n_kv_heads = 1, .group = 128, .k_dim = 576, .v_dim = 512, .keys_hold_values = true};
   Rig rig(kernels::best(), 1, {.kv_type = kernels::KvType::f16});
-  EXPECT_EQ(rig.ops().kv_cache_bytes(heads, 3), 3 * 64 * 576 * 2);
+  EXPECT_EQ(rig.ops().kv_cache_bytes(heads, {.pages = 3}, 0), 3 * 64 * 576 * 2);
 }
 
 TEST(ActivationBytes, CoverTheLargestStepSoFar) {
@@ -515,7 +515,7 @@ TEST_P(Nothing, OfTheHeadsAddsZeros) {
     Ops& ops = rig.ops();
     const RowMatrix none = ops.load_rows(into_.slice({{40, 40}}, 0, 24));
     const Rope rope = ops.make_rope({RopeStyle::interleaved, frequencies(3), 1});
-    KvCache cache = ops.make_kv_cache(heads, 1);
+    KvCache cache = ops.make_kv_cache(heads, {.pages = 1, .slots = 1, .step_tokens = 5}, 0);
     rig.dirty_scratch(5, 40);
     rig.begin(5);
     const Normed x = rig.normed(ones(5, 24));

@@ -175,7 +175,7 @@ class Rig {
   Ops& ops() { return *ops_; }
 
   /// What a step says of its tokens. Left empty: positions 0, 1, … of one sequence on pages 0, 1, …, all
-  /// wanted.
+  /// wanted; sequence i has slot i.
   struct Plan {
     std::vector<std::int32_t> positions;
     std::vector<std::int32_t> sequences;
@@ -196,6 +196,9 @@ class Rig {
     }
     Step step{rows_, plan_.positions, plan_.sequences, *plan_.wanted, {}};
     for (const auto& table : plan_.pages) step.page_tables.emplace_back(table);
+    slots_.resize(plan_.pages.size());
+    std::iota(slots_.begin(), slots_.end(), 0);
+    step.slots = slots_;
     ops_->begin_step(step);
   }
 
@@ -237,7 +240,7 @@ class Rig {
   ThreadPool pool_;
   std::unique_ptr<Ops> ops_;
   Plan plan_;
-  std::vector<std::int32_t> rows_;
+  std::vector<std::int32_t> rows_, slots_;
   std::vector<Embedding> embeddings_;
   std::vector<Vector> norms_;
 };
