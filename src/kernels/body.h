@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/attention.h"
+#include "kernels/delta_rule.h"
 #include "kernels/elementwise.h"
 #include "kernels/iq_weights.h"
 #include "kernels/k_weights.h"
@@ -46,8 +47,10 @@ constexpr Kernels make_table(std::string_view isa, const PanelMultiplies& panels
           .add_scaled = add_scaled,
           .sum = sum,
           .sigmoid = sigmoid_kernel,
+          .softplus = softplus_kernel,
           .soft_cap = soft_cap,
           .silu_mul = silu_mul,
+          .sigmoid_mul = sigmoid_mul,
           .gelu_mul = gelu_mul,
           .clamped_swiglu_mul = clamped_swiglu_mul,
           .rope_interleaved = rope_interleaved,
@@ -56,6 +59,8 @@ constexpr Kernels make_table(std::string_view isa, const PanelMultiplies& panels
           .merge_attention = merge_attention,
           .finish_attention = finish_attention,
           .exp = exp_kernel,
+          .convolve = convolve,
+          .delta_rule = delta_rule,
           .int8_peak = int8_peak,
           .f32_peak = f32_peak};
 }

@@ -114,6 +114,25 @@ void sigmoid_kernel(const float* x, float* y, std::int64_t n) {
   for_vectors(n, [=](std::int64_t i, int count) { store(sigmoid(load(x + i, count)), y + i, count); });
 }
 
+/// z / (1 + e^−z)
+inline F32x16 silu(F32x16 z) { return z / (F32x16::broadcast(1.0f) + exp(F32x16::broadcast(-0.0f) - z)); }
+
+/// ln(1 + e^x) = max(x, 0) + ln(1 + t) with t = e^−|x| in [0, 1], and ln(1 + t) = 2·artanh(z) with
+/// z = t / (2 + t) ≤ 1/3, of whose series the first missing term is below 2⁻²⁹ of the sum. A NaN stays.
+inline F32x16 softplus(F32x16 x) {
+  const F32x16 zero = F32x16::broadcast(0.0f), two = F32x16::broadcast(2.0f);
+  const F32x16 t = exp(min(x, zero - x));
+  const F32x16 z = t / (two + t), square = z * z;
+  constexpr float coefficients[] = {1.0f / 13, 1.0f / 11, 1.0f / 9, 1.0f / 7, 1.0f / 5, 1.0f / 3, 1.0f};
+  F32x16 series = F32x16::broadcast(1.0f / 15);
+  for (const float coefficient : coefficients) series = fma(series, square, F32x16::broadcast(coefficient));
+  return fma(two * z, series, max(zero, x));
+}
+
+void softplus_kernel(const float* x, float* y, std::int64_t n) {
+  for_vectors(n, [=](std::int64_t i, int count) { store(softplus(load(x + i, count)), y + i, count); });
+}
+
 /// cap · tanh(z / cap) = cap · (1 − 2 / (1 + e^(2z / cap)))
 void soft_cap(const float* x, float cap, float* y, std::int64_t n) {
   const F32x16 one = F32x16::broadcast(1.0f), two = F32x16::broadcast(2.0f);
@@ -133,9 +152,11 @@ inline void gate_mul(const float* gate, const float* up, float* out, std::int64_
 }
 
 void silu_mul(const float* gate, const float* up, float* out, std::int64_t n) {
-  const F32x16 one = F32x16::broadcast(1.0f);
-  const F32x16 minus_zero = F32x16::broadcast(-0.0f);
-  gate_mul(gate, up, out, n, [=](F32x16 z) { return z / (one + exp(minus_zero - z)); });
+  gate_mul(gate, up, out, n, [](F32x16 z) { return silu(z); });
+}
+
+void sigmoid_mul(const float* gate, const float* up, float* out, std::int64_t n) {
+  gate_mul(gate, up, out, n, [](F32x16 z) { return sigmoid(z); });
 }
 
 void gelu_mul(const float* gate, const float* up, float* out, std::int64_t n) {

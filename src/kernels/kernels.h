@@ -18,6 +18,16 @@
 
 namespace yoke::kernels {
 
+/// What one token brings to a head of the gated delta rule, and where its result goes.
+struct DeltaToken {
+  const float* q;  // (k_dim)
+  const float* k;  // (k_dim)
+  const float* v;  // (columns)
+  float decay;
+  float beta;
+  float* out;  // (columns)
+};
+
 struct Kernels {
   /// "scalar", "avx2", "avx512", "avx512vbmi", "neon", "neon-dotprod" or "neon-i8mm".
   std::string_view isa;
@@ -58,8 +68,10 @@ struct Kernels {
   void (*add_scaled)(float* y, const float* x, float scale, std::int64_t n);
   /// Σ x[i], in lane order.
   float (*sum)(const float* x, std::int64_t n);
-  /// y[i] = 1 / (1 + e^−x[i]). y may be x, as in the next one.
+  /// y[i] = 1 / (1 + e^−x[i]). y may be x, as in the next two.
   void (*sigmoid)(const float* x, float* y, std::int64_t n);
+  /// y[i] = ln(1 + e^x[i])
+  void (*softplus)(const float* x, float* y, std::int64_t n);
   /// y[i] = cap·tanh(x[i] / cap)
   void (*soft_cap)(const float* x, float cap, float* y, std::int64_t n);
 
@@ -67,6 +79,8 @@ struct Kernels {
   using GateMul = void (*)(const float* gate, const float* up, float* out, std::int64_t n);
   /// silu(gate)·up, silu(z) = z / (1 + e^−z).
   GateMul silu_mul;
+  /// σ(gate)·up
+  GateMul sigmoid_mul;
   /// gelu(gate)·up, gelu(z) = z/2 · (1 + tanh(√(2/π)·(z + 0.044715·z³))). Hendrycks and Gimpel,
   /// https://arxiv.org/abs/1606.08415.
   GateMul gelu_mul;
@@ -84,6 +98,14 @@ struct Kernels {
   void (*finish_attention)(AttentionRow& row, int v_dim);
   /// y[i] = e^x[i]
   void (*exp)(const float* x, float* y, std::int64_t n);
+
+  /// y[i] = silu(Σ_j w[j·w_stride + i]·rows[j][i]), one F32 chain over j in [0, taps). y is none of the rows.
+  void (*convolve)(const float* const* rows, std::int64_t taps, const float* w, std::int64_t w_stride,
+                   float* y, std::int64_t n);
+  /// One token of the gated delta rule (Yang et al., https://arxiv.org/abs/2412.06464) on some columns of a
+  /// head's state S, (k_dim, columns): S = decay·S, then S += k ⊗ beta·(v − Sᵀk), and out = Sᵀq. A column's
+  /// sums depend on nothing beside it.
+  void (*delta_rule)(const DeltaToken& token, float* state, std::int64_t k_dim, std::int64_t columns);
 
   /// Rounds of independent int8 products, of floats' fused multiply-adds, on values in registers. Returns how
   /// many multiply-adds they were: the time that they take tells what the multiplying units can do at most.

@@ -129,6 +129,7 @@ double clamped_swiglu(double gate, double up) {
   return g / (1 + std::exp(-1.702 * g)) * (u + 1);
 }
 const GatedUnit gated_units[] = {
+    {"sigmoid_mul", &Kernels::sigmoid_mul, [](double gate, double up) { return up / (1 + std::exp(-gate)); }},
     {"gelu_mul", &Kernels::gelu_mul, [](double gate, double up) { return gelu(gate) * up; }},
     {"clamped_swiglu_mul", &Kernels::clamped_swiglu_mul, clamped_swiglu},
 };
@@ -164,6 +165,27 @@ TEST(Sigmoid, FollowsTheDefinition) {
     kernels->sigmoid(x.data(), y.data(), static_cast<std::int64_t>(x.size()));
     for (std::size_t i = 0; i < x.size(); ++i)
       ASSERT_LE(ulps(y[i], 1 / (1 + std::exp(-double{x[i]}))), 4.0) << kernels->isa << ' ' << x[i];
+  }
+}
+
+TEST(Softplus, IsWithinAFewUnitsInTheLastPlace) {
+  std::vector<float> x = floats_of_every_size();
+  for (float value = -100; value < 100; value += 0.0371f) x.push_back(value);
+  for (const Kernels* kernels : available()) {
+    std::vector<float> y = x;
+    kernels->softplus(y.data(), y.data(), static_cast<std::int64_t>(y.size()));
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      if (std::isnan(x[i])) {
+        ASSERT_TRUE(std::isnan(y[i]));
+        continue;
+      }
+      const double exact = std::max(double{x[i]}, 0.0) + std::log1p(std::exp(-std::abs(double{x[i]})));
+      if (std::isinf(exact)) {
+        ASSERT_EQ(y[i], exact) << kernels->isa;
+      } else {
+        ASSERT_LE(ulps(y[i], exact), 5.0) << kernels->isa << ' ' << x[i] << ": " << y[i] << ", not " << exact;
+      }
+    }
   }
 }
 
@@ -288,6 +310,10 @@ const std::vector<Elementwise>& elementwise_kernels() {
        [](const Kernels& k, float* x, const float* a, const float*, std::int64_t n) { k.add(x + n, a, n); }},
       {"silu_mul", [](const Kernels& k, float* x, const float* a, const float* b,
                       std::int64_t n) { k.silu_mul(a, b, x + n, n); }},
+      {"sigmoid_mul", [](const Kernels& k, float* x, const float* a, const float* b,
+                         std::int64_t n) { k.sigmoid_mul(a, b, x + n, n); }},
+      {"softplus", [](const Kernels& k, float* x, const float* a, const float*,
+                      std::int64_t n) { k.softplus(a, x + n, n); }},
       {"gelu_mul", [](const Kernels& k, float* x, const float* a, const float* b,
                       std::int64_t n) { k.gelu_mul(a, b, x + n, n); }},
       {"clamped_swiglu_mul", [](const Kernels& k, float* x, const float* a, const float* b,
