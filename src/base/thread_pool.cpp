@@ -101,6 +101,9 @@ struct ThreadPool::State {
 
   alignas(64) std::atomic<int> working{0};  // workers that have not ended it; the caller waits for 0
 
+  alignas(64) std::atomic<int> met{0};                 // threads that have come to the current meeting
+  alignas(64) std::atomic<std::uint32_t> meetings{0};  // all that have ended, be it because a thread failed
+
   std::atomic_flag failed;  // set by the first thread whose body throws: it alone writes `error`
   std::exception_ptr error;
 
@@ -108,11 +111,29 @@ struct ThreadPool::State {
     try {
       body(context, thread);
     } catch (...) {
-      if (!failed.test_and_set(std::memory_order_relaxed)) error = std::current_exception();
+      if (!failed.test_and_set()) error = std::current_exception();
+      end_meeting();  // those that wait there would wait for ever
     }
   }
 
+  bool meet() {
+    const std::uint32_t before = meetings.load();
+    if (met.fetch_add(1) + 1 == size) {
+      met.store(0, std::memory_order_relaxed);
+      end_meeting();
+    } else if (!failed.test()) {  // looked at after `before`, which may have risen for a failure
+      wait_while_equal(meetings, before);
+    }
+    return !failed.test();
+  }
+
+  void end_meeting() {
+    meetings.fetch_add(1);
+    meetings.notify_all();
+  }
+
   void raise_region() {
+    met.store(0, std::memory_order_relaxed);
     working.store(size - 1, std::memory_order_relaxed);
     region.fetch_add(1);
     region.notify_all();
@@ -157,6 +178,10 @@ ThreadPool::ThreadPool(int threads, std::span<const int> cpus) : state_(std::mak
 ThreadPool::~ThreadPool() { state_->stop_workers(); }
 
 int ThreadPool::size() const { return state_->size; }
+
+std::uint32_t ThreadPool::regions() const { return state_->region.load(); }
+
+bool ThreadPool::meet() { return state_->meet(); }
 
 bool ThreadPool::is_pinned() const { return state_->caller.has_value(); }
 

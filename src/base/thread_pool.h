@@ -27,6 +27,8 @@ class ThreadPool {
   int size() const;
   /// Whether it has bound its threads to processors.
   bool is_pinned() const;
+  /// Parallel regions so far; with a single thread there are none.
+  std::uint32_t regions() const;
 
   /// Calls body(thread) once on every thread, 0 being the caller; returns when all have ended. The first
   /// exception a body throws is thrown again here.
@@ -35,6 +37,16 @@ class ThreadPool {
     run_region(
         [](void* context, int thread) { (*static_cast<std::remove_reference_t<Body>*>(context))(thread); },
         const_cast<void*>(static_cast<const void*>(&body)));
+  }
+
+  /// The same with several bodies in one region: each begins, on every thread, when the one before it has
+  /// ended on all of them. After an exception the bodies that follow may be left out.
+  template <class First, class... Others>
+  void run_in_turn(First&& first, Others&&... others) {
+    run([&](int thread) {
+      first(thread);
+      (void)((meet() && (others(thread), true)) && ...);
+    });
   }
 
   /// Splits [0, n) into one contiguous range per thread, as even as whole multiples of `grain` allow, and
@@ -46,11 +58,16 @@ class ThreadPool {
       if (n > 0) body(std::int64_t{0}, n);
       return;
     }
-    run([&](int thread) {
-      const std::int64_t begin = grains * thread / size() * grain;
-      const std::int64_t end = thread + 1 == size() ? n : grains * (thread + 1) / size() * grain;
-      if (begin < end) body(begin, end);
-    });
+    run([&](int thread) { split_of(thread, n, grain, body); });
+  }
+
+  /// What one thread does of split(), for use inside of a region.
+  template <class Body>
+  void split_of(int thread, std::int64_t n, std::int64_t grain, Body&& body) const {
+    const std::int64_t grains = (n + grain - 1) / grain;
+    const std::int64_t begin = grains * thread / size() * grain;
+    const std::int64_t end = thread + 1 == size() ? n : grains * (thread + 1) / size() * grain;
+    if (begin < end) body(begin, end);
   }
 
   /// Calls body(begin, end) for ranges that make up [0, n). A thread begins with the first half of what
@@ -62,23 +79,20 @@ class ThreadPool {
       split(n, 1, body);
       return;
     }
-    const std::int64_t piece = std::max<std::int64_t>(1, n / (size() * pieces_per_thread));
-    const auto start_of = [&](int thread) { return n * thread / size(); };
-    const auto half_of = [&](int thread) { return (start_of(thread + 1) - start_of(thread)) / 2; };
-    for (int thread = 0; thread < size(); ++thread)
-      first_left(thread).store(start_of(thread) + half_of(thread), std::memory_order_relaxed);
-    run([&](int thread) {
-      body(start_of(thread), start_of(thread) + half_of(thread));
-      for (int i = 0; i < size(); ++i) {
-        const int owner = (thread + i) % size();
-        const std::int64_t end = start_of(owner + 1);
-        for (;;) {
-          const std::int64_t begin = first_left(owner).fetch_add(piece, std::memory_order_relaxed);
-          if (begin >= end) break;
-          body(begin, std::min(begin + piece, end));
-        }
-      }
-    });
+    leave_all(n);
+    run([&](int thread) { share_of(thread, n, body); });
+  }
+
+  /// The same in one region after before(thread), which has ended on all threads when the first range is
+  /// begun.
+  template <class Before, class Body>
+  void share_after(Before&& before, std::int64_t n, Body&& body) {
+    if (size() > 1 && n >= least_shared * size()) {
+      leave_all(n);
+      run_in_turn(before, [&](int thread) { share_of(thread, n, body); });
+    } else {
+      run_in_turn(before, [&](int thread) { split_of(thread, n, 1, body); });
+    }
   }
 
  private:
@@ -86,6 +100,35 @@ class ThreadPool {
   static constexpr std::int64_t least_shared = 4;  // per thread; fewer are not worth the pieces
 
   void run_region(void (*body)(void*, int), void* context);
+  /// Inside of a region: returns when every thread has called it, or false when one has thrown.
+  bool meet();
+
+  std::int64_t start_of(int thread, std::int64_t n) const { return n * thread / size(); }
+  /// Where the first half of a thread's range ends.
+  std::int64_t half_of(int thread, std::int64_t n) const {
+    return (start_of(thread, n) + start_of(thread + 1, n)) / 2;
+  }
+  /// Before a region with share_of(): nobody has taken any piece.
+  void leave_all(std::int64_t n) {
+    for (int thread = 0; thread < size(); ++thread)
+      first_left(thread).store(half_of(thread, n), std::memory_order_relaxed);
+  }
+  /// What one thread does of share().
+  template <class Body>
+  void share_of(int thread, std::int64_t n, Body&& body) {
+    const std::int64_t piece = std::max<std::int64_t>(1, n / (size() * pieces_per_thread));
+    body(start_of(thread, n), half_of(thread, n));
+    for (int i = 0; i < size(); ++i) {
+      const int owner = (thread + i) % size();
+      const std::int64_t end = start_of(owner + 1, n);
+      for (;;) {
+        const std::int64_t begin = first_left(owner).fetch_add(piece, std::memory_order_relaxed);
+        if (begin >= end) break;
+        body(begin, std::min(begin + piece, end));
+      }
+    }
+  }
+
   /// Of a thread's range in share(), the beginning of what nobody has taken yet.
   std::atomic<std::int64_t>& first_left(int thread);
   struct State;

@@ -105,6 +105,65 @@ TEST(ThreadPool, ShareLetsOthersDoWhatASlowThreadDoesNotComeTo) {
   EXPECT_EQ(done_by_others, n - half_of_a_range);
 }
 
+TEST(ThreadPool, BodiesInTurnBeginWhenTheOneBeforeHasEndedEverywhere) {
+  for (const int size : {1, 2, 3, 5}) {
+    ThreadPool pool(size);
+    const auto n = static_cast<std::size_t>(size);
+    std::vector<int> first(n), second(n), third(n);
+    for (int round = 1; round <= 100; ++round) {
+      const std::uint32_t before = pool.regions();
+      pool.run_in_turn(
+          [&](int thread) { first[static_cast<std::size_t>(thread)] = round; },
+          [&](int thread) {
+            second[static_cast<std::size_t>(thread)] = std::accumulate(first.begin(), first.end(), 0);
+          },
+          [&](int thread) {
+            third[static_cast<std::size_t>(thread)] = std::accumulate(second.begin(), second.end(), 0);
+          });
+      ASSERT_EQ(third, std::vector<int>(n, size * size * round));
+      ASSERT_EQ(pool.regions() - before, size == 1 ? 0u : 1u);
+    }
+  }
+}
+
+TEST(ThreadPool, AnExceptionInOneOfSeveralBodiesEndsTheRegion) {
+  ThreadPool pool(4);
+  for (int thrower = 0; thrower < 4; ++thrower) {
+    for (int body = 0; body < 3; ++body) {
+      for (int round = 0; round < 10; ++round) {
+        const auto run = [&](int which) {
+          return [=](int thread) {
+            if (thread == thrower && which == body) throw std::runtime_error("body");
+          };
+        };
+        EXPECT_THROW(pool.run_in_turn(run(0), run(1), run(2)), std::runtime_error);
+      }
+    }
+  }
+  std::atomic<int> calls{0};
+  pool.run_in_turn([&](int) { ++calls; }, [&](int) { ++calls; });  // and the pool works on
+  EXPECT_EQ(calls, 8);
+}
+
+TEST(ThreadPool, SharesAfterAllHaveMadeWhatTheRangesRead) {
+  for (const int size : {1, 2, 3, 5}) {
+    ThreadPool pool(size);
+    for (const std::int64_t n : {0, 1, 3, 8, 20, 100}) {
+      std::vector<int> made(static_cast<std::size_t>(size));
+      std::vector<std::atomic<int>> visits(static_cast<std::size_t>(n));
+      for (int round = 1; round <= 10; ++round) {
+        pool.share_after([&](int thread) { made[static_cast<std::size_t>(thread)] = round; }, n,
+                         [&](std::int64_t begin, std::int64_t end) {
+                           ASSERT_EQ(made, std::vector<int>(made.size(), round));
+                           for (std::int64_t i = begin; i < end; ++i) ++visits[static_cast<std::size_t>(i)];
+                         });
+      }
+      EXPECT_EQ(made, std::vector<int>(made.size(), 10)) << "whatever follows, it is made";
+      for (const std::atomic<int>& count : visits) EXPECT_EQ(count, 10);
+    }
+  }
+}
+
 TEST(ThreadPool, ServesThousandsOfRegions) {
   ThreadPool pool(3);
   std::vector<std::int64_t> sums(3, 0);
