@@ -29,8 +29,8 @@ struct Activations {
   std::int64_t width = 0;
 };
 
-/// A normalised x, which only matmuls (and what contains them) can read: a backend may compute it at once or
-/// inside them.
+/// A normalised x, which only matmuls (and what contains them) can read: a backend may compute it in the
+/// first of them, until when x is not to change.
 struct Normed {
   Activations value;
   void* prepared = nullptr;  // what the backend makes of it for matmuls; lives as long

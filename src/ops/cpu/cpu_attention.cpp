@@ -68,10 +68,14 @@ class Attention {
         part_values_(tools.scratch.floats(plan_.parts() * heads.v_dim).data()) {}
 
   void run() {
-    tools_.pool.run([this](int thread) {
+    const auto run_pieces = [this](int thread) {
       for (const Piece& piece : plan_.pieces_of(thread)) run_piece(piece);
-    });
-    if (plan_.parts() > 0) merge_parts();
+    };
+    if (plan_.parts() == 0) {
+      tools_.pool.run(run_pieces);
+    } else {
+      tools_.pool.run_in_turn(run_pieces, [this](int thread) { merge_parts(thread); });
+    }
   }
 
  private:
@@ -149,14 +153,14 @@ class Attention {
            static_cast<int>(heads_.k_dim), static_cast<int>(heads_.v_dim), spec_.scale);
   }
 
-  /// Rows of the blocks that were cut, each thread its own.
-  void merge_parts() const {
+  /// This thread's rows of the blocks that were cut.
+  void merge_parts(int thread) const {
     const std::span<const Piece> pieces = plan_.pieces();
     for (std::size_t first = 0, end = 0; first < pieces.size(); first = end) {
       while (end < pieces.size() && pieces[end].block == pieces[first].block) ++end;
       if (end == first + 1) continue;
       const QueryBlock& block = plan_.blocks()[pieces[first].block];
-      tools_.pool.split(block.rows(), 1, [&](std::int64_t begin_row, std::int64_t end_row) {
+      tools_.pool.split_of(thread, block.rows(), 1, [&](std::int64_t begin_row, std::int64_t end_row) {
         for (std::int64_t r = begin_row; r < end_row; ++r)
           merge_row(block, r, pieces.subspan(first + 1, end - first - 1));
       });

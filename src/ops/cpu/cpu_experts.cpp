@@ -7,10 +7,11 @@ namespace yoke::ops::cpu {
 namespace {
 
 /// Some tokens of x in the order of a list, copied: a kernel takes tokens that lie together.
-Operand gathered(const Operand& x, bool with_floats, const std::vector<std::int32_t>& tokens,
-                 const Tools& tools) {
+Operand gathered(Operand& x, bool with_floats, const std::vector<std::int32_t>& tokens, const Tools& tools) {
   const auto n = static_cast<std::int64_t>(tokens.size());
   constexpr std::int64_t floats_per_block = sizeof(kernels::ActivationBlock) / sizeof(float);
+  Operand* const operand = &x;
+  MakeOperands({&operand, 1}, tools).run();
   Operand out = x;
   out.tokens = n;
   out.stride = x.width;
@@ -48,11 +49,12 @@ void prepare(const ExpertsProduct& experts, Operand& x, const Tools& tools) {
   experts.up.of.front()->prepare(x, tools);
 }
 
-void add_experts(const ExpertsProduct& experts, const Operand& x, const RoutedTokens& routed,
-                 const Tools& tools, std::int64_t dim, float* out) {
+void add_experts(const ExpertsProduct& experts, Operand& x, const RoutedTokens& routed, const Tools& tools,
+                 std::int64_t dim, float* out) {
   const bool with_floats = experts.gate.of.front()->reads_floats() || experts.up.of.front()->reads_floats();
   // A single token is where all its experts look for it.
-  const Operand sorted = x.tokens == 1 ? x : gathered(x, with_floats, routed.tokens, tools);
+  const bool alone = x.tokens == 1;
+  const Operand sorted = alone ? Operand{} : gathered(x, with_floats, routed.tokens, tools);
 
   const bool biased = experts.gate_bias != nullptr || experts.up_bias != nullptr;
   const std::vector<std::int64_t> bias_rows =
@@ -63,14 +65,14 @@ void add_experts(const ExpertsProduct& experts, const Operand& x, const RoutedTo
   for (const auto& [expert, first, n] : routed.groups) {
     const WeightMatrix& gate = *experts.gate.of[expert];
     if (gate.rows == 0) continue;  // others have all of it
-    inputs.push_back(x.tokens == 1 ? sorted : sorted.tokens_from(first, n));
+    if (!alone) inputs.push_back(sorted.tokens_from(first, n));
     float* const values = tools.scratch.floats(n * gate.rows).data();
     float* const others = tools.scratch.floats(n * gate.rows).data();
     units.push_back({.gate = {&gate, values},
                      .up = {experts.up.of[expert].get(), others},
                      .gate_bias = bias_from(experts.gate_bias, bias_rows[expert]),
                      .up_bias = bias_from(experts.up_bias, bias_rows[expert]),
-                     .x = &inputs.back()});
+                     .x = alone ? &x : &inputs.back()});
     hidden.push_back({.floats = values, .tokens = n, .width = gate.rows});
     sums.push_back({experts.down.of[expert].get(), &hidden.back(), routed.tokens.data() + first,
                     routed.weights.data() + first});

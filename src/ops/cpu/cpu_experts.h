@@ -30,7 +30,7 @@ struct ExpertsProduct {
   kernels::Kernels::GateMul unit;
 };
 void prepare(const ExpertsProduct& experts, Operand& x, const Tools& tools);
-void add_experts(const ExpertsProduct& experts, const Operand& x, const RoutedTokens& routed,
-                 const Tools& tools, std::int64_t dim, float* out);
+void add_experts(const ExpertsProduct& experts, Operand& x, const RoutedTokens& routed, const Tools& tools,
+                 std::int64_t dim, float* out);
 
 }  // namespace yoke::ops::cpu

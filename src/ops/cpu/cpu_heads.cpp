@@ -25,7 +25,7 @@ void multiply_heads(std::span<const std::unique_ptr<WeightMatrix>> matrices, Mat
     products.push_back(
         {matrices[static_cast<std::size_t>(head)].get(), part, out + head * out_width, heads * out_width});
   }
-  multiply(products, tools);
+  multiply(products, all, tools);
   if (kept == 0) return;
   tools.pool.split(x.rows * heads, heads, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i)

@@ -57,7 +57,7 @@ class PanelMatrix final : public WeightMatrix {
   std::int64_t grain() const override { return panel_rows; }
   bool reads_floats() const override { return columns_.is_plain(); }
   void prepare(Operand& x, const Tools& tools) const override {
-    if (!columns_.is_plain()) x.quantize(tools);
+    if (!columns_.is_plain()) x.ask_for_bytes(tools);
   }
 
   void multiply(const Operand& x, std::int64_t begin, std::int64_t end, float* y,
@@ -104,7 +104,10 @@ class FileRowMatrix final : public WeightMatrix {
   std::int64_t grain() const override { return 16; }
   bool reads_floats() const override { return true; }
   void prepare(Operand& x, const Tools& tools) const override {
-    if (before_ + after_ > 0) x.pad(before_, after_, tools);
+    if (before_ + after_ == 0) return;
+    Operand* const operand = &x;
+    MakeOperands({&operand, 1}, tools).run();
+    x.pad(before_, after_, tools);
   }
 
   void multiply(const Operand& x, std::int64_t begin, std::int64_t end, float* y,
@@ -124,32 +127,43 @@ std::int64_t grains_of(const WeightMatrix& matrix) {
   return (matrix.rows + matrix.grain() - 1) / matrix.grain();
 }
 
-/// Calls body(begin, end) for ranges that make up [0, grains). Where tokens are few, a thread reads the
-/// weights that lie nearest to it for as long as it has some. Otherwise threads take small ranges as they
-/// come to them: there it is the products that take long.
+/// Makes the operands and calls body(begin, end) for ranges that make up [0, grains). Where tokens are few, a
+/// thread reads the weights that lie nearest to it for as long as it has some. Otherwise threads take small
+/// ranges as they come to them: there it is the products that take long.
 template <class Body>
-void share(std::int64_t grains, std::int64_t tokens, ThreadPool& pool, const Body& body) {
+void share(std::span<Operand* const> operands, std::int64_t grains, std::int64_t tokens, const Tools& tools,
+           const Body& body) {
   constexpr std::int64_t grains_at_once = 4;
-  if (tokens <= kernels::few_tokens || grains <= grains_at_once || pool.size() == 1) {
-    pool.share(grains, body);
+  const MakeOperands make(operands, tools);
+  if (tokens <= kernels::few_tokens || grains <= grains_at_once || tools.pool.size() == 1) {
+    if (make.is_needed()) {
+      tools.pool.share_after(make, grains, body);
+    } else {
+      tools.pool.share(grains, body);
+    }
     return;
   }
   std::atomic<std::int64_t> next = 0;
-  pool.run([&](int) {
+  const auto take_ranges = [&](int) {
     for (;;) {
       const std::int64_t begin = next.fetch_add(grains_at_once, std::memory_order_relaxed);
       if (begin >= grains) return;
       body(begin, std::min(begin + grains_at_once, grains));
     }
-  });
+  };
+  if (make.is_needed()) {
+    tools.pool.run_in_turn(make, take_ranges);
+  } else {
+    tools.pool.run(take_ranges);
+  }
 }
 
 /// The same for ranges of several things that have so many grains each: body(which, begin, end).
 template <class Body>
-void share_all(const std::vector<std::int64_t>& grains, std::int64_t tokens, ThreadPool& pool,
-               const Body& body) {
+void share_all(std::span<Operand* const> operands, const std::vector<std::int64_t>& grains,
+               std::int64_t tokens, const Tools& tools, const Body& body) {
   const std::int64_t all = std::accumulate(grains.begin(), grains.end(), std::int64_t{0});
-  share(all, tokens, pool, [&](std::int64_t begin, std::int64_t end) {
+  share(operands, all, tokens, tools, [&](std::int64_t begin, std::int64_t end) {
     std::int64_t first = 0;  // grain of the current one, among all
     for (std::size_t i = 0; i < grains.size() && first < end; first += grains[i++]) {
       const std::int64_t from = std::max(begin - first, std::int64_t{0});
@@ -159,39 +173,17 @@ void share_all(const std::vector<std::int64_t>& grains, std::int64_t tokens, Thr
   });
 }
 
+/// The operands of products, each once. What several read stands in a row.
+template <class Products>
+std::vector<Operand*> operands_of(const Products& products) {
+  std::vector<Operand*> operands;
+  for (const auto& product : products) {
+    if (operands.empty() || operands.back() != product.x) operands.push_back(product.x);
+  }
+  return operands;
+}
+
 }  // namespace
-
-void Operand::quantize(const Tools& tools) {
-  if (blocks != nullptr || width == 0) return;
-  block_stride = (width + kernels::unit_cols - 1) / kernels::unit_cols * 2;
-  constexpr std::int64_t floats_per_block = sizeof(kernels::ActivationBlock) / sizeof(float);
-  auto* made = reinterpret_cast<kernels::ActivationBlock*>(
-      tools.scratch.floats(tokens * block_stride * floats_per_block).data());
-  tools.pool.split(tokens, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t t = begin; t < end; ++t) {
-      tools.kernels.quantize_activations(floats + t * stride, width, made + t * block_stride);
-    }
-  });
-  blocks = made;
-}
-
-Operand Operand::tokens_from(std::int64_t first, std::int64_t n) const {
-  Operand some = *this;
-  some.floats += first * stride;
-  if (blocks != nullptr) some.blocks += first * block_stride;
-  some.tokens = n;
-  return some;
-}
-
-void Operand::pad(std::int64_t before, std::int64_t after, const Tools& tools) {
-  const std::int64_t wide = before + width + after;
-  const std::span<float> padded = tools.scratch.floats(tokens * wide);
-  std::fill(padded.begin(), padded.end(), 0.0f);
-  for (std::int64_t t = 0; t < tokens; ++t)
-    std::copy_n(floats + t * stride, width, padded.data() + t * wide + before);
-  floats = padded.data();
-  width = stride = wide;
-}
 
 std::unique_ptr<WeightMatrix> load_panels(const Slice& slice, const kernels::Kernels& kernels,
                                           ThreadPool& pool, WeightMemory& memory) {
@@ -220,14 +212,15 @@ void multiply(std::span<const Product> products, Operand& x, const Tools& tools)
     matrix->prepare(x, tools);
   }
   for (const auto& [matrix, y] : products) prepared.push_back({matrix, x, y, matrix->rows});
-  multiply(prepared, tools);
+  multiply(prepared, x, tools);
 }
 
-void multiply(std::span<const PreparedProduct> products, const Tools& tools) {
+void multiply(std::span<const PreparedProduct> products, Operand& whole, const Tools& tools) {
   std::vector<std::int64_t> grains;
   for (const PreparedProduct& product : products) grains.push_back(grains_of(*product.matrix));
   const std::int64_t tokens = products.empty() ? 0 : products.front().x.tokens;
-  share_all(grains, tokens, tools.pool, [&](std::size_t i, std::int64_t first, std::int64_t last) {
+  Operand* const operand = &whole;
+  share_all({&operand, 1}, grains, tokens, tools, [&](std::size_t i, std::int64_t first, std::int64_t last) {
     const auto& [matrix, x, y, stride] = products[i];
     const std::int64_t begin = first * matrix->grain();
     matrix->multiply(x, begin, std::min(last * matrix->grain(), matrix->rows), y + begin, stride);
@@ -249,21 +242,22 @@ void multiply_gated(std::span<const GatedProduct> products, kernels::Kernels::Ga
     grains.push_back((product.gate.matrix->rows + grain_of(product) - 1) / grain_of(product));
     most_tokens = std::max(most_tokens, product.x->tokens);
   }
-  share_all(grains, most_tokens, tools.pool, [&](std::size_t i, std::int64_t first, std::int64_t last) {
-    const auto& [gate, up, gate_bias, up_bias, x] = products[i];
-    const std::int64_t rows = gate.matrix->rows;
-    const std::int64_t begin = first * grain_of(products[i]),
-                       end = std::min(last * grain_of(products[i]), rows);
-    gate.matrix->multiply(*x, begin, end, gate.y + begin, rows);
-    up.matrix->multiply(*x, begin, end, up.y + begin, rows);
-    for (std::int64_t t = 0; t < x->tokens; ++t) {
-      float* const g = gate.y + t * rows;
-      float* const u = up.y + t * rows;
-      add_bias(gate_bias, g, begin, end);
-      add_bias(up_bias, u, begin, end);
-      unit(g + begin, u + begin, g + begin, end - begin);
-    }
-  });
+  share_all(operands_of(products), grains, most_tokens, tools,
+            [&](std::size_t i, std::int64_t first, std::int64_t last) {
+              const auto& [gate, up, gate_bias, up_bias, x] = products[i];
+              const std::int64_t rows = gate.matrix->rows;
+              const std::int64_t begin = first * grain_of(products[i]),
+                                 end = std::min(last * grain_of(products[i]), rows);
+              gate.matrix->multiply(*x, begin, end, gate.y + begin, rows);
+              up.matrix->multiply(*x, begin, end, up.y + begin, rows);
+              for (std::int64_t t = 0; t < x->tokens; ++t) {
+                float* const g = gate.y + t * rows;
+                float* const u = up.y + t * rows;
+                add_bias(gate_bias, g, begin, end);
+                add_bias(up_bias, u, begin, end);
+                unit(g + begin, u + begin, g + begin, end - begin);
+              }
+            });
 }
 
 void add_weighted(std::span<const WeightedProduct> products, std::int64_t width, float* sum,
@@ -286,7 +280,8 @@ void add_weighted(std::span<const WeightedProduct> products, std::int64_t width,
                                product.weights[t], end - begin);
     }
   };
-  share((width + grain - 1) / grain, most_tokens, tools.pool, [&](std::int64_t first, std::int64_t last) {
+  const std::int64_t grains = (width + grain - 1) / grain;
+  share(operands_of(products), grains, most_tokens, tools, [&](std::int64_t first, std::int64_t last) {
     const std::int64_t end_of_range = std::min(last * grain, width);
     for (std::int64_t begin = first * grain; begin < end_of_range; begin += rows_at_once) {
       const std::int64_t end = std::min(begin + rows_at_once, end_of_range);

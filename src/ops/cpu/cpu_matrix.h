@@ -8,27 +8,11 @@
 
 #include "kernels/kernels.h"
 #include "ops/cpu/cpu_weights.h"
+#include "ops/cpu/operand.h"
 #include "ops/cpu/tools.h"
 #include "ops/ops.h"
 
 namespace yoke::ops::cpu {
-
-/// What a matrix is multiplied with: floats and, once a matrix has asked for them, the same as bytes.
-struct Operand {
-  const float* floats = nullptr;  // (tokens, width), `stride` apart
-  std::int64_t tokens = 0;
-  std::int64_t width = 0;
-  std::int64_t stride = width;
-  const kernels::ActivationBlock* blocks = nullptr;
-  std::int64_t block_stride = 0;  // of them between two tokens
-
-  /// Makes the bytes, where there are none yet; width is a multiple of 32.
-  void quantize(const Tools& tools);
-  /// Some of the tokens, where they are.
-  Operand tokens_from(std::int64_t first, std::int64_t n) const;
-  /// Widens each token by so many zeros at its two ends.
-  void pad(std::int64_t before, std::int64_t after, const Tools& tools);
-};
 
 /// Part of a product: rows [begin, end) of y = W·x for every token, tokens being `stride` floats apart in y.
 class WeightMatrix : public Storage {
@@ -37,10 +21,10 @@ class WeightMatrix : public Storage {
   virtual std::int64_t grain() const = 0;
   /// Whether multiply() reads floats, not bytes.
   virtual bool reads_floats() const = 0;
-  /// Makes of x, which has `cols` values per token, what multiply() reads. What one matrix makes of x others
+  /// Asks for what multiply() reads of x, which has `cols` values per token. What one matrix asks for others
   /// find there: only a matrix that is multiplied alone may widen it.
   virtual void prepare(Operand& x, const Tools& tools) const = 0;
-  /// `y` is where the first token's row `begin` goes.
+  /// x is made. `y` is where the first token's row `begin` goes.
   virtual void multiply(const Operand& x, std::int64_t begin, std::int64_t end, float* y,
                         std::int64_t stride) const = 0;
 
@@ -63,7 +47,8 @@ struct Product {
   const WeightMatrix* matrix;
   float* y;
 };
-/// The products of several matrices with one operand, in one parallel region.
+/// The products of several matrices with one operand, which is made where it is not yet, in one parallel
+/// region. So are the operands of the functions below.
 void multiply(std::span<const Product> products, Operand& x, const Tools& tools);
 
 /// A matrix, an operand that it has prepared, and where the product goes, tokens `stride` floats apart.
@@ -73,8 +58,8 @@ struct PreparedProduct {
   float* y;
   std::int64_t stride;
 };
-/// All of them, of as many tokens each, in one parallel region.
-void multiply(std::span<const PreparedProduct> products, const Tools& tools);
+/// All of them, of as many tokens each; `whole` is what their operands are parts of.
+void multiply(std::span<const PreparedProduct> products, Operand& whole, const Tools& tools);
 
 /// Of matrices of as many rows with an operand that both have prepared; the biases have a value for each row,
 /// or are null.
@@ -82,21 +67,21 @@ struct GatedProduct {
   Product gate, up;
   const float* gate_bias;
   const float* up_bias;
-  const Operand* x;
+  Operand* x;
 };
-/// gate.y = unit(gate·x + gate_bias, up·x + up_bias) of each, in one parallel region; up.y is overwritten.
+/// gate.y = unit(gate·x + gate_bias, up·x + up_bias) of each; up.y is overwritten.
 void multiply_gated(std::span<const GatedProduct> products, kernels::Kernels::GateMul unit,
                     const Tools& tools);
 
 /// A matrix whose product is added to some rows of a sum, weighted.
 struct WeightedProduct {
   const WeightMatrix* matrix;
-  const Operand* x;          // which the matrix has prepared
+  Operand* x;                // which the matrix has prepared
   const std::int32_t* rows;  // of the sum, one for each of x's tokens
   const float* weights;      // one for each of x's tokens
 };
 /// sum[row] += weight · W·x, in the order of the products: (…, width) floats, the width being every matrix's
-/// rows. One parallel region.
+/// rows.
 void add_weighted(std::span<const WeightedProduct> products, std::int64_t width, float* sum,
                   const Tools& tools);
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
-#include <cmath>
 #include <deque>
 #include <vector>
 
@@ -12,34 +11,13 @@
 #include "ops/cpu/cpu_experts.h"
 #include "ops/cpu/cpu_heads.h"
 #include "ops/cpu/cpu_matrix.h"
+#include "ops/cpu/cpu_norms.h"
+#include "ops/cpu/cpu_rope.h"
 #include "ops/cpu/cpu_weights.h"
 #include "ops/cpu/routing.h"
 
 namespace yoke::ops::cpu {
 namespace {
-
-/// The spec, and the sines and cosines of the current step's positions: (tokens, pairs) each, made at first
-/// use.
-struct RopeTable final : Storage {
-  RopeSpec spec;
-  std::uint64_t step = 0;  // the step that cos and sin are of
-  std::vector<float> cos, sin;
-
-  std::int64_t pairs() const { return static_cast<std::int64_t>(spec.frequencies.size()); }
-  void prepare(std::uint64_t current_step, std::span<const std::int32_t> positions) {
-    if (step == current_step) return;
-    step = current_step;
-    cos.clear();
-    sin.clear();
-    for (const std::int32_t position : positions) {
-      for (const double frequency : spec.frequencies) {
-        const double angle = position * frequency;
-        cos.push_back(static_cast<float>(std::cos(angle)) * spec.magnitude);
-        sin.push_back(static_cast<float>(std::sin(angle)) * spec.magnitude);
-      }
-    }
-  }
-};
 
 const WeightMatrix& matrix(const std::unique_ptr<Storage>& storage) {
   return static_cast<const WeightMatrix&>(*storage);
@@ -57,6 +35,9 @@ const std::vector<float>& values(const Vector& vector) {
 const float* values_or_none(const Vector& vector) { return vector ? values(vector).data() : nullptr; }
 float* data(const Activations& x) { return static_cast<float*>(x.handle); }
 float* row(const Activations& x, std::int64_t token) { return data(x) + token * x.width; }
+void multiply_by(float factor, float* x, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) x[i] *= factor;
+}
 
 class CpuOps final : public Ops {
  public:
@@ -96,11 +77,7 @@ class CpuOps final : public Ops {
   Embedding load_embedding(const Slice& slice) override {
     return {read_rows(slice, pool_, weights_), slice.rows, slice.cols};
   }
-  Rope make_rope(const RopeSpec& spec) override {
-    auto table = std::make_unique<RopeTable>();
-    table->spec = spec;
-    return {std::move(table)};
-  }
+  Rope make_rope(const RopeSpec& spec) override { return {std::make_unique<RopeTable>(spec)}; }
   KvCache make_kv_cache(const Heads& heads, const CacheSize& size, std::int64_t /*window*/) override {
     return {std::make_unique<PagedKv>(kernels_.kv(options_.kv_type), heads, size.pages)};
   }
@@ -115,7 +92,7 @@ class CpuOps final : public Ops {
     const std::size_t n = static_cast<std::size_t>(x.tokens * x.width);
     if (data(x) != carried_.data()) {
       if (carried_.size() < n) carried_.resize(n);
-      std::copy_n(data(x), n, carried_.data());
+      for_tokens(x, [&](std::int64_t t) { std::copy_n(row(x, t), x.width, carried_.data() + t * x.width); });
     }
     forget();
     return {carried_.data(), x.tokens, x.width};
@@ -135,39 +112,26 @@ class CpuOps final : public Ops {
 
   Normed rms_norm(Activations x, const Vector& weight, float epsilon) override {
     assert(weight.size == x.width);
-    const Activations out = make(x.tokens, x.width);
-    pool_.split(x.tokens, 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t t = begin; t < end; ++t) normalise(row(x, t), values(weight), epsilon, row(out, t));
-    });
-    return {out, &operands_.emplace_back(operand(out))};
+    return normed(x, weight, {}, epsilon, false);
   }
 
   Normed layer_norm(Activations x, const Vector& weight, const Vector& bias, float epsilon) override {
     assert(weight.size == x.width && (!bias || bias.size == x.width));
-    const Activations out = make(x.tokens, x.width);
-    pool_.split(x.tokens, 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t t = begin; t < end; ++t) {
-        centre(row(x, t), x.width, row(out, t));
-        normalise(row(out, t), values(weight), epsilon, row(out, t));
-        if (bias) kernels_.add(row(out, t), values(bias).data(), x.width);
-      }
-    });
-    return {out, &operands_.emplace_back(operand(out))};
+    return normed(x, weight, bias, epsilon, true);
   }
 
   Activations rms_norm_heads(Activations x, const Vector& weight, float epsilon) override {
     assert(x.width % weight.size == 0);
-    const std::int64_t heads = x.tokens * (x.width / weight.size);
-    for (std::int64_t head = 0; head < heads; ++head) {
-      float* const values_of_head = data(x) + head * weight.size;
-      normalise(values_of_head, values(weight), epsilon, values_of_head);
-    }
+    for_tokens(x, [&](std::int64_t t) {
+      for (std::int64_t first = 0; first < x.width; first += weight.size)
+        rms_norm_at(row(x, t) + first, values(weight), epsilon);
+    });
     return x;
   }
 
   Activations rms_norm_first(Activations x, const Vector& weight, float epsilon) override {
     assert(weight.size <= x.width);
-    for (std::int64_t t = 0; t < x.tokens; ++t) normalise(row(x, t), values(weight), epsilon, row(x, t));
+    for_tokens(x, [&](std::int64_t t) { rms_norm_at(row(x, t), values(weight), epsilon); });
     return x;
   }
 
@@ -188,30 +152,30 @@ class CpuOps final : public Ops {
     for (std::int64_t i = 0; i < sums.width; ++i) {
       const SplitNorm& norm = norms[i];
       assert(norm.weight.size == norm.x.width && norm.first_counted + norm.counted <= norm.x.width);
-      for (std::int64_t t = 0; t < sums.tokens; ++t)
+      for_tokens(norm.x, [&](std::int64_t t) {
         row(sums, t)[i] = kernels_.sum_of_squares(row(norm.x, t) + norm.first_counted, norm.counted);
+      });
     }
     reduce(sums);
     for (std::int64_t i = 0; i < sums.width; ++i) {
       const SplitNorm& norm = norms[i];
-      for (std::int64_t t = 0; t < sums.tokens; ++t) {
-        const float mean = row(sums, t)[i] / static_cast<float>(norm.width);
-        kernels_.scale_by(row(norm.x, t), 1.0f / std::sqrt(mean + epsilon), values(norm.weight).data(),
-                          row(norm.x, t), norm.x.width);
-      }
+      for_tokens(norm.x, [&](std::int64_t t) {
+        const float factor = inverse_root(row(sums, t)[i], norm.width, epsilon);
+        kernels_.scale_by(row(norm.x, t), factor, values(norm.weight).data(), row(norm.x, t), norm.x.width);
+      });
     }
   }
 
   Activations layer_norm_heads(Activations x, const Vector& weight, std::int64_t head_dim,
                                float epsilon) override {
     assert(weight.size == x.width && x.width % head_dim == 0);
-    for (std::int64_t t = 0; t < x.tokens; ++t) {
+    for_tokens(x, [&](std::int64_t t) {
       for (std::int64_t first = 0; first < x.width; first += head_dim) {
         float* const head = row(x, t) + first;
-        centre(head, head_dim, head);
-        normalise(head, values(weight).data() + first, head_dim, epsilon, head);
+        centre(kernels_, head, head_dim, head);
+        normalise(kernels_, head, values(weight).data() + first, head_dim, epsilon, head);
       }
-    }
+    });
     return x;
   }
 
@@ -260,17 +224,9 @@ class CpuOps final : public Ops {
   Activations rope(const Rope& rope, Activations x, std::int64_t head_dim) override {
     auto& table = static_cast<RopeTable&>(*rope.storage);
     table.prepare(step_number_, step_.positions);
-    const std::int64_t pairs = table.pairs();
-    assert(2 * pairs <= head_dim && x.width % head_dim == 0);
-    const std::int64_t first = table.spec.at_end ? head_dim - 2 * pairs : 0;
-    const auto rotate =
-        table.spec.style == RopeStyle::interleaved ? kernels_.rope_interleaved : kernels_.rope_neox;
-    for (std::int64_t t = 0; t < x.tokens; ++t) {
-      for (std::int64_t head = 0; head < x.width / head_dim; ++head) {
-        rotate(row(x, t) + head * head_dim + first, table.cos.data() + t * pairs,
-               table.sin.data() + t * pairs, pairs);
-      }
-    }
+    split_tokens(x, [&](std::int64_t begin, std::int64_t end) {
+      table.rotate({data(x), x.tokens, x.width}, begin, end, head_dim, kernels_);
+    });
     return x;
   }
 
@@ -290,23 +246,24 @@ class CpuOps final : public Ops {
 
   Activations add(Activations x, Activations y) override {
     assert(x.tokens == y.tokens && x.width == y.width);
-    kernels_.add(data(x), data(y), x.tokens * x.width);
+    for_tokens(x, [&](std::int64_t t) { kernels_.add(row(x, t), row(y, t), x.width); });
     return x;
   }
 
   Activations scale(Activations x, float factor) override {
-    for (std::int64_t i = 0; i < x.tokens * x.width; ++i) data(x)[i] *= factor;
+    for_tokens(x, [&](std::int64_t t) { multiply_by(factor, row(x, t), x.width); });
     return x;
   }
 
   Activations soft_cap(Activations x, float cap) override {
-    kernels_.soft_cap(data(x), cap, data(x), x.tokens * x.width);
+    for_tokens(x, [&](std::int64_t t) { kernels_.soft_cap(row(x, t), cap, row(x, t), x.width); });
     return x;
   }
 
   Activations gated(Gate kind, Activations gate, Activations up) override {
     assert(gate.tokens == up.tokens && gate.width == up.width);
-    unit_of(kind)(data(gate), data(up), data(gate), gate.tokens * gate.width);
+    const auto unit = unit_of(kind);
+    for_tokens(gate, [&](std::int64_t t) { unit(row(gate, t), row(up, t), row(gate, t), gate.width); });
     return gate;
   }
 
@@ -314,33 +271,34 @@ class CpuOps final : public Ops {
     constexpr std::int64_t piece = 64;
     std::array<float, piece> ones;
     ones.fill(1);
-    const std::int64_t n = x.tokens * x.width;
-    for (std::int64_t i = 0; i < n; i += piece)
-      kernels_.gelu_mul(data(x) + i, ones.data(), data(x) + i, std::min(piece, n - i));
+    for_tokens(x, [&](std::int64_t t) {
+      for (std::int64_t i = 0; i < x.width; i += piece)
+        kernels_.gelu_mul(row(x, t) + i, ones.data(), row(x, t) + i, std::min(piece, x.width - i));
+    });
     return x;
   }
 
   Activations scale_by_sigmoid(Activations x, Activations score) override {
     assert(x.tokens == score.tokens && score.width == 1);
-    for (std::int64_t t = 0; t < x.tokens; ++t) {
+    for_tokens(x, [&](std::int64_t t) {
       float factor = 0;
       kernels_.sigmoid(row(score, t), &factor, 1);
-      for (std::int64_t i = 0; i < x.width; ++i) row(x, t)[i] *= factor;
-    }
+      multiply_by(factor, row(x, t), x.width);
+    });
     return x;
   }
 
   Activations columns(Activations x, std::int64_t first, std::int64_t n) override {
     assert(first >= 0 && n >= 0 && first + n <= x.width);
     const Activations out = make(x.tokens, n);
-    for (std::int64_t t = 0; t < x.tokens; ++t) std::copy_n(row(x, t) + first, n, row(out, t));
+    for_tokens(out, [&](std::int64_t t) { std::copy_n(row(x, t) + first, n, row(out, t)); });
     return out;
   }
 
   Activations add_bias(Activations x, const Vector& bias) override {
     if (!bias) return x;
     assert(bias.size == x.width);
-    for (std::int64_t t = 0; t < x.tokens; ++t) kernels_.add(row(x, t), values(bias).data(), x.width);
+    for_tokens(x, [&](std::int64_t t) { kernels_.add(row(x, t), values(bias).data(), x.width); });
     return x;
   }
 
@@ -394,20 +352,36 @@ class CpuOps final : public Ops {
     return {scratch_.floats(n_tokens * width).data(), n_tokens, width};
   }
 
-  /// y = x / sqrt(mean(x²) + epsilon) · weight, over as many values as the weight has; y may be x.
-  void normalise(const float* x, const std::vector<float>& weight, float epsilon, float* y) const {
-    normalise(x, weight.data(), std::ssize(weight), epsilon, y);
+  /// The norm is made in the first product that reads it.
+  Normed normed(Activations x, const Vector& weight, const Vector& bias, float epsilon, bool centred) {
+    const Activations out = make(x.tokens, x.width);
+    Operand& made = operands_.emplace_back(operand(out));
+    made.norm = {.x = data(x),
+                 .y = data(out),
+                 .weight = values(weight).data(),
+                 .bias = values_or_none(bias),
+                 .epsilon = epsilon,
+                 .centred = centred};
+    return {out, &made};
   }
-  /// The same with a weight of n values.
-  void normalise(const float* x, const float* weight, std::int64_t n, float epsilon, float* y) const {
-    const float mean = kernels_.sum_of_squares(x, n) / static_cast<float>(n);
-    kernels_.scale_by(x, 1.0f / std::sqrt(mean + epsilon), weight, y, n);
+  /// rms_norm of as many values as the weight has, where they are.
+  void rms_norm_at(float* x, const std::vector<float>& weight, float epsilon) const {
+    normalise(kernels_, x, weight.data(), std::ssize(weight), epsilon, x);
   }
 
-  /// y = x − mean(x); y may be x.
-  void centre(const float* x, std::int64_t n, float* y) const {
-    const float mean = kernels_.sum(x, n) / static_cast<float>(n);
-    for (std::int64_t i = 0; i < n; ++i) y[i] = x[i] - mean;
+  /// body(begin, end) for ranges of the tokens of x, which threads share where that is worth a region.
+  template <class Body>
+  void split_tokens(const Activations& x, const Body& body) {
+    constexpr std::int64_t values_of_a_thread = 1 << 15;
+    pool_.split(x.tokens, std::max<std::int64_t>(1, values_of_a_thread / std::max<std::int64_t>(1, x.width)),
+                body);
+  }
+  /// body(t) for each of them.
+  template <class Body>
+  void for_tokens(const Activations& x, const Body& body) {
+    split_tokens(x, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t t = begin; t < end; ++t) body(t);
+    });
   }
 
   std::unique_ptr<WeightMatrix> load_matrix(const Slice& slice) {
