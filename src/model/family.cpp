@@ -4,10 +4,9 @@
 
 #include <algorithm>
 #include <array>
-#include <numeric>
 #include <string_view>
-#include <utility>
 
+#include "base/nearest_name.h"
 #include "model/families/bailingmoe2.h"
 #include "model/families/command_r.h"
 #include "model/families/deepseek2.h"
@@ -80,22 +79,6 @@ const Known* find_known(std::string_view architecture) {
   return found == known.end() ? nullptr : &*found;
 }
 
-/// How many letters have to be added, taken away or changed to make one of the other. Wagner and Fischer,
-/// https://doi.org/10.1145/321796.321811.
-std::size_t edits_between(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i + 1);
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({changed, row[j] + 1, diagonal + 1});
-    }
-  }
-  return row.back();
-}
-
 }  // namespace
 
 ops::Heads local_heads(const Config& config, const Partition& partition, int layer, int rank) {
@@ -116,11 +99,8 @@ void check_architecture(std::string_view architecture, std::string_view where) {
   if (find_known(architecture) != nullptr) return;
   std::vector<std::string_view> names;
   for (const Known& family : known) names.push_back(family.architecture);
-  const auto nearest = std::min_element(names.begin(), names.end(), [&](auto a, auto b) {
-    return edits_between(architecture, a) < edits_between(architecture, b);
-  });
   fail("{}the model's architecture is '{}', which is not supported; the nearest name that is: '{}', of {}",
-       where, architecture, *nearest, fmt::join(names, ", "));
+       where, architecture, nearest_name(architecture, names), fmt::join(names, ", "));
 }
 
 std::unique_ptr<Family> make_family(const Config& config) {

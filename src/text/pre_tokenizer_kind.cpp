@@ -1,8 +1,13 @@
 #include "text/pre_tokenizer_kind.h"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <array>
+#include <vector>
 
 #include "base/error.h"
+#include "base/nearest_name.h"
 #include "gguf/printable.h"
 
 namespace yoke::text {
@@ -13,6 +18,9 @@ namespace {
 
 constexpr std::array<std::string_view, 1> gpt2 = {
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{WSpace}\p{L}\p{N}]+|\p{WSpace}+(?!\P{WSpace})|\p{WSpace}+)"};
+
+// Hugging Face's step "Digits", then its step "ByteLevel", which cuts as GPT-2 does.
+constexpr std::array<std::string_view, 2> single_digits = {R"(\p{N})", gpt2[0]};
 
 constexpr std::array<std::string_view, 1> llama3 = {
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\p{WSpace}\p{L}\p{N}]+[\r\n]*|)"
@@ -26,6 +34,33 @@ constexpr std::array<std::string_view, 1> gpt4o = {
     R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|)"
     R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|)"
     R"(\p{N}{1,3}| ?[^\p{WSpace}\p{L}\p{N}]+[\r\n/]*|\p{WSpace}*[\r\n]+|\p{WSpace}+(?!\P{WSpace})|\p{WSpace}+)"};
+
+constexpr std::array<std::string_view, 1> qwen35 = {
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\p{WSpace}\p{L}\p{M}\p{N}]+[\r\n]*|)"
+    R"(\p{WSpace}*[\r\n]+|\p{WSpace}+(?!\P{WSpace})|\p{WSpace}+)"};
+
+constexpr std::array<std::string_view, 1> seed_coder = {
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\p{WSpace}\p{L}\p{N}]+|)"
+    R"(\p{WSpace}*[\r\n]+|\p{WSpace}+(?!\P{WSpace})|\p{WSpace}+)"};
+
+constexpr std::array<std::string_view, 1> bailing = {
+    R"('(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}| ?[^\p{WSpace}\p{L}\p{N}]++[\r\n]*|)"
+    R"(\p{WSpace}*[\r\n]|\p{WSpace}+(?!\P{WSpace})|\p{WSpace}+)"};
+
+constexpr std::array<std::string_view, 1> tekken = {
+    R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|)"
+    R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|)"
+    R"(\p{N}| ?[^\p{WSpace}\p{L}\p{N}]+[\r\n/]*|\p{WSpace}*[\r\n]+|\p{WSpace}+(?!\P{WSpace})|\p{WSpace}+)"};
+
+// The model's classes are those of gpt4o without Han characters. PCRE2 has no difference of classes, so each
+// is written as all that it is not.
+constexpr std::array<std::string_view, 1> kimi_k2 = {
+    R"(\p{sc:Han}+|)"
+    R"([^\r\n\p{L}\p{N}]?[^\p{Ll}\p{N}\p{P}\p{S}\p{Z}\p{C}\p{sc:Han}]*[^\p{Lu}\p{Lt}\p{N}\p{P}\p{S}\p{Z}\p{C}\p{sc:Han}]+)"
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)?|)"
+    R"([^\r\n\p{L}\p{N}]?[^\p{Ll}\p{N}\p{P}\p{S}\p{Z}\p{C}\p{sc:Han}]+[^\p{Lu}\p{Lt}\p{N}\p{P}\p{S}\p{Z}\p{C}\p{sc:Han}]*)"
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)?|)"
+    R"(\p{N}{1,3}| ?[^\p{WSpace}\p{L}\p{N}]+[\r\n]*|\p{WSpace}*[\r\n]+|\p{WSpace}+(?!\P{WSpace})|\p{WSpace}+)"};
 
 constexpr std::array<std::string_view, 3> deepseek_v3 = {
     R"(\p{N}{1,3})", R"([\x{4E00}-\x{9FA5}\x{3040}-\x{309F}\x{30A0}-\x{30FF}]+)",
@@ -63,46 +98,103 @@ constexpr std::array<std::string_view, 5> deepseek_coder = {
     R"([\r\n])", R"(\p{WSpace}?\p{L}+)", R"(\p{WSpace}?\p{P}+)",
     R"([\x{4E00}-\x{9FA5}\x{800}-\x{4E00}\x{AC00}-\x{D7FF}]+)", R"(\p{N})"};
 
+constexpr std::array<std::string_view, 4> falcon = {R"([\p{P}$+<=>^~|`]+)", gpt2[0], R"([0-9]+)",
+                                                    R"([0-9][0-9][0-9])"};
+
+// Digits in threes from the right: a run of them, what is over at its front, then the threes.
+constexpr std::array<std::string_view, 4> superbpe = {
+    R"(\p{N}+)", R"(\p{Nd}+)", R"(\A\p{Nd}{1,2}(?=(?:\p{Nd}{3})++\z))", R"(\p{Nd}{3})"};
+
+constexpr std::array<std::string_view, 2> viking = {R"( ?[^(\p{WSpace}|.,!?…。，、।۔،)]+)", R"(\p{N})"};
+
 // What converters write where they do not know a model better; no model was trained with it on purpose.
 constexpr std::array<std::string_view, 4> unspecific = {
     R"([\p{P}\$\+<=>\^~\|]+)",
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{WSpace}\p{L}\p{N}]+|\p{WSpace}+(?!\P{WSpace}))",
     R"(\p{N}+)", R"([0-9][0-9][0-9])"};
 
+// A piece that is a token stays whole in all vocabularies that were made for tiktoken, which looks there
+// first, and in those whose tokenizer.json says `ignore_merges`.
 constexpr std::array known = {
-    PreTokenizerKind{.name = "default", .alias = "", .expressions = unspecific},
-    PreTokenizerKind{.name = "gpt-2", .alias = "", .expressions = gpt2},
-    PreTokenizerKind{.name = "llama-bpe",
-                     .alias = "llama3",
-                     .expressions = llama3,
-                     .whole_piece_first = true,
-                     .adds_bos = true},
-    PreTokenizerKind{.name = "gpt-4o", .alias = "llama4", .expressions = gpt4o, .whole_piece_first = true},
+    PreTokenizerKind{.name = "default", .expressions = unspecific},
+    PreTokenizerKind{.name = "gpt-2", .expressions = gpt2},
+    PreTokenizerKind{.name = "olmo", .expressions = gpt2, .normal_form = NormalForm::nfc},
+    PreTokenizerKind{.name = "llama-bpe", .expressions = llama3, .whole_piece_first = true, .adds_bos = true},
+    PreTokenizerKind{.name = "smaug-bpe", .expressions = llama3, .whole_piece_first = true},
+    PreTokenizerKind{.name = "dbrx", .expressions = llama3},
+    PreTokenizerKind{.name = "glm4", .expressions = llama3, .whole_piece_first = true},
+    PreTokenizerKind{.name = "gpt-4o", .expressions = gpt4o, .whole_piece_first = true},
+    PreTokenizerKind{.name = "llama4", .expressions = gpt4o, .whole_piece_first = true, .adds_bos = true},
+    PreTokenizerKind{.name = "minimax-m2", .expressions = gpt4o, .normal_form = NormalForm::nfc},
+    PreTokenizerKind{.name = "tekken", .expressions = tekken, .whole_piece_first = true, .adds_bos = true},
+    PreTokenizerKind{.name = "kimi-k2", .expressions = kimi_k2, .whole_piece_first = true},
+    PreTokenizerKind{.name = "qwen2", .expressions = qwen2, .normal_form = NormalForm::nfc},
+    PreTokenizerKind{.name = "qwen35", .expressions = qwen35, .normal_form = NormalForm::nfc},
     PreTokenizerKind{
-        .name = "qwen2", .alias = "deepseek-r1-qwen", .expressions = qwen2, .normal_form = NormalForm::nfc},
-    PreTokenizerKind{.name = "deepseek-v3", .alias = "", .expressions = deepseek_v3, .adds_bos = true},
-    PreTokenizerKind{.name = "deepseek-llm", .alias = "", .expressions = deepseek_llm},
-    PreTokenizerKind{.name = "deepseek-coder", .alias = "", .expressions = deepseek_coder},
+        .name = "stablelm2", .expressions = qwen2, .normal_form = NormalForm::nfc, .whole_piece_first = true},
+    PreTokenizerKind{.name = "grok-2", .expressions = qwen2},
+    PreTokenizerKind{.name = "seed-coder", .expressions = seed_coder, .normal_form = NormalForm::nfc},
+    PreTokenizerKind{.name = "bailingmoe", .expressions = bailing, .normal_form = NormalForm::nfc},
+    PreTokenizerKind{.name = "deepseek-v3", .expressions = deepseek_v3, .adds_bos = true},
+    PreTokenizerKind{.name = "hunyuan-dense", .expressions = deepseek_v3},
+    PreTokenizerKind{.name = "deepseek-llm", .expressions = deepseek_llm},
+    PreTokenizerKind{.name = "deepseek-coder", .expressions = deepseek_coder},
+    PreTokenizerKind{.name = "starcoder", .expressions = single_digits},
+    PreTokenizerKind{
+        .name = "command-r", .expressions = single_digits, .normal_form = NormalForm::nfc, .adds_bos = true},
+    PreTokenizerKind{.name = "falcon", .expressions = falcon},
+    PreTokenizerKind{.name = "superbpe", .expressions = superbpe},
+    PreTokenizerKind{.name = "viking", .expressions = viking},
 };
+
+struct OtherName {
+  std::string_view name, kind;
+};
+
+constexpr std::array other_names = {
+    OtherName{"llama3", "llama-bpe"},
+    OtherName{"llama-v3", "llama-bpe"},
+    OtherName{"phi-2", "gpt-2"},
+    OtherName{"exaone4", "gpt-2"},
+    OtherName{"trillion", "gpt-2"},
+    OtherName{"granite-docling", "gpt-2"},
+    OtherName{"mpt", "olmo"},
+    OtherName{"chatglm-bpe", "glm4"},
+    OtherName{"deepseek-r1-qwen", "qwen2"},
+    OtherName{"hunyuan", "stablelm2"},
+    OtherName{"bailingmoe2", "bailingmoe"},
+    OtherName{"llada-moe", "bailingmoe"},
+    OtherName{"refact", "starcoder"},
+    OtherName{"smollm", "starcoder"},
+    OtherName{"codeshell", "starcoder"},
+    OtherName{"exaone", "starcoder"},
+};
+
+std::vector<std::string_view> all_names() {
+  std::vector<std::string_view> names;
+  for (const PreTokenizerKind& kind : known) names.push_back(kind.name);
+  for (const OtherName& other : other_names) names.push_back(other.name);
+  return names;
+}
+
+const PreTokenizerKind* find_known(std::string_view name) {
+  for (const OtherName& other : other_names)
+    if (other.name == name) name = other.kind;
+  const auto found = std::find_if(known.begin(), known.end(),
+                                  [&](const PreTokenizerKind& kind) { return kind.name == name; });
+  return found == known.end() ? nullptr : &*found;
+}
 
 }  // namespace
 
 std::span<const PreTokenizerKind> known_pre_tokenizers() { return known; }
 
-std::string names_of_pre_tokenizers() {
-  std::string names;
-  for (const PreTokenizerKind& kind : known) {
-    names.append(names.empty() ? "" : ", ").append(kind.name);
-    if (!kind.alias.empty()) names.append(", ").append(kind.alias);
-  }
-  return names;
-}
+std::string names_of_pre_tokenizers() { return fmt::format("{}", fmt::join(all_names(), ", ")); }
 
 const PreTokenizerKind& pre_tokenizer_kind(std::string_view name) {
-  for (const PreTokenizerKind& kind : known)
-    if (kind.name == name || (!kind.alias.empty() && kind.alias == name)) return kind;
-  fail("pre-tokenizer \"{}\" (tokenizer.ggml.pre) is not supported; known: {}", gguf::printable(name),
-       names_of_pre_tokenizers());
+  if (const PreTokenizerKind* const kind = find_known(name)) return *kind;
+  fail("pre-tokenizer \"{}\" (tokenizer.ggml.pre) is not supported; the nearest name that is: \"{}\", of {}",
+       gguf::printable(name), nearest_name(name, all_names()), names_of_pre_tokenizers());
 }
 
 }  // namespace yoke::text

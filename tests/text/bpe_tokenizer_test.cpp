@@ -258,7 +258,8 @@ TEST(BpeTokenizer, NamesAPreTokenizerThatItDoesNotKnow) {
   gguf::Metadata metadata = small_vocabulary().metadata();
   metadata.set("tokenizer.ggml.pre", std::string("kling\x1bon"));
   EXPECT_EQ(sentence_of([&] { make_bpe_tokenizer(metadata); }),
-            "pre-tokenizer \"kling\\x1bon\" (tokenizer.ggml.pre) is not supported; known: " +
+            "pre-tokenizer \"kling\\x1bon\" (tokenizer.ggml.pre) is not supported; the nearest name that is: "
+            "\"bailingmoe\", of " +
                 names_of_pre_tokenizers());
 }
 

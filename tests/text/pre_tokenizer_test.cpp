@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <random>
 #include <string>
@@ -151,8 +152,18 @@ TEST_P(EveryPreTokenizer, CutsAMegabyteOfAnyOneKindInEitherEngine) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Known, EveryPreTokenizer,
-                         testing::ValuesIn(known_pre_tokenizers().begin(), known_pre_tokenizers().end()),
+/// Of those that cut alike, the first.
+std::vector<PreTokenizerKind> that_cut_differently() {
+  std::vector<PreTokenizerKind> kinds;
+  for (const PreTokenizerKind& kind : known_pre_tokenizers())
+    if (std::none_of(kinds.begin(), kinds.end(), [&](const PreTokenizerKind& before) {
+          return before.expressions.data() == kind.expressions.data();
+        }))
+      kinds.push_back(kind);
+  return kinds;
+}
+
+INSTANTIATE_TEST_SUITE_P(Known, EveryPreTokenizer, testing::ValuesIn(that_cut_differently()),
                          [](const auto& kind) {
                            std::string name;
                            for (const char c : kind.param.name) name += c == '-' ? '_' : c;
