@@ -29,7 +29,7 @@ class DenseLayer {
         out_(cols(type, heads.n_heads * heads.v_dim)),
         down_(cols(type, ffn)),
         rope_(ops.make_rope({.style = RopeStyle::neox, .frequencies = std::vector<double>(32, 0.5)})),
-        cache_(ops.make_kv_cache(heads, pages)) {}
+        cache_(ops.make_kv_cache(heads, {.pages = pages, .slots = 1, .step_tokens = 64}, 0)) {}
 
   Activations operator()(Activations x) {
     Activations q, k, v;
