@@ -30,6 +30,8 @@ BASE = dict(
     dense_layers=0,       # in front of those with experts
     shared_ffn=0, shared_score=False, selection_bias=False,
     positions=False,      # learned ones
+    output_gate=False,    # behind each head's query, what attention's output is gated with
+    delta=None,           # of layers with the gated delta rule: all but every fourth
     params={},
 )
 
@@ -39,6 +41,13 @@ SCALES = dict(embedding_scale=6.0, residual_scale=0.4, attention__scale=0.11, lo
 ROUTED = dict(expert_count=EXPERTS, expert_used_count=3)
 BY_SIGMOID = dict(expert_gating_func=2, expert_weights_norm=True, expert_weights_scale=1.5)
 YARN = dict(rope__scaling__type="yarn", rope__scaling__factor=4.0, rope__scaling__original_context_length=128)
+DELTA = dict(k_heads=4, v_heads=8, head=16, taps=4, joined=False)  # joined: as older files have it
+DELTA_PARAMS = dict(ssm__conv_kernel=4, ssm__state_size=16, ssm__group_count=4, ssm__time_step_rank=8,
+                    ssm__inner_size=128, full_attention_interval=4)
+QWEN3NEXT = dict(**LONG, head=32, pre_norms=("attn_norm", "post_attention_norm"), qk_norm="head",
+                 output_gate=True, expert_ffn=128, shared_ffn=128, shared_score=True,
+                 params={**ROUTED, **DELTA_PARAMS, "expert_feed_forward_length": 128,
+                         "expert_shared_feed_forward_length": 128, "rope__dimension_count": 16})
 PLAIN = dict(norm="layer", norm_bias=True, qkv_bias=True, output_bias=True, ffn_bias=True, up="plain")
 
 FAMILIES = {
@@ -87,8 +96,10 @@ FAMILIES = {
     "minimax-m2": dict(head=32, qk_norm="width", expert_ffn=256, selection_bias=True,
                        params={**ROUTED, "expert_gating_func": 2, "expert_feed_forward_length": 256,
                                "rope__dimension_count": 16}),
+    "qwen3next": dict(**QWEN3NEXT, delta=DELTA),
+    "qwen3next-joined": dict(**QWEN3NEXT, delta={**DELTA, "joined": True}),
 }
-ARCHITECTURES = {"stablelm-parallel": "stablelm", "exaone4-windowed": "exaone4"}
+ARCHITECTURES = {"stablelm-parallel": "stablelm", "exaone4-windowed": "exaone4", "qwen3next-joined": "qwen3next"}
 
 
 class Weights:
@@ -140,6 +151,10 @@ def add_attention(add, w, m):
     rows = {name: n * m["head"] for name, n in heads.items()}
     matrices = {name: w.matrix(n, dim) * np.float32(1 if name == "v" else 2) for name, n in rows.items()}
     biases = {name: w.bias(n) for name, n in rows.items()}
+    if m["output_gate"]:
+        gate = w.matrix(rows["q"], dim) * np.float32(2)
+        heads_of = [each.reshape(m["heads"], m["head"], dim) for each in (matrices["q"], gate)]
+        matrices["q"] = np.concatenate(heads_of, axis=1).reshape(2 * rows["q"], dim)
     if m["fused_qkv"]:
         add("attn_qkv.weight", np.concatenate([matrices[name] for name in "qkv"]))
         if m["qkv_bias"]:
@@ -155,6 +170,25 @@ def add_attention(add, w, m):
     add("attn_output.weight", w.matrix(dim, rows["q"]))
     if m["output_bias"]:
         add("attn_output.bias", w.bias(dim))
+
+
+def add_delta(add, w, m):
+    dim, delta = m["dim"], m["delta"]
+    k_heads, v_heads, head = delta["k_heads"], delta["v_heads"], delta["head"]
+    rows = dict(q=k_heads * head, k=k_heads * head, v=v_heads * head, z=v_heads * head)
+    matrices = {name: w.matrix(n, dim) * np.float32(2) for name, n in rows.items()}
+    if delta["joined"]:
+        heads = [each.reshape(k_heads, -1, dim) for each in matrices.values()]
+        add("ssm_in.weight", np.concatenate(heads, axis=1).reshape(-1, dim))
+    else:
+        add("attn_qkv.weight", np.concatenate([matrices[name] for name in "qkv"]))
+        add("attn_gate.weight", matrices["z"])
+    add("ssm_conv1d.weight", w.matrix(rows["q"] + rows["k"] + rows["v"], delta["taps"]))
+    add("ssm_dt.bias", w.normal(v_heads))
+    add("ssm_a", -np.exp(w.normal(v_heads)))
+    add("ssm_ba.weight", w.matrix(2 * v_heads, dim) * np.float32(2))
+    add("ssm_norm.weight", w.norm(head))
+    add("ssm_out.weight", w.matrix(dim, rows["v"]))
 
 
 def add_feed_forward(add, w, m):
@@ -197,7 +231,10 @@ def build(family, seed=7):
             g.add(f"blk.{layer}.{name}", values)
         for name in m["pre_norms"]:
             add_norm(add, w, m, name)
-        add_attention(add, w, m)
+        if m["delta"] and (layer + 1) % 4 != 0:
+            add_delta(add, w, m)
+        else:
+            add_attention(add, w, m)
         if m["expert_ffn"] and layer >= m["dense_layers"]:
             add_experts(add, w, m)
         else:

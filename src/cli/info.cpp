@@ -84,6 +84,13 @@ void print_config(const gguf::Model& file, const model::Config& config) {
                    ? ""
                    : fmt::format("; from layer {} on", with_experts - config.layers.begin()));
   }
+  if (const auto recurrent = std::count_if(config.layers.begin(), config.layers.end(),
+                                           [](const model::LayerConfig& one) { return one.recurrent; });
+      recurrent > 0) {
+    const model::DeltaConfig& delta = config.delta;
+    fmt::print("recurrent     {} of {} layers, {} key heads of {} and {} value heads of {}\n", recurrent,
+               config.n_layers(), delta.k_heads, delta.k_dim, delta.k_heads * delta.group, delta.v_dim);
+  }
   if (config.n_draft_layers > 0)
     fmt::print("draft layers  {}, which nothing uses yet\n", config.n_draft_layers);
   fmt::print("context       {} positions\n", config.context);

@@ -133,6 +133,43 @@ void read_latent(const gguf::Model& file, const Reader& read, Config& config) {
   for (LayerConfig& layer : config.layers) layer.n_kv_heads = 1;  // all heads read the same latents
 }
 
+/// Which layers are recurrent: as a list says, or all but each so many-th.
+void read_recurrent_layers(const gguf::Model& file, const Reader& read, std::int64_t n_blocks,
+                           Config& config) {
+  const std::string key = read.key("attention.recurrent_layers");
+  const gguf::Value* const list = file.metadata().find(key);
+  if (list == nullptr) {
+    const std::int64_t interval = read.count_or("full_attention_interval", 4);
+    for (std::int64_t i = 0; i < config.n_layers(); ++i) config.layers[i].recurrent = (i + 1) % interval != 0;
+    return;
+  }
+  const auto* const flags = std::get_if<std::vector<bool>>(list);
+  require(flags != nullptr && std::ssize(*flags) == n_blocks,
+          "{}: {} is {}; expected true or false for each of {} layers", file.path().string(), key,
+          gguf::describe(*list), n_blocks);
+  for (std::int64_t i = 0; i < config.n_layers(); ++i)
+    config.layers[i].recurrent = (*flags)[static_cast<std::size_t>(i)];
+}
+
+/// The gated delta rule, where the file has it.
+void read_delta(const gguf::Model& file, const Reader& read, std::int64_t n_blocks, Config& config) {
+  if (!read.has("ssm.group_count")) return;
+  const std::string name = file.path().string();
+  DeltaConfig& delta = config.delta;
+  delta.k_heads = read.count("ssm.group_count");
+  delta.k_dim = read.count("ssm.state_size");
+  delta.taps = read.count("ssm.conv_kernel");
+  const std::int64_t v_heads = read.count("ssm.time_step_rank"), values = read.count("ssm.inner_size");
+  require(v_heads % delta.k_heads == 0, "{}: {} value heads ({}) over {} key heads ({}); expected a multiple",
+          name, v_heads, read.key("ssm.time_step_rank"), delta.k_heads, read.key("ssm.group_count"));
+  require(values % v_heads == 0, "{}: {} is {}, which {} value heads do not divide", name,
+          read.key("ssm.inner_size"), values, v_heads);
+  delta.group = v_heads / delta.k_heads;
+  delta.v_dim = values / v_heads;
+  delta.joined = file.find("blk.0.ssm_in.weight") != nullptr;
+  read_recurrent_layers(file, read, n_blocks, config);
+}
+
 /// Which layers have experts, and how many: those behind the first dense ones, each so many-th.
 void read_expert_layers(const gguf::Model& file, const Reader& read, Config& config) {
   const std::int64_t n_experts = read.count_or_none("expert_count");
@@ -241,6 +278,7 @@ Config read_config(const gguf::Model& file) {
   config.logit_scale = static_cast<float>(read.number_or_none("logit_scale", 1));
   config.logit_cap = static_cast<float>(read.number_or_none("final_logit_softcapping", 0));
   read_latent(file, read, config);
+  read_delta(file, read, n_blocks, config);
   config.rope = read_rope(file, read, config.k_dim);
   config.rope.at_end = config.latent.kv_rank > 0;
   require(!config.rope.at_end || config.rope.dims < config.k_dim,
@@ -261,6 +299,7 @@ class MetadataWriter {
   void count(std::string_view name, std::int64_t value) { set(name, static_cast<std::uint64_t>(value)); }
   void number(std::string_view name, double value) { set(name, value); }
   void flag(std::string_view name, bool value) { set(name, value); }
+  void flags(std::string_view name, std::vector<bool> values) { set(name, std::move(values)); }
   void text(std::string_view name, std::string value) { set(name, std::move(value)); }
   /// One of the counts of every layer: a single value where all are equal.
   void counts(std::string_view name, const std::vector<LayerConfig>& layers,
@@ -307,6 +346,20 @@ void write_heads(MetadataWriter& write, const Config& config) {
   write.count("attention.value_length_mla", config.v_dim);
   write.count("attention.kv_lora_rank", latent.kv_rank);
   if (latent.q_rank > 0) write.count("attention.q_lora_rank", latent.q_rank);
+}
+
+void write_delta(MetadataWriter& write, const Config& config) {
+  const DeltaConfig& delta = config.delta;
+  if (delta.k_heads == 0) return;
+  const std::int64_t v_heads = delta.k_heads * delta.group;
+  write.count("ssm.group_count", delta.k_heads);
+  write.count("ssm.time_step_rank", v_heads);
+  write.count("ssm.state_size", delta.k_dim);
+  write.count("ssm.inner_size", v_heads * delta.v_dim);
+  write.count("ssm.conv_kernel", delta.taps);
+  std::vector<bool> recurrent;
+  for (const LayerConfig& layer : config.layers) recurrent.push_back(layer.recurrent);
+  write.flags("attention.recurrent_layers", std::move(recurrent));
 }
 
 void write_experts(MetadataWriter& write, const Config& config) {
@@ -365,6 +418,7 @@ gguf::Metadata config_metadata(const Config& config) {
   write.number("attention.layer_norm_rms_epsilon", static_cast<double>(config.norm_epsilon));
   if (config.window > 0) write.count("attention.sliding_window", config.window);
   write_rope(write, config.rope);
+  write_delta(write, config);
   write_experts(write, config);
   return write.take();
 }

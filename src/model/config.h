@@ -18,6 +18,7 @@ struct LayerConfig {
   std::int64_t ffn_dim = 0;     // of a dense layer, which has no experts
   std::int64_t n_experts = 0;   // 0 in a dense layer
   std::int64_t window = 0;      // positions that a token sees, itself included; 0: all so far
+  bool recurrent = false;       // has a gated delta rule in the place of attention
 
   std::int64_t group() const { return n_heads / n_kv_heads; }
 };
@@ -54,6 +55,17 @@ struct LatentConfig {
   bool joined = false;
 };
 
+/// The gated delta rule of recurrent layers. Yang et al., https://arxiv.org/abs/2412.06464.
+struct DeltaConfig {
+  std::int64_t k_heads = 0;  // 0: no layer is recurrent
+  std::int64_t group = 1;    // value heads for each key head
+  std::int64_t k_dim = 0;    // of a query or key head
+  std::int64_t v_dim = 0;    // of a value head
+  std::int64_t taps = 0;     // of the convolution in front, the token's own included
+  /// Whether the file has one tensor, `ssm_in`, of what makes queries, keys, values and gates.
+  bool joined = false;
+};
+
 /// The experts of the layers that have some.
 struct ExpertConfig {
   std::int64_t used = 0;        // by each token
@@ -78,6 +90,7 @@ struct Config {
   std::int64_t k_dim = 0;    // of a query or key head, rotated dimensions of latent attention included
   std::int64_t v_dim = 0;    // of a value head
   LatentConfig latent;
+  DeltaConfig delta;
   float norm_epsilon = 0;
   RopeConfig rope;
   std::int64_t window = 0;          // of the layers that have one

@@ -27,6 +27,7 @@
 #include "model/families/qwen2.h"
 #include "model/families/qwen2moe.h"
 #include "model/families/qwen3.h"
+#include "model/families/qwen3next.h"
 #include "model/families/seed_oss.h"
 #include "model/families/smollm3.h"
 #include "model/families/stablelm.h"
@@ -67,6 +68,7 @@ constexpr std::array known{
     Known{"qwen2moe", make_qwen2moe},
     Known{"qwen3", make_qwen3},
     Known{"qwen3moe", make_qwen3},
+    Known{"qwen3next", make_qwen3next},
     Known{"seed_oss", make_seed_oss},
     Known{"smollm3", make_smollm3},
     Known{"stablelm", make_stablelm},
@@ -85,6 +87,7 @@ ops::Heads local_heads(const Config& config, const Partition& partition, int lay
   const Range heads = partition.range(Space::heads, layer, rank);
   const Range kv_heads = partition.range(Space::kv_heads, layer, rank);
   const std::int64_t latent = config.latent.kv_rank;
+  if (config.layers[layer].recurrent) return {.k_dim = config.k_dim, .v_dim = config.v_dim};
   return {.n_heads = heads.size(),
           .n_kv_heads = kv_heads.size(),
           .first_head = heads.begin,
@@ -93,6 +96,13 @@ ops::Heads local_heads(const Config& config, const Partition& partition, int lay
           .k_dim = latent > 0 ? latent + config.rope.dims : config.k_dim,
           .v_dim = latent > 0 ? latent : config.v_dim,
           .keys_hold_values = latent > 0};
+}
+
+ops::DeltaHeads local_delta_heads(const Config& config, const Partition& partition, int layer, int rank) {
+  return {.n_k_heads = partition.range(Space::delta, layer, rank).size(),
+          .group = config.delta.group,
+          .k_dim = config.delta.k_dim,
+          .v_dim = config.delta.v_dim};
 }
 
 void check_architecture(std::string_view architecture, std::string_view where) {

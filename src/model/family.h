@@ -38,8 +38,11 @@ class Family {
 };
 
 /// The heads of a layer that `rank` computes, as attention sees them: latents are one KV head that all query
-/// heads read.
+/// heads read; a recurrent layer has none.
 ops::Heads local_heads(const Config& config, const Partition& partition, int layer, int rank);
+
+/// The heads of the gated delta rule that `rank` computes; none in a layer that attends.
+ops::DeltaHeads local_delta_heads(const Config& config, const Partition& partition, int layer, int rank);
 
 /// Throws Error that begins with `where` unless there is a family for this architecture; the sentence lists
 /// those that there are, the one with the most similar name first.

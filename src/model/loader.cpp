@@ -52,6 +52,12 @@ std::int64_t latent_values(const Config& config, const ops::Heads& heads) {
   return 2 * config.latent.q_rank + heads.k_dim + heads.n_heads * (config.k_dim + config.v_dim);
 }
 
+/// Values of a token that a recurrent layer makes: what it is given, queries, keys and values before and
+/// after the convolution, gates, scores and what they become, and what comes out.
+std::int64_t delta_values(const ops::DeltaHeads& heads) {
+  return 2 * heads.channels() + heads.n_v_heads() * (2 * heads.v_dim + 4);
+}
+
 /// The most units of one expert that `rank` owns, and the most of all those together that a token goes to.
 std::int64_t expert_units(const Config& config, const Partition& partition, int layer, int rank) {
   std::int64_t most = 0;
@@ -75,8 +81,12 @@ std::uint64_t scratch_bytes(const Config& config, const Partition& partition, in
     const bool sparse = config.layers[i].n_experts > 0;
     const std::int64_t ffn = partition.range(sparse ? Space::shared_ffn : Space::ffn, i, rank).size();
     const std::int64_t experts = expert_units(config, partition, i, rank);
-    widest = std::max(widest, attention + latent_values(config, heads) + 2 * (ffn + experts));
-    split = std::max({split, heads.n_heads * config.v_dim, ffn + experts});
+    const ops::DeltaHeads delta = local_delta_heads(config, partition, i, rank);
+    // A gate beside each query.
+    const std::int64_t gates = config.delta.k_heads > 0 ? heads.n_heads * config.v_dim : 0;
+    const std::int64_t mixing = attention + gates + latent_values(config, heads) + delta_values(delta);
+    widest = std::max(widest, mixing + 2 * (ffn + experts));
+    split = std::max({split, heads.n_heads * config.v_dim, delta.n_v_heads() * delta.v_dim, ffn + experts});
     if (heads.keys_hold_values) padding = std::max(padding, 2 * 16 * heads.n_heads);
     if (sparse) copies = config.experts.used + 2;
     attending = std::max(attending, ops.attend_bytes(heads, limits.caches, config.layers[i].window));
@@ -195,7 +205,9 @@ std::uint64_t kv_bytes(const Config& config, const Partition& partition, int ran
   std::uint64_t total = 0;
   for (int i = 0; i < static_cast<int>(config.n_layers()); ++i) {
     const ops::Heads heads = local_heads(config, partition, i, rank);
-    total = saturating_sum(total, ops.kv_cache_bytes(heads, caches, config.layers[i].window));
+    const ops::DeltaHeads delta = local_delta_heads(config, partition, i, rank);
+    total = saturating_sum(total, ops.kv_cache_bytes(heads, caches, config.layers[i].window),
+                           ops.delta_bytes(delta, config.delta.taps, caches.slots));
   }
   return total;
 }

@@ -38,7 +38,7 @@ struct StepLimits {
 /// Bytes that `rank` takes of the file.
 std::uint64_t weight_bytes(const gguf::Model& file, const std::vector<TensorEntry>& table,
                            const Partition& partition, int rank);
-/// Bytes of the KV caches of `rank`.
+/// Bytes of the KV caches of `rank`, and of what its recurrent layers remember.
 std::uint64_t kv_bytes(const Config& config, const Partition& partition, int rank,
                        const ops::CacheSize& caches, const ops::Ops& ops);
 /// All that `rank` will take; the scratch is an upper bound. The file has been checked. What does not fit in

@@ -86,6 +86,7 @@ Partition::Partition(const Config& config, const std::vector<TensorEntry>& table
     owned.ffn = cut(layer.ffn_dim, std::lcm(unit_columns, granule(i, Space::ffn)), shares);
     owned.shared_ffn =
         cut(units(Space::shared_ffn, i), std::lcm(unit_columns, granule(i, Space::shared_ffn)), shares);
+    owned.delta = cut(units(Space::delta, i), granule(i, Space::delta), shares);
     owned.expert_granule = std::lcm(unit_columns, granule(i, Space::expert_ffn));
     layers_.push_back(std::move(owned));
   }
@@ -102,6 +103,8 @@ Range Partition::range(Space space, int layer, int rank, std::int64_t expert) co
       return layers_[layer].ffn[rank];
     case Space::shared_ffn:
       return layers_[layer].shared_ffn[rank];
+    case Space::delta:
+      return layers_[layer].delta[rank];
     case Space::expert_ffn:
       return cut(units(space, layer), layers_[layer].expert_granule, shares_, rotation(expert))[rank];
     case Space::vocabulary:
@@ -122,6 +125,8 @@ std::int64_t Partition::units(Space space, int layer) const {
       return config_.layers[layer].n_experts > 0 ? config_.experts.shared_dim : 0;
     case Space::expert_ffn:
       return config_.layers[layer].n_experts > 0 ? config_.experts.ffn_dim : 0;
+    case Space::delta:
+      return config_.layers[layer].recurrent ? config_.delta.k_heads : 0;
     case Space::vocabulary:
       break;
   }
@@ -134,8 +139,14 @@ std::string Partition::describe(int rank) const {
   };
   const bool sparse = config_.layers.back().n_experts > 0;
   const int last = static_cast<int>(layers_.size()) - 1;
+  const auto recurrent = std::find_if(config_.layers.begin(), config_.layers.end(),
+                                      [](const LayerConfig& layer) { return layer.recurrent; });
+  const std::string delta =
+      recurrent == config_.layers.end()
+          ? ""
+          : ", " + part("delta heads", Space::delta, static_cast<int>(recurrent - config_.layers.begin()));
   return fmt::format(
-      "{}, {}, {}", part("heads", Space::heads, 0),
+      "{}{}, {}, {}", part("heads", Space::heads, 0), delta,
       sparse ? part("units of an expert", Space::expert_ffn, last) : part("FFN", Space::ffn, 0),
       part("vocabulary", Space::vocabulary, 0));
 }
@@ -167,6 +178,15 @@ Part part_of_one(const TensorEntry& entry, const Partition& partition, int rank,
   std::int64_t first = 0;  // of the segment, in the split dimension
   for (const Segment& segment : entry.split.segments) {
     const Range units = partition.range(segment.space, entry.layer, rank, expert);
+    if (segment.stride > 0) {
+      assert(entry.split.axis == Axis::rows && segment.first + segment.width <= segment.stride);
+      for (std::int64_t unit = units.begin; unit < units.end; ++unit) {
+        const std::int64_t row = top + unit * segment.stride + segment.first;
+        result.rows.push_back({row, row + segment.width});
+      }
+      first = partition.units(segment.space, entry.layer) * segment.stride;
+      continue;
+    }
     const Range range{first + units.begin * segment.width, first + units.end * segment.width};
     if (entry.split.axis == Axis::rows) {
       result.rows.push_back({top + range.begin, top + range.end});

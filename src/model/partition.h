@@ -41,12 +41,12 @@ class Partition {
   /// All units of `space` in `layer`.
   std::int64_t units(Space space, int layer) const;
   /// "heads 0-1 of 8, FFN 0-191 of 768, vocabulary 0-511 of 2048"; of the first layer where layers differ, or
-  /// of the first expert of the last one.
+  /// of the first expert of the last one. Heads of the delta rule come behind those of attention.
   std::string describe(int rank) const;
 
  private:
   struct Layer {
-    std::vector<Range> heads, kv_heads, ffn, shared_ffn;
+    std::vector<Range> heads, kv_heads, ffn, shared_ffn, delta;
     std::int64_t expert_granule;
   };
   int size_;

@@ -24,7 +24,8 @@ constexpr std::int64_t piece_values = 64 * chunk_values;
 
 bool is_matrix(const gguf::TensorInfo& tensor) {
   const std::string_view name = tensor.name;
-  return tensor.shape.size() >= 2 && name.ends_with(".weight") && !name.ends_with("ffn_gate_inp.weight");
+  return tensor.shape.size() >= 2 && name.ends_with(".weight") && !name.ends_with("ffn_gate_inp.weight") &&
+         !name.ends_with("ssm_conv1d.weight");
 }
 
 quant::Type wanted_type(const QuantizeTypes& types, std::string_view name) {

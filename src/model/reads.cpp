@@ -1,5 +1,6 @@
 #include "model/reads.h"
 
+#include "model/family.h"
 #include "model/loader.h"
 #include "model/partition.h"
 
@@ -24,7 +25,11 @@ TokenReads token_reads(const gguf::Model& file, const Config& config, const std:
   }
   const Partition alone(config, table, file, equal_shares(1));
   const ops::CacheSize one_page{.pages = 1, .slots = 1, .step_tokens = 1};
-  reads.kv_of_position = kv_bytes(config, alone, 0, one_page, ops) / ops::page_positions;
+  std::uint64_t states = 0;
+  for (int i = 0; i < static_cast<int>(config.n_layers()); ++i)
+    states += ops.delta_bytes(local_delta_heads(config, alone, i, 0), config.delta.taps, one_page.slots);
+  reads.kv_of_position = (kv_bytes(config, alone, 0, one_page, ops) - states) / ops::page_positions;
+  reads.states = 2 * states;
   return reads;
 }
 

@@ -19,10 +19,12 @@ struct TokenReads {
   std::uint64_t weights = 0;
   /// Keys and values of each position that is attended to.
   std::uint64_t kv_of_position = 0;
+  /// What recurrent layers remember of a sequence, read and written.
+  std::uint64_t states = 0;
 
   /// Of one token that attends to `positions` positions, itself included.
   double total(double positions) const {
-    return static_cast<double>(weights) + positions * static_cast<double>(kv_of_position);
+    return static_cast<double>(weights + states) + positions * static_cast<double>(kv_of_position);
   }
 };
 

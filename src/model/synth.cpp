@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <numeric>
 #include <random>
@@ -95,7 +96,7 @@ class Synthesis {
       : options_(options), pool_(pool), progress_(progress), total_(total) {}
 
   void tensor(gguf::Writer& writer, const gguf::TensorSpec& spec, std::size_t number) {
-    if (spec.shape.size() == 1) {
+    if (spec.shape.size() == 1 || spec.name.ends_with("ssm_conv1d.weight")) {
       vector(writer, spec, number);
     } else if (options_.sparse) {
       writer.write_hole(spec.name);
@@ -111,9 +112,14 @@ class Synthesis {
   static constexpr std::size_t chunks_at_once = 16;
 
   void vector(gguf::Writer& writer, const gguf::TensorSpec& spec, std::size_t number) {
-    const float mean = spec.name.ends_with("norm.weight") ? 1.0f : 0.0f;
+    // Rates of decay are below 0: a state would grow without bound.
+    const float mean = spec.name.ends_with("norm.weight") ? 1.0f
+                       : spec.name.ends_with("ssm_a")     ? -1.0f
+                                                          : 0.0f;
     Random random = seeded(options_.seed, number, 0);
-    std::vector<float> values(static_cast<std::size_t>(spec.shape[0]));
+    const std::int64_t n =
+        std::accumulate(spec.shape.begin(), spec.shape.end(), std::int64_t{1}, std::multiplies<>());
+    std::vector<float> values(static_cast<std::size_t>(n));
     for (float& value : values) value = mean + 0.1f * nearly_normal(random);
     write(writer, spec, std::as_bytes(std::span(values)));
   }
@@ -166,14 +172,17 @@ class Synthesis {
   std::vector<std::byte> filled_;
 };
 
-/// The tensors that the family cannot do without. Routers and biases of experts stay floats, as in files that
-/// people use; matrices of heads may have rows too short for the format.
+/// The tensors that the family cannot do without, of which several entries may take rows. Routers, biases of
+/// experts and weights of convolutions stay floats, as in files that people use; matrices of heads may have
+/// rows too short for the format.
 std::vector<gguf::TensorSpec> tensors_of(const Config& config, quant::Type matrices) {
   std::vector<gguf::TensorSpec> specs;
   for (const TensorEntry& entry : make_family(config)->tensors()) {
-    if (entry.optional) continue;
-    const bool is_plain = entry.shape.size() == 1 || entry.name.ends_with("ffn_gate_inp.weight") ||
-                          entry.name.ends_with(".bias");
+    const bool is_there = std::any_of(specs.begin(), specs.end(),
+                                      [&](const gguf::TensorSpec& spec) { return spec.name == entry.name; });
+    if (entry.optional || is_there) continue;
+    const bool is_plain = entry.shape.size() == 1 || entry.name.ends_with("ssm_conv1d.weight") ||
+                          entry.name.ends_with("ffn_gate_inp.weight") || entry.name.ends_with(".bias");
     const bool is_of_heads = std::holds_alternative<ops::HeadMatrices*>(entry.destination);
     const quant::Type type = is_of_heads ? fitting_type(matrices, entry.shape.back()) : matrices;
     specs.push_back({entry.name, is_plain ? quant::Type::f32 : type, entry.shape});

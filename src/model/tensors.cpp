@@ -23,6 +23,12 @@ std::uint64_t used_of(const TensorEntry& entry, std::uint64_t amount) {
     return amount / static_cast<std::uint64_t>(entry.head_rows.of_head) *
            static_cast<std::uint64_t>(entry.head_rows.n);
   }
+  if (!entry.split.segments.empty() && entry.split.segments.front().stride > 0) {
+    std::int64_t taken = 0;
+    for (const Segment& segment : entry.split.segments) taken += segment.width;
+    return amount / static_cast<std::uint64_t>(entry.split.segments.front().stride) *
+           static_cast<std::uint64_t>(taken);
+  }
   if (entry.experts == 0) return amount;
   return amount / static_cast<std::uint64_t>(entry.experts) * static_cast<std::uint64_t>(entry.used);
 }
@@ -95,9 +101,14 @@ void TableBuilder::whole(ops::Vector& to, std::string_view name, std::int64_t si
   add(&to, name, {size}, {}, false);
 }
 
+void TableBuilder::rows(ops::Vector& to, std::string_view name, std::vector<std::int64_t> shape,
+                        std::vector<Segment> segments) {
+  add(&to, name, std::move(shape), {Axis::rows, std::move(segments)}, false);
+}
+
 void TableBuilder::of_heads(ops::Vector& to, std::string_view name, std::vector<std::int64_t> shape,
                             Space space) {
-  add(&to, name, std::move(shape), {Axis::rows, {{space, 1}}}, false);
+  rows(to, name, std::move(shape), {{space, 1}});
 }
 
 void TableBuilder::embedding(ops::Embedding& to, std::string_view name, std::vector<std::int64_t> shape) {

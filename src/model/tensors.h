@@ -20,6 +20,7 @@ enum class Space : std::uint8_t {
   ffn,         // units of the feed-forward network
   expert_ffn,  // units of each expert: ranges differ from expert to expert
   shared_ffn,  // units of the experts that every token goes to
+  delta,       // key heads of the gated delta rule, with their value heads
   vocabulary,  // rows of the output matrix
 };
 
@@ -29,10 +30,14 @@ enum class Space : std::uint8_t {
 enum class Axis : std::uint8_t { none, rows, cols };
 
 /// A stretch of the split dimension: every unit of `space`, `width` rows (columns) each. A fused tensor has
-/// several.
+/// several, one behind the other.
 struct Segment {
   Space space;
   std::int64_t width;
+  /// Where a tensor has rows of all kinds for one unit after the other: how many for each, and which is the
+  /// first of this segment. Only these are taken. 0: a segment's units follow each other.
+  std::int64_t stride = 0;
+  std::int64_t first = 0;
 };
 
 struct Split {
@@ -99,6 +104,9 @@ class TableBuilder {
   void expert_bias(ops::Vector& to, std::string_view name, std::vector<std::int64_t> shape, std::int64_t used,
                    bool split);
   void whole(ops::Vector& to, std::string_view name, std::int64_t size);
+  /// Vectors of (rows, size) values of which the rank owns some rows.
+  void rows(ops::Vector& to, std::string_view name, std::vector<std::int64_t> shape,
+            std::vector<Segment> segments);
   /// A vector for each head, (heads, size), of the heads that the rank owns.
   void of_heads(ops::Vector& to, std::string_view name, std::vector<std::int64_t> shape, Space space);
   void embedding(ops::Embedding& to, std::string_view name, std::vector<std::int64_t> shape);

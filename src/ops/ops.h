@@ -188,6 +188,29 @@ struct KvCache {
   std::unique_ptr<Storage> storage;
 };
 
+/// The heads of a gated delta rule on this rank: `group` value heads share the query and the key of one key
+/// head.
+struct DeltaHeads {
+  std::int64_t n_k_heads = 0;
+  std::int64_t group = 1;
+  std::int64_t k_dim = 0;  // values of a query or a key
+  std::int64_t v_dim = 0;
+
+  std::int64_t n_v_heads() const { return n_k_heads * group; }
+  /// Values of a token's queries, keys and values.
+  std::int64_t channels() const { return n_k_heads * (2 * k_dim + group * v_dim); }
+};
+
+/// One layer's short convolution: its weights, and the inputs of every slot's last tokens.
+struct Convolution {
+  std::unique_ptr<Storage> storage;
+};
+
+/// One layer's states of the gated delta rule: a matrix (k_dim, v_dim) of each value head, for every slot.
+struct DeltaState {
+  std::unique_ptr<Storage> storage;
+};
+
 /// What changes from step to step. The spans live until the step ends.
 struct Step {
   std::span<const std::int32_t> tokens;     // ids
@@ -218,8 +241,17 @@ struct SplitNorm {
   std::int64_t width = 0;  // counted by all ranks together
 };
 
+/// What the gated delta rule is given of the step's tokens.
+struct DeltaInputs {
+  Activations qkv;           // (tokens, channels): queries of all key heads, then keys, then values
+  Activations scores;        // (tokens, 2 · n_v_heads): of each key head b of its value heads, then a
+  const Vector& score_bias;  // (n_v_heads), of a
+  const Vector& rate;        // (n_v_heads), below 0
+  float epsilon = 0;         // of the keys' and queries' lengths
+};
+
 /// How a gated unit makes one value of two; kernels::Kernels has the formulas.
-enum class Gate : std::uint8_t { silu, gelu, clamped_swiglu };
+enum class Gate : std::uint8_t { silu, sigmoid, gelu, clamped_swiglu };
 
 /// How a token's scores choose its experts. Shazeer et al., https://arxiv.org/abs/1701.06538.
 struct RouteSpec {
@@ -268,6 +300,8 @@ class Ops {
   /// The most bytes that attend needs besides its result.
   virtual std::uint64_t attend_bytes(const Heads& heads, const CacheSize& size,
                                      std::int64_t window) const = 0;
+  /// Bytes that make_convolution, for the channels of `heads`, and make_delta_state take to remember slots.
+  virtual std::uint64_t delta_bytes(const DeltaHeads& heads, std::int64_t taps, std::int64_t slots) const = 0;
   /// Bytes that the backend holds for activations now; it keeps what the largest step needed.
   virtual std::uint64_t activation_bytes() const = 0;
 
@@ -285,6 +319,10 @@ class Ops {
   virtual Rope make_rope(const RopeSpec& spec) = 0;
   /// `window`: no token will see more than so many positions, its own and those just before; 0: all so far.
   virtual KvCache make_kv_cache(const Heads& heads, const CacheSize& size, std::int64_t window) = 0;
+
+  /// `weights`: (channels, taps), the last for the token itself.
+  virtual Convolution make_convolution(Vector weights, std::int64_t taps, std::int64_t slots) = 0;
+  virtual DeltaState make_delta_state(const DeltaHeads& heads, std::int64_t slots) = 0;
 
   /// Starts a step; every handle of the step before dies.
   virtual void begin_step(const Step& step) = 0;
@@ -345,6 +383,14 @@ class Ops {
   /// looked at; the one KV head's k may then come to a rank without heads, too, which keeps none.
   virtual Activations attend(const Heads& heads, KvCache& cache, Activations q, Activations k, Activations v,
                              const AttendSpec& spec) = 0;
+  /// silu of the weighted sum of each channel's values of the last tokens of a sequence, as many as there are
+  /// taps; before position 0 there are zeros. Remembers x for the sequences' next steps.
+  virtual Activations convolve(Convolution& convolution, Activations x) = 0;
+  /// The gated delta rule, on each value head's state S of the sequence, which is 0 before position 0:
+  /// S = α·S, S += k ⊗ β·(v − Sᵀk), and Sᵀq / √k_dim comes out: (tokens, n_v_heads · v_dim). Queries and keys
+  /// are first divided by √(sum of squares + epsilon); α = e^(rate · softplus(a + score_bias)), β = σ(b).
+  /// Consumes qkv. Yang et al., https://arxiv.org/abs/2412.06464.
+  virtual Activations delta_rule(const DeltaHeads& heads, DeltaState& state, const DeltaInputs& x) = 0;
   /// x + y; consumes x.
   virtual Activations add(Activations x, Activations y) = 0;
   /// x · factor, and cap · tanh(x / cap); consume x.

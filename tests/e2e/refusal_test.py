@@ -280,7 +280,7 @@ class Flags(Refusal):
         self.assert_usage("--output: 'xml' is none of md, json", "bench", DEMO, "-o", "xml")
         self.assert_usage("--kv-type: keys and values cannot be stored as 'q4_0'; expected one of f16, f32, q8", "run", DEMO,
                           "-p", PROMPT, "--kv-type", "q4_0")
-        self.assert_usage("--shape: 'huge' is none of tiny, tiny-moe, 1.5b, 8b, 70b, 405b, 30b-a3b, 120b, 671b, 1t", "synth", "--family", "llama", "--shape", "huge",
+        self.assert_usage("--shape: 'huge' is none of tiny, tiny-moe, 1.5b, 8b, 70b, 405b, 30b-a3b, 80b-a3b, 120b, 671b, 1t", "synth", "--family", "llama", "--shape", "huge",
                           "--type", "Q4_0", NOWHERE)
 
     def test_every_command_takes_the_model_as_a_flag_too(self):

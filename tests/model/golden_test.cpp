@@ -22,7 +22,7 @@ constexpr const char* tiny_families[] = {
     "glm4",        "gpt2",      "granite",      "granitemoe", "hunyuan-dense",
     "hunyuan-moe", "internlm2", "minimax-m2",   "olmo2",      "olmoe",
     "qwen2moe",    "seed_oss",  "smollm3",      "stablelm",   "stablelm-parallel",
-    "starcoder2"};
+    "starcoder2",  "qwen3next"};
 
 /// Those that ReferenceForward computes.
 constexpr const char* dense_families[] = {"llama", "llama-k", "llama-rope3", "qwen2", "qwen3"};

@@ -7,11 +7,13 @@
 #include <vector>
 
 #include "base/arena.h"
+#include "base/saturating.h"
 #include "ops/cpu/cpu_attention.h"
 #include "ops/cpu/cpu_experts.h"
 #include "ops/cpu/cpu_heads.h"
 #include "ops/cpu/cpu_matrix.h"
 #include "ops/cpu/cpu_norms.h"
+#include "ops/cpu/cpu_recurrent.h"
 #include "ops/cpu/cpu_rope.h"
 #include "ops/cpu/cpu_weights.h"
 #include "ops/cpu/routing.h"
@@ -58,6 +60,9 @@ class CpuOps final : public Ops {
                              std::int64_t /*window*/) const override {
     return attend_scratch_bytes(heads, size.pages, size.step_tokens);
   }
+  std::uint64_t delta_bytes(const DeltaHeads& heads, std::int64_t taps, std::int64_t slots) const override {
+    return saturating_sum(convolution_bytes(heads.channels(), taps, slots), delta_state_bytes(heads, slots));
+  }
   std::uint64_t activation_bytes() const override {
     return scratch_.capacity() + sizeof(float) * carried_.capacity();
   }
@@ -80,6 +85,13 @@ class CpuOps final : public Ops {
   Rope make_rope(const RopeSpec& spec) override { return {std::make_unique<RopeTable>(spec)}; }
   KvCache make_kv_cache(const Heads& heads, const CacheSize& size, std::int64_t /*window*/) override {
     return {std::make_unique<PagedKv>(kernels_.kv(options_.kv_type), heads, size.pages)};
+  }
+
+  Convolution make_convolution(Vector weights, std::int64_t taps, std::int64_t slots) override {
+    return {std::make_unique<ShortConvolution>(values(weights), taps, slots)};
+  }
+  DeltaState make_delta_state(const DeltaHeads& heads, std::int64_t slots) override {
+    return {std::make_unique<DeltaStates>(heads, slots)};
   }
 
   void begin_step(const Step& step) override {
@@ -244,6 +256,29 @@ class CpuOps final : public Ops {
     return out;
   }
 
+  Activations convolve(Convolution& convolution, Activations x) override {
+    auto& storage = static_cast<ShortConvolution&>(*convolution.storage);
+    assert(x.width == storage.channels);
+    const Activations out = make(x.tokens, x.width);
+    cpu::convolve(step_, storage, tools(), data(x), data(out));
+    return out;
+  }
+
+  Activations delta_rule(const DeltaHeads& heads, DeltaState& state, const DeltaInputs& x) override {
+    assert(x.qkv.width == heads.channels() && x.scores.width == 2 * heads.n_v_heads());
+    assert(x.score_bias.size == heads.n_v_heads() && x.rate.size == heads.n_v_heads());
+    const Activations out = make(tokens(), heads.n_v_heads() * heads.v_dim);
+    const ArenaScope scope(scratch_);
+    cpu::delta_rule(step_, heads, static_cast<DeltaStates&>(*state.storage),
+                    {.qkv = data(x.qkv),
+                     .scores = data(x.scores),
+                     .score_bias = values(x.score_bias).data(),
+                     .rate = values(x.rate).data(),
+                     .epsilon = x.epsilon},
+                    tools(), data(out));
+    return out;
+  }
+
   Activations add(Activations x, Activations y) override {
     assert(x.tokens == y.tokens && x.width == y.width);
     for_tokens(x, [&](std::int64_t t) { kernels_.add(row(x, t), row(y, t), x.width); });
@@ -400,6 +435,8 @@ class CpuOps final : public Ops {
     switch (kind) {
       case Gate::silu:
         return kernels_.silu_mul;
+      case Gate::sigmoid:
+        return kernels_.sigmoid_mul;
       case Gate::gelu:
         return kernels_.gelu_mul;
       case Gate::clamped_swiglu:
