@@ -14,7 +14,7 @@ namespace {
 std::unique_ptr<ops::cpu::PagedKv> random_tile(const kernels::KvKernels& kernels, ops::Heads heads,
                                                ThreadPool& pool) {
   heads.n_kv_heads = 1;
-  auto cache = std::make_unique<ops::cpu::PagedKv>(kernels, heads, 1);
+  auto cache = std::make_unique<ops::cpu::PagedKv>(kernels, heads, ops::cpu::PageMap{.pages = 1});
   std::vector<std::int32_t> sequences(kernels::tile_positions, 0), positions(sequences);
   std::iota(positions.begin(), positions.end(), 0);
   const std::vector<std::int32_t> pages = {0};
@@ -33,7 +33,7 @@ KvLayers::KvLayers(const kernels::KvKernels& kernels, const ops::Heads& heads, T
   const std::size_t tile_bytes = sample->tile_bytes;
   const std::uint64_t enough = uncached_bytes();
   for (std::uint64_t bytes = 0; bytes < enough; bytes += tile_bytes * heads.n_kv_heads * pages) {
-    layers_.push_back(std::make_unique<ops::cpu::PagedKv>(kernels, heads, pages));
+    layers_.push_back(std::make_unique<ops::cpu::PagedKv>(kernels, heads, ops::cpu::PageMap{.pages = pages}));
     std::byte* const tiles = layers_.back()->tile(0, 0);
     pool.split(heads.n_kv_heads * pages, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t tile = begin; tile < end; ++tile)

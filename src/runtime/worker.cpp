@@ -27,26 +27,26 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 /// A file that has been found fit to run.
 struct OpenModel {
   gguf::Model file;
-  model::Config config;
   std::unique_ptr<model::Family> family;
   std::vector<model::TensorEntry> table;  // points into the family
   std::int32_t context = 0;               // positions asked for, or the model's own
 
   std::int32_t pages() const { return (context + ops::page_positions - 1) / ops::page_positions; }
-  model::Partition partition(int ranks) const { return {config, table, file, model::equal_shares(ranks)}; }
+  const model::Config& config() const { return family->config(); }
+  model::Partition partition(int ranks) const { return {config(), table, file, model::equal_shares(ranks)}; }
 };
 
 OpenModel open_model(const EngineOptions& options, const ops::Ops& ops) {
   gguf::Model file = gguf::Model::open(options.model);
-  const model::Config config = model::read_config(file);
-  std::unique_ptr<model::Family> family = model::make_family(config);
+  std::unique_ptr<model::Family> family = model::make_family(model::read_config(file));
+  const model::Config& config = family->config();
   std::vector<model::TensorEntry> table = family->tensors();
   model::check_tensors(file, config, table, ops);
   require(options.context >= 0 && options.context <= config.context,
           "a context of {} positions was asked for, but the model was trained for {}", options.context,
           config.context);
   const auto context = static_cast<std::int32_t>(options.context == 0 ? config.context : options.context);
-  return {std::move(file), config, std::move(family), std::move(table), context};
+  return {std::move(file), std::move(family), std::move(table), context};
 }
 
 ops::cpu::Options ops_options(const EngineOptions& options) {
@@ -109,7 +109,7 @@ MemoryNeed memory_needed(const EngineOptions& options, int rank, int ranks) {
   comm::SoloComm comm;
   const std::unique_ptr<ops::Ops> ops = ops::cpu::make_ops(kernels::best(), pool, comm, ops_options(options));
   const OpenModel model = open_model(options, *ops);
-  return model::memory_need(model.file, model.config, model.table, model.partition(ranks), rank,
+  return model::memory_need(model.file, model.config(), model.table, model.partition(ranks), rank,
                             {cache_size(options, model), strip_rows}, *ops);
 }
 

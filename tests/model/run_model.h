@@ -100,7 +100,7 @@ inline ops::CacheSize caches_of(const std::vector<Batch>& batches, std::int64_t 
 /// all wanted logits of rank `reporter`, concatenated. Unless a test asks for less, nothing is rounded but
 /// float32: that alone would err by more than the references' tolerances.
 inline std::vector<float> run_batches(const std::filesystem::path& path, int ranks,
-                                      const std::vector<Batch>& batches, std::int64_t pages,
+                                      const std::vector<Batch>& batches, const ops::CacheSize& caches,
                                       const std::vector<double>& shares, int threads = 1, int reporter = 0,
                                       const std::string& isa = "",
                                       const ops::cpu::Options& options = exact_arithmetic) {
@@ -116,13 +116,23 @@ inline std::vector<float> run_batches(const std::filesystem::path& path, int ran
     check_tensors(file, config, table, *ops);
     const Partition partition(config, table, file, shares);
     load_tensors(file, table, partition, comm.rank(), *ops, [](std::uint64_t, std::uint64_t) {});
-    family->prepare(*ops, partition, comm.rank(), caches_of(batches, pages));
+    family->prepare(*ops, partition, comm.rank(), caches);
     for (const Batch& batch : batches) {
       const std::vector<float> logits = forward(*family, *ops, partition, comm, batch);
       if (comm.rank() == reporter) result.insert(result.end(), logits.begin(), logits.end());
     }
   });
   return result;
+}
+
+/// The same with caches of `pages` pages.
+inline std::vector<float> run_batches(const std::filesystem::path& path, int ranks,
+                                      const std::vector<Batch>& batches, std::int64_t pages,
+                                      const std::vector<double>& shares, int threads = 1, int reporter = 0,
+                                      const std::string& isa = "",
+                                      const ops::cpu::Options& options = exact_arithmetic) {
+  return run_batches(path, ranks, batches, caches_of(batches, pages), shares, threads, reporter, isa,
+                     options);
 }
 
 /// `tokens` as one sequence on consecutive pages, cut into batches of `chunk`, every position wanted.

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <random>
 
 #include "base/error.h"
 #include "runtime/run_engine.h"
@@ -88,6 +89,50 @@ TEST(LocalEngine, CancelEndsARequestBetweenSteps) {
     EXPECT_EQ(drain(engine)[2].tokens.size(), 3)
         << "the engine goes on after a cancelled request and a sleep";
   });
+}
+
+/// What five requests are answered of which the third is cancelled on its way.
+std::map<std::uint64_t, Answer> answers_beside_a_cancelled(int ranks, const EngineOptions& options) {
+  constexpr std::uint64_t cancelled = 3;
+  std::map<std::uint64_t, Answer> answers;
+  with_engine(ranks, options, [&](Engine& engine) {
+    std::mt19937 random(11);
+    for (std::uint64_t id = 1; id <= 5; ++id) {
+      std::vector<Token> tokens(100 + random() % 80);
+      for (Token& token : tokens) token = static_cast<Token>(random() % 320);
+      Request one = request(id, tokens, id == 2 ? 0 : 20);
+      if (id == 2) one.report = PromptReport::log_probabilities;
+      engine.submit(std::move(one));
+    }
+    bool cancelled_yet = false;
+    while (const std::optional<Event> event = engine.next(forever)) {
+      if (const auto* token = std::get_if<TokenEvent>(&*event)) {
+        answers[token->request].tokens.push_back(token->token);
+        if (token->request == cancelled && !cancelled_yet) engine.cancel(cancelled), cancelled_yet = true;
+      } else if (const auto* piece = std::get_if<LogProbabilitiesEvent>(&*event)) {
+        std::vector<float>& all = answers[piece->request].log_probabilities;
+        all.insert(all.end(), piece->values.begin(), piece->values.end());
+      }
+    }
+  });
+  answers.erase(cancelled);
+  return answers;
+}
+
+TEST(LocalEngine, SequencesThatTakeSlotsInTurnAnswerAsWithAWholeCache) {
+  EngineOptions whole = windowed_options();
+  whole.prefill_chunk = 512;  // rings for such steps would be larger than the context
+  whole.sequences = 1;
+  for (const int ranks : {1, 2, 3, 4}) {
+    const auto expected = answers_beside_a_cancelled(ranks, whole);
+    const auto found = answers_beside_a_cancelled(ranks, windowed_options());
+    for (const std::uint64_t id : {1, 2, 4, 5}) {
+      EXPECT_EQ(found.at(id).tokens, expected.at(id).tokens) << id << " on " << ranks << " ranks";
+      EXPECT_EQ(found.at(id).log_probabilities, expected.at(id).log_probabilities) << id;
+    }
+    EXPECT_EQ(found.at(1).tokens.size(), 20);
+    EXPECT_GE(found.at(2).log_probabilities.size(), 99);
+  }
 }
 
 TEST(LocalEngine, ReturnsBetweenTheStepsOfALongPromptOncePatienceIsOver) {

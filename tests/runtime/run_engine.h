@@ -25,6 +25,16 @@ inline EngineOptions demo_options() {
   return options;
 }
 
+/// A model of three layers, of which the first and the last have a window of 8. Its context has eight pages;
+/// two sequences run at once, in steps so short that rings of two pages each do for them.
+inline EngineOptions windowed_options() {
+  EngineOptions options;
+  options.model = std::filesystem::path(YOKE_GENERATED_DATA) / "tiny" / "gpt-oss.gguf";
+  options.sequences = 2;
+  options.prefill_chunk = 50;
+  return options;
+}
+
 /// Runs `talk` with the leader's engine while the other ranks follow.
 inline void with_engine(int ranks, const EngineOptions& options, const std::function<void(Engine&)>& talk) {
   const Progress ignore = [](std::uint64_t, std::uint64_t) {};

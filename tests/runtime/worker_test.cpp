@@ -29,6 +29,20 @@ TEST(MemoryNeeded, IsWhatTheRanksThenReport) {
   }
 }
 
+TEST(MemoryNeeded, CountsOfLayersWithAWindowOnlyWhatTheyKeep) {
+  EngineOptions options = windowed_options();
+  const std::uint64_t rings = memory_needed(options, 0, 1).kv;
+  for (const int ranks : {1, 3}) {
+    with_engine(ranks, options, [&](Engine& engine) {
+      for (const RankReport& report : engine.reports())
+        EXPECT_EQ(memory_needed(options, report.rank, ranks).kv, report.kv_bytes);
+    });
+  }
+  options.sequences = 8;  // whose rings would take more than all pages
+  // One of three layers has all of the eight pages; the others have two rings of two.
+  EXPECT_EQ(rings, memory_needed(options, 0, 1).kv / (3 * 8) * (8 + 2 * 4));
+}
+
 TEST(Worker, RefusesAStepThatItsCachesCannotHold) {
   EngineOptions options = demo_options();
   options.context = 100;

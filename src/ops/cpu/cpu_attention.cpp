@@ -39,14 +39,14 @@ struct RowState {
 };
 constexpr std::int64_t state_floats = sizeof(RowState) / sizeof(float);
 
-/// Rows of tiles that may be kept apart: those of a few tokens that see the whole cache, and no more than fit
-/// into 64 MB.
-std::int64_t most_parts(const Heads& heads, std::int64_t pages) {
+/// Rows of tiles that may be kept apart: those of a few tokens that see all that a step reaches, and no more
+/// than fit into 64 MB.
+std::int64_t most_parts(const Heads& heads, const PageMap& map) {
   constexpr std::uint64_t tokens = 8;
   constexpr std::uint64_t most_bytes = 64 << 20;
   const auto part_bytes = static_cast<std::uint64_t>(heads.v_dim + state_floats) * sizeof(float);
   return static_cast<std::int64_t>(
-      std::min(saturating_product(tokens, heads.n_heads, pages), most_bytes / part_bytes));
+      std::min(saturating_product(tokens, heads.n_heads, map.reach()), most_bytes / part_bytes));
 }
 
 /// One call of attend(): the rows of `q` and `out`, and where rows and parts are kept between pieces.
@@ -62,7 +62,7 @@ class Attention {
         tools_(tools),
         q_(q),
         out_(out),
-        plan_(step, heads, spec.window, tools.pool.size(), most_parts(heads, cache.pages)),
+        plan_(step, heads, spec.window, tools.pool.size(), most_parts(heads, cache.map)),
         states_(allocate_states(tools.scratch, std::ssize(step.tokens) * heads.n_heads)),
         part_states_(allocate_states(tools.scratch, plan_.parts())),
         part_values_(tools.scratch.floats(plan_.parts() * heads.v_dim).data()) {}
@@ -146,8 +146,8 @@ class Attention {
       rows[r].end =
           static_cast<int>(std::clamp<std::int64_t>(seen.end - first, rows[r].begin, page_positions));
     }
-    const std::int32_t page = step_.page_tables[step_.sequences[block.tokens.front()]][tile];
-    assert(page >= 0 && page < cache_.pages);
+    const std::int64_t page = cache_.map.place(step_, step_.sequences[block.tokens.front()], tile);
+    assert(page >= 0 && page < cache_.map.pages);
     const auto attend = heads_.keys_hold_values ? cache_.kernels.attend_shared : cache_.kernels.attend;
     attend(rows.data(), static_cast<int>(block.rows()), cache_.tile(block.kv_head, page),
            static_cast<int>(heads_.k_dim), static_cast<int>(heads_.v_dim), spec_.scale);
@@ -198,20 +198,20 @@ class Attention {
 
 }  // namespace
 
-PagedKv::PagedKv(const kernels::KvKernels& kv_kernels, const Heads& heads, std::int64_t n_pages)
+PagedKv::PagedKv(const kernels::KvKernels& kv_kernels, const Heads& heads, const PageMap& page_map)
     : kernels(kv_kernels),
-      pages(n_pages),
+      map(page_map),
       tile_bytes(bytes_of_tile(kv_kernels.type, heads)),
-      memory(std::max<std::uint64_t>(1, paged_kv_bytes(kv_kernels.type, heads, n_pages))) {}
+      memory(std::max<std::uint64_t>(1, paged_kv_bytes(kv_kernels.type, heads, map.pages))) {}
 
 std::uint64_t paged_kv_bytes(kernels::KvType type, const Heads& heads, std::int64_t pages) {
   return saturating_product(heads.n_kv_heads, pages, bytes_of_tile(type, heads));
 }
 
-std::uint64_t attend_scratch_bytes(const Heads& heads, std::int64_t pages, std::int64_t tokens) {
+std::uint64_t attend_scratch_bytes(const Heads& heads, const PageMap& map, std::int64_t tokens) {
   const std::uint64_t states = saturating_product(tokens, heads.n_heads, sizeof(RowState));
   const std::uint64_t parts =
-      saturating_product(most_parts(heads, pages), heads.v_dim + state_floats, sizeof(float));
+      saturating_product(most_parts(heads, map), heads.v_dim + state_floats, sizeof(float));
   return saturating_sum(states, parts);
 }
 
@@ -226,8 +226,8 @@ void store(const Step& step, const Heads& heads, const PagedKv& cache, ThreadPoo
       const std::int64_t token = i % tokens;
       const std::int64_t head = i / tokens;
       const std::int32_t position = step.positions[token];
-      const std::int32_t page = step.page_tables[step.sequences[token]][position / page_positions];
-      assert(page >= 0 && page < cache.pages);
+      const std::int64_t page = cache.map.place(step, step.sequences[token], position / page_positions);
+      assert(page >= 0 && page < cache.map.pages);
       const std::int64_t index = token * heads.n_kv_heads + head;
       cache.kernels.store(k + index * heads.k_dim, values + index * kept.values, static_cast<int>(kept.keys),
                           static_cast<int>(kept.values), position % page_positions, cache.tile(head, page));

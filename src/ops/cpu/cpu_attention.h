@@ -6,6 +6,7 @@
 
 #include "base/anonymous_memory.h"
 #include "kernels/kernels.h"
+#include "ops/cpu/page_map.h"
 #include "ops/cpu/tools.h"
 #include "ops/ops.h"
 
@@ -15,14 +16,14 @@ namespace yoke::ops::cpu {
 /// of memory. Of a long context only what has been written to is there: huge pages of 2 MB, where the system
 /// has them.
 struct PagedKv final : Storage {
-  PagedKv(const kernels::KvKernels& kernels, const Heads& heads, std::int64_t n_pages);
+  PagedKv(const kernels::KvKernels& kernels, const Heads& heads, const PageMap& page_map);
 
   std::byte* tile(std::int64_t kv_head, std::int64_t page) const {
-    return memory.bytes().data() + static_cast<std::size_t>(kv_head * pages + page) * tile_bytes;
+    return memory.bytes().data() + static_cast<std::size_t>(kv_head * map.pages + page) * tile_bytes;
   }
 
   const kernels::KvKernels& kernels;  // of the type that the tiles have
-  std::int64_t pages;
+  PageMap map;
   std::size_t tile_bytes;
   AnonymousMemory memory;
 };
@@ -30,8 +31,8 @@ struct PagedKv final : Storage {
 /// Bytes of the tiles of a PagedKv; the largest number there is where they do not fit in 64 bits.
 std::uint64_t paged_kv_bytes(kernels::KvType type, const Heads& heads, std::int64_t pages);
 
-/// The most scratch that attend() takes.
-std::uint64_t attend_scratch_bytes(const Heads& heads, std::int64_t pages, std::int64_t tokens);
+/// The most scratch that attend() takes for a step of `tokens` tokens.
+std::uint64_t attend_scratch_bytes(const Heads& heads, const PageMap& map, std::int64_t tokens);
 
 /// Writes k (tokens, n_kv_heads · k_dim) and v (tokens, n_kv_heads · v_dim), which is not read where keys
 /// hold values, to the step's positions.

@@ -50,15 +50,14 @@ class CpuOps final : public Ops {
   bool can_decode(quant::Type type) const override { return quant::format(type).dequantize != nullptr; }
 
   std::uint64_t kv_cache_bytes(const Heads& heads, const CacheSize& size,
-                               std::int64_t /*window*/) const override {
-    return paged_kv_bytes(options_.kv_type, heads, size.pages);
+                               std::int64_t window) const override {
+    return paged_kv_bytes(options_.kv_type, heads, PageMap::of(size, window).pages);
   }
   std::uint64_t matrix_bytes(const Slice& slice) const override {
     return options_.activations == kernels::ActivationType::f32 ? slice.bytes() : panel_matrix_bytes(slice);
   }
-  std::uint64_t attend_bytes(const Heads& heads, const CacheSize& size,
-                             std::int64_t /*window*/) const override {
-    return attend_scratch_bytes(heads, size.pages, size.step_tokens);
+  std::uint64_t attend_bytes(const Heads& heads, const CacheSize& size, std::int64_t window) const override {
+    return attend_scratch_bytes(heads, PageMap::of(size, window), size.step_tokens);
   }
   std::uint64_t delta_bytes(const DeltaHeads& heads, std::int64_t taps, std::int64_t slots) const override {
     return saturating_sum(convolution_bytes(heads.channels(), taps, slots), delta_state_bytes(heads, slots));
@@ -83,8 +82,8 @@ class CpuOps final : public Ops {
     return {read_rows(slice, pool_, weights_), slice.rows, slice.cols};
   }
   Rope make_rope(const RopeSpec& spec) override { return {std::make_unique<RopeTable>(spec)}; }
-  KvCache make_kv_cache(const Heads& heads, const CacheSize& size, std::int64_t /*window*/) override {
-    return {std::make_unique<PagedKv>(kernels_.kv(options_.kv_type), heads, size.pages)};
+  KvCache make_kv_cache(const Heads& heads, const CacheSize& size, std::int64_t window) override {
+    return {std::make_unique<PagedKv>(kernels_.kv(options_.kv_type), heads, PageMap::of(size, window))};
   }
 
   Convolution make_convolution(Vector weights, std::int64_t taps, std::int64_t slots) override {

@@ -101,6 +101,12 @@ Attended naive(const Layer& layer, const Sequence& s) {
 /// How many tokens of each of two sequences a step has.
 using Cut = std::vector<std::pair<int, int>>;
 
+std::int64_t tokens_of_longest_step(const Cut& cut) {
+  int most = 0;
+  for (const auto& [first, second] : cut) most = std::max(most, first + second);
+  return most;
+}
+
 /// Two sequences, of 150 and 70 positions on pages in no order.
 struct Conversation {
   Layer layer;
@@ -114,9 +120,11 @@ struct Conversation {
     for (Sequence& s : sequences) s.k = halves(s.k), s.v = halves(s.v);
   }
 
-  /// What steps that mix the sequences give: for each sequence, a row for each token.
-  std::vector<Matrix> attend(Rig& rig, const Cut& cut) const {
-    KvCache cache = rig.ops().make_kv_cache(layer.heads, {.pages = 5, .slots = 2, .step_tokens = 220}, 0);
+  /// What steps that mix the sequences give: for each sequence, a row for each token. The cache has `pages`
+  /// pages, of which the sequences are on the first; of many, a layer with a window takes rings in the place.
+  std::vector<Matrix> attend(Rig& rig, const Cut& cut, std::int64_t pages = 5) const {
+    const CacheSize size{.pages = pages, .slots = 2, .step_tokens = tokens_of_longest_step(cut)};
+    KvCache cache = rig.ops().make_kv_cache(layer.heads, size, layer.window);
     const AttendSpec spec = layer.spec(rig.ops());
     std::vector<Matrix> results;
     for (const Sequence& s : sequences)
@@ -228,6 +236,29 @@ TEST_P(Attention, AWindowEndsAtTheTokenItself) {
     expect_softmax({{4, 2, 0, 0, 2, 10, 6}, window}, 3);
 }
 
+TEST_P(Attention, InRingsThatHoldAWindowIsTheSameBitsAsInAllPages) {
+  // Steps that leave the rings as small as may be, so that each page is overwritten as soon as it may.
+  constexpr std::int64_t many_pages = 1000;
+  const std::vector<std::pair<int, int>> pattern = {{1, 1}, {5, 2}, {2, 0}, {7, 1}, {0, 1}, {1, 0}};
+  Cut short_steps;
+  for (int first = 150, second = 70, i = 0; first + second > 0; ++i) {
+    const auto& [a, b] = pattern[static_cast<std::size_t>(i) % pattern.size()];
+    const auto& step = short_steps.emplace_back(std::min(a, first), std::min(b, second));
+    first -= step.first, second -= step.second;
+    if (step.first + step.second == 0) short_steps.pop_back();
+  }
+  for (const std::int64_t window : {1, 2, 5, 40, 57, 58, 59, 63, 64, 65, 100}) {
+    const Conversation conversation({{4, 2, 0, 0, 2, 10, 6}, window, {-3, 0, 2, 12}});
+    for (const Cut& cut : {one_by_one(), short_steps, mixed}) {
+      SCOPED_TRACE(testing::Message() << "window " << window << ", steps of " << tokens_of_longest_step(cut));
+      const CacheSize size{.pages = many_pages, .slots = 2, .step_tokens = tokens_of_longest_step(cut)};
+      ASSERT_GT(PageMap::of(size, window).ring, 0);
+      Rig rig(kernels());
+      expect_same(conversation.attend(rig, cut, many_pages), conversation.attend(rig, cut));
+    }
+  }
+}
+
 TEST_P(Attention, ASinkTakesWeightAndGivesNoValue) {
   expect_softmax({{4, 2, 0, 0, 2, 10, 6}, 0, {-3, 0, 2, 12}}, 3);
   expect_softmax({{4, 2, 0, 0, 2, 10, 6}, 40, {-3, 0, 2, 12}}, 3);
@@ -286,7 +317,7 @@ std::uint64_t resident_bytes(const PagedKv& cache) {
 TEST(PagedKv, OfALongContextHasInMemoryOnlyWhatIsWrittenTo) {
   const Heads heads{.n_kv_heads = 4, .k_dim = 128, .v_dim = 128};
   constexpr std::int64_t pages = 131072 / page_positions;
-  const PagedKv cache(kernels::best().kv(KvType::f16), heads, pages);
+  const PagedKv cache(kernels::best().kv(KvType::f16), heads, PageMap{.pages = pages});
   EXPECT_EQ(cache.memory.bytes().size(), paged_kv_bytes(KvType::f16, heads, pages));
   EXPECT_EQ(resident_bytes(cache), 0u);
   std::memset(cache.tile(3, 7), 1, cache.tile_bytes);
@@ -297,7 +328,7 @@ TEST(PagedKv, OfALongContextHasInMemoryOnlyWhatIsWrittenTo) {
 
 TEST(PagedKv, OfNoHeadsTakesNothingThatCounts) {
   const Heads heads{.n_kv_heads = 0, .k_dim = 128, .v_dim = 128};
-  const PagedKv cache(kernels::best().kv(KvType::f16), heads, 10);
+  const PagedKv cache(kernels::best().kv(KvType::f16), heads, PageMap{.pages = 10});
   EXPECT_EQ(paged_kv_bytes(KvType::f16, heads, 10), 0u);
   EXPECT_EQ(resident_bytes(cache), 0u);
 }
