@@ -45,11 +45,18 @@ std::vector<ops::Slice> loaded_shares_of(const TensorEntry& entry, const gguf::T
   return slices;
 }
 
-/// Values of a token that latent attention makes besides what attention reads and gives: what queries and
-/// keys are made of, both also normalised, heads as they come from there and as they go to the output.
-std::int64_t latent_values(const Config& config, const ops::Heads& heads) {
-  if (config.latent.kv_rank == 0) return 0;
-  return 2 * config.latent.q_rank + heads.k_dim + heads.n_heads * (config.k_dim + config.v_dim);
+/// Values of a token that attention reads, gives and is made of: of latent attention also what queries and
+/// keys are made of, both once more when normalised.
+std::int64_t attention_values(const Config& config, const ops::Heads& heads) {
+  if (config.latent.kv_rank == 0) return (heads.n_heads + heads.n_kv_heads) * (heads.k_dim + heads.v_dim);
+  return 2 * (config.latent.q_rank + heads.k_dim) + heads.n_heads * (config.k_dim + config.v_dim);
+}
+
+/// The most bytes that a step's attention needs besides.
+std::uint64_t attention_bytes(const Config& config, const ops::Heads& heads, int layer,
+                              const ops::CacheSize& caches, const ops::Ops& ops) {
+  if (config.latent.kv_rank == 0) return ops.attend_bytes(heads, caches, config.layers[layer].window);
+  return ops.attend_latents_bytes(heads, config.k_dim, config.v_dim, caches);
 }
 
 /// Values of a token that a recurrent layer makes: what it is given, queries, keys and values before and
@@ -71,25 +78,23 @@ std::uint64_t scratch_bytes(const Config& config, const Partition& partition, in
                             const StepLimits& limits, const ops::Ops& ops) {
   constexpr std::int64_t largest_cut = 192;  // columns of other ranks in a block of 256
   std::int64_t widest = 0;                   // values of a token that one layer makes on this rank
-  std::int64_t split = 0;         // those of them that a matrix is multiplied with whose columns are split
-  std::int64_t padding = 4 * 16;  // where rows that are multiplied as bytes end in 32 zeros
-  std::int64_t copies = 0;        // of a token's residual: one for each expert that it goes to, and two sums
+  std::int64_t split = 0;  // those of them that a matrix is multiplied with whose columns are split
+  const std::int64_t padding = 4 * 16;  // where rows that are multiplied as bytes end in 32 zeros
+  std::int64_t copies = 0;  // of a token's residual: one for each expert that it goes to, and two sums
   std::uint64_t attending = 0;
   for (int i = 0; i < static_cast<int>(config.n_layers()); ++i) {
     const ops::Heads heads = local_heads(config, partition, i, rank);
-    const std::int64_t attention = (heads.n_heads + heads.n_kv_heads) * (heads.k_dim + heads.v_dim);
     const bool sparse = config.layers[i].n_experts > 0;
     const std::int64_t ffn = partition.range(sparse ? Space::shared_ffn : Space::ffn, i, rank).size();
     const std::int64_t experts = expert_units(config, partition, i, rank);
     const ops::DeltaHeads delta = local_delta_heads(config, partition, i, rank);
     // A gate beside each query.
     const std::int64_t gates = config.delta.k_heads > 0 ? heads.n_heads * config.v_dim : 0;
-    const std::int64_t mixing = attention + gates + latent_values(config, heads) + delta_values(delta);
+    const std::int64_t mixing = attention_values(config, heads) + gates + delta_values(delta);
     widest = std::max(widest, mixing + 2 * (ffn + experts));
     split = std::max({split, heads.n_heads * config.v_dim, delta.n_v_heads() * delta.v_dim, ffn + experts});
-    if (heads.keys_hold_values) padding = std::max(padding, 2 * 16 * heads.n_heads);
     if (sparse) copies = config.experts.used + 2;
-    attending = std::max(attending, ops.attend_bytes(heads, limits.caches, config.layers[i].window));
+    attending = std::max(attending, attention_bytes(config, heads, i, limits.caches, ops));
   }
   // Of the residual's width: the embedding, two norms, two sums, what is carried from layer to layer, and
   // what the others send for a sum.

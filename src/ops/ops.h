@@ -183,6 +183,18 @@ struct CacheSize {
   std::int64_t step_tokens = 0;  // the most tokens of a step
 };
 
+/// Latent attention: keys and values of a head are products of a latent with matrices of the head, and of one
+/// rotated key that all heads share. Each form adds in its own order: between the two, bits differ.
+struct LatentSpec {
+  const HeadMatrices& k_b;  // (rank, k_dim − rotated): the transpose of what makes keys
+  const HeadMatrices& v_b;  // (v_dim, rank)
+  float scale = 1;          // multiplies q·k
+  /// For a sequence with so many tokens in the step, keys and values of all heads are made. With fewer, the
+  /// matrices are applied to queries and to what attention gives, and latents are attended to. 0: from so
+  /// many on as make it less work.
+  std::int64_t expand_from = 0;
+};
+
 /// One layer's keys and values on this rank, in pages.
 struct KvCache {
   std::unique_ptr<Storage> storage;
@@ -300,6 +312,10 @@ class Ops {
   /// The most bytes that attend needs besides its result.
   virtual std::uint64_t attend_bytes(const Heads& heads, const CacheSize& size,
                                      std::int64_t window) const = 0;
+  /// The same of attend_latents where it takes the form that is less work; queries of a head have k_dim
+  /// values and its result v_dim.
+  virtual std::uint64_t attend_latents_bytes(const Heads& latents, std::int64_t k_dim, std::int64_t v_dim,
+                                             const CacheSize& size) const = 0;
   /// Bytes that make_convolution, for the channels of `heads`, and make_delta_state take to remember slots.
   virtual std::uint64_t delta_bytes(const DeltaHeads& heads, std::int64_t taps, std::int64_t slots) const = 0;
   /// Bytes that the backend holds for activations now; it keeps what the largest step needed.
@@ -360,9 +376,6 @@ class Ops {
     matmul({&product, 1}, x);
     return out;
   }
-  /// Of each head of x, W·(its first w.cols values) and behind them what else the head has:
-  /// (tokens, w.heads · (w.rows + width of a head − w.cols)).
-  virtual Activations matmul_heads(const HeadMatrices& w, Activations x) = 0;
   /// What the gate makes of gate·x + gate_bias and up·x + up_bias: (tokens, gate.rows).
   virtual Activations gated(Gate kind, const RowMatrix& gate, const Vector& gate_bias, const RowMatrix& up,
                             const Vector& up_bias, const Normed& x) = 0;
@@ -383,6 +396,11 @@ class Ops {
   /// looked at; the one KV head's k may then come to a rank without heads, too, which keeps none.
   virtual Activations attend(const Heads& heads, KvCache& cache, Activations q, Activations k, Activations v,
                              const AttendSpec& spec) = 0;
+  /// Stores latents with their rotated keys, (tokens, rank + rotated), at the step's positions, then causal
+  /// attention of q, (tokens, n_heads · k_dim), whose heads end in what is rotated: (tokens, n_heads ·
+  /// v_dim). `heads` are as the cache keeps them: keys of rank + rotated that hold values of rank.
+  virtual Activations attend_latents(const Heads& heads, KvCache& cache, Activations q, Activations latents,
+                                     const LatentSpec& spec) = 0;
   /// silu of the weighted sum of each channel's values of the last tokens of a sequence, as many as there are
   /// taps; before position 0 there are zeros. Remembers x for the sequences' next steps.
   virtual Activations convolve(Convolution& convolution, Activations x) = 0;

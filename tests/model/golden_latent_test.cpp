@@ -11,7 +11,8 @@
 namespace yoke::model {
 namespace {
 
-// The tiny deepseek2: 3 layers × 128, the first dense; 8 heads of 32 + 16 and of 32, latents of 128.
+// The tiny deepseek2, whose keys and values are made for 43 tokens and more at once: 3 layers × 128, the
+// first dense; 8 heads of 32 + 16 and of 32, latents of 128.
 constexpr int n_layers = 3, n_heads = 8, key_rows = 32, rotated = 16, value_rows = 32, rank = 128, dim = 128;
 
 std::vector<float> values_of(const gguf::Model& file, const std::string& name) {
@@ -121,10 +122,12 @@ void expect_logits_of_decoded(const std::filesystem::path& quantised, const std:
   EXPECT_GT(moved, same_weights) << "nothing was multiplied as bytes";
   EXPECT_LT(moved, 1e-2);
   for (const int ranks : {1, 3}) {
-    const std::vector<float> whole = run(quantised, ranks, 48, fast_arithmetic);
-    EXPECT_LT(normalised_error(whole, fast), 2 * moved) << ranks << " ranks";
+    EXPECT_LT(normalised_error(run(quantised, ranks, 48, fast_arithmetic), fast), 2 * moved)
+        << ranks << " ranks";
+    const std::vector<float> absorbed = run(quantised, ranks, 42, fast_arithmetic);
+    EXPECT_LT(normalised_error(absorbed, fast), 2 * moved) << ranks << " ranks";
     for (const std::size_t chunk : {1, 9})
-      EXPECT_TRUE(same_bits(run(quantised, ranks, chunk, fast_arithmetic), whole)) << ranks << " ranks";
+      EXPECT_TRUE(same_bits(run(quantised, ranks, chunk, fast_arithmetic), absorbed)) << ranks << " ranks";
   }
 }
 
@@ -145,6 +148,71 @@ TEST(LatentModels, OfOlderQuantisedFilesHaveTheLogitsOfTheirValues) {
   const Quantised quantised(old.path(), quant::Type::q4_0);
   const Quantised decoded(quantised.path(), quant::Type::f32);
   expect_logits_of_decoded(quantised.path(), decoded.path());
+}
+
+/// What sequences' logits are in steps that mix them: `cut` has how many tokens of each a step has.
+std::vector<std::vector<float>> run_mixed(const std::vector<std::vector<std::int32_t>>& sequences,
+                                          const std::vector<std::vector<int>>& cut, int ranks,
+                                          const ops::cpu::Options& options) {
+  constexpr int pages_each = 4, vocabulary = 320;
+  std::vector<std::vector<std::int32_t>> pages(sequences.size());
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    for (int page = 0; page < pages_each; ++page)
+      pages[i].push_back(static_cast<std::int32_t>(page * sequences.size() + i));
+  }
+  std::vector<std::size_t> next(sequences.size()), of_row;
+  std::vector<Batch> batches;
+  for (const std::vector<int>& step : cut) {
+    Batch batch;
+    batch.page_tables = pages;
+    for (std::size_t i = 0; i < step.size(); ++i) {
+      for (int n = 0; n < step[i]; ++n, ++next[i]) {
+        batch.add(sequences[i][next[i]], static_cast<std::int32_t>(next[i]), static_cast<std::int32_t>(i));
+        batch.want({.want = Want::logits});
+        of_row.push_back(i);
+      }
+    }
+    batches.push_back(std::move(batch));
+  }
+  const std::vector<float> rows =
+      run_batches(tiny_model("deepseek2"), ranks, batches, pages_each * std::ssize(sequences),
+                  equal_shares(ranks), 2, ranks - 1, "", options);
+  std::vector<std::vector<float>> logits(sequences.size());
+  for (std::size_t row = 0; row < of_row.size(); ++row) {
+    const auto first = rows.begin() + static_cast<std::ptrdiff_t>(row * vocabulary);
+    logits[of_row[row]].insert(logits[of_row[row]].end(), first, first + vocabulary);
+  }
+  return logits;
+}
+
+TEST(LatentModels, MixSequencesWhoseHeadsAreMadeWithOthersWithoutABitOfDifference) {
+  std::mt19937 random(7);
+  std::vector<std::vector<std::int32_t>> sequences(3, std::vector<std::int32_t>(200));
+  for (auto& tokens : sequences) {
+    for (std::int32_t& token : tokens) token = static_cast<std::int32_t>(random() % 320);
+  }
+  // Some steps have 43 tokens of a sequence and more, at depth too, some fewer.
+  const std::vector<std::vector<int>> cut = {
+      {50, 42, 0}, {0, 43, 1}, {100, 5, 99}, {1, 70, 60}, {49, 40, 40}};
+  const auto alone = [&](std::size_t i) {
+    std::vector<std::vector<int>> steps;
+    for (const std::vector<int>& step : cut) {
+      if (step[i] > 0) steps.push_back({step[i]});
+    }
+    return steps;
+  };
+  for (const int ranks : {1, 2, 3, 4}) {
+    const auto mixed = run_mixed(sequences, cut, ranks, exact_arithmetic);
+    for (std::size_t i = 0; i < sequences.size(); ++i) {
+      EXPECT_TRUE(same_bits(mixed[i], run_mixed({sequences[i]}, alone(i), ranks, exact_arithmetic)[0]))
+          << "sequence " << i << " on " << ranks << " ranks";
+      const auto absorbed =
+          run_mixed({sequences[i]}, std::vector<std::vector<int>>(10, {20}), ranks, exact_arithmetic);
+      EXPECT_LT(normalised_error(mixed[i], absorbed[0]), 1e-8)
+          << "sequence " << i << " on " << ranks << " ranks";
+      EXPECT_FALSE(same_bits(mixed[i], absorbed[0])) << "keys and values were not made";
+    }
+  }
 }
 
 /// Queries made of x at once are those made of a latent that is x itself: one of as many values, by a matrix

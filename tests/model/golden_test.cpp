@@ -42,10 +42,12 @@ TEST_P(Golden, LogitsAreTheReferencesHoweverTheTokensAreFed) {
   const auto run = [&](std::size_t chunk) {
     return run_batches(tiny_model(name()), ranks(), in_chunks(tokens, chunk), 1, equal_shares(ranks()));
   };
-  const std::vector<float> whole = run(tokens.size());
+  const std::vector<float> whole = run(tokens.size()), one_by_one = run(1);
   EXPECT_LT(normalised_error(whole, golden(name())), tolerance);
-  EXPECT_TRUE(same_bits(run(7), whole));
-  EXPECT_TRUE(same_bits(run(1), whole));
+  EXPECT_LT(normalised_error(one_by_one, golden(name())), tolerance);
+  EXPECT_TRUE(same_bits(run(7), one_by_one));
+  // So many tokens at once take the other form of latent attention.
+  EXPECT_EQ(same_bits(whole, one_by_one), name() != "deepseek2");
 }
 
 TEST_P(Golden, LogitsAreTheSameBitsOnEveryRank) {

@@ -58,12 +58,11 @@ ops::Activations LatentAttention::operator()(ops::Ops& ops, const Config& config
   const Projected projected = project(ops, config, x);
   const ops::Activations latents = ops.rms_norm_first(projected.kv, kv_a_norm, config.norm_epsilon);
   const ops::Activations keys = ops.rope(rope, latents, heads.k_dim);
-  const ops::Activations queries = ops.rope(rope, ops.matmul_heads(k_b, projected.q), heads.k_dim);
+  const ops::Activations queries = ops.rope(rope, projected.q, config.k_dim);
   const double magnitude = config.rope.score_magnitude();
   const double scale = magnitude * magnitude / std::sqrt(static_cast<double>(config.k_dim));
-  const ops::Activations attended = ops.attend(
-      heads, kv, queries, keys, {}, {.scale = static_cast<float>(scale), .window = 0, .sinks = {}});
-  return ops.all_reduce(ops.matmul(output, ops.matmul_heads(v_b, attended)));
+  const ops::LatentSpec spec{.k_b = k_b, .v_b = v_b, .scale = static_cast<float>(scale)};
+  return ops.all_reduce(ops.matmul(output, ops.attend_latents(heads, kv, queries, keys, spec)));
 }
 
 }  // namespace yoke::model

@@ -12,10 +12,11 @@
 namespace yoke::model {
 
 /// Keys and values of a head are products of a latent with matrices of the head, and one rotated key for all
-/// heads. The matrices are not applied to each latent, but to queries and to what attention gives (they are
-/// "absorbed"): q·(K·c) = (Kᵀ·q)·c, and Σ w·(V·c) = V·(Σ w·c). So attention reads latents, each with its
-/// rotated key behind it, as one KV head whose values are the latents themselves. Every rank makes and keeps
-/// them for itself; heads are split.
+/// heads. For a few tokens the matrices are not applied to each latent, but to queries and to what attention
+/// gives (they are "absorbed"): q·(K·c) = (Kᵀ·q)·c, and Σ w·(V·c) = V·(Σ w·c). So attention reads latents,
+/// each with its rotated key behind it, as one KV head whose values are the latents themselves; and so the
+/// cache keeps them. For many tokens of a sequence, whose heads would be three times as large, keys and
+/// values are made ("expanded") in each step. Every rank makes and keeps latents for itself; heads are split.
 struct LatentAttention {
   ops::RowMatrix q_a;     // (q_rank, dim), where queries are made of something smaller than x
   ops::Vector q_a_norm;   // (q_rank)

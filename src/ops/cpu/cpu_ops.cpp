@@ -10,7 +10,7 @@
 #include "base/saturating.h"
 #include "ops/cpu/cpu_attention.h"
 #include "ops/cpu/cpu_experts.h"
-#include "ops/cpu/cpu_heads.h"
+#include "ops/cpu/cpu_latents.h"
 #include "ops/cpu/cpu_matrix.h"
 #include "ops/cpu/cpu_norms.h"
 #include "ops/cpu/cpu_recurrent.h"
@@ -61,6 +61,10 @@ class CpuOps final : public Ops {
   }
   std::uint64_t delta_bytes(const DeltaHeads& heads, std::int64_t taps, std::int64_t slots) const override {
     return saturating_sum(convolution_bytes(heads.channels(), taps, slots), delta_state_bytes(heads, slots));
+  }
+  std::uint64_t attend_latents_bytes(const Heads& latents, std::int64_t k_dim, std::int64_t v_dim,
+                                     const CacheSize& size) const override {
+    return latents_scratch_bytes(latents, k_dim, v_dim, size);
   }
   std::uint64_t activation_bytes() const override {
     return scratch_.capacity() + sizeof(float) * carried_.capacity();
@@ -144,16 +148,6 @@ class CpuOps final : public Ops {
     assert(weight.size <= x.width);
     for_tokens(x, [&](std::int64_t t) { rms_norm_at(row(x, t), values(weight), epsilon); });
     return x;
-  }
-
-  Activations matmul_heads(const HeadMatrices& w, Activations x) override {
-    if (w.heads == 0) return make(x.tokens, 0);
-    const std::int64_t kept = x.width / w.heads - w.cols;
-    assert(x.width % w.heads == 0 && kept >= 0);
-    const Activations out = make(x.tokens, w.heads * (w.rows + kept));
-    const ArenaScope scope(scratch_);
-    multiply_heads(expert_matrices(w.storage).of, {data(x), x.tokens, x.width}, data(out), tools());
-    return out;
   }
 
   Normed unnormed(Activations x) override { return {x, &operands_.emplace_back(operand(x))}; }
@@ -275,6 +269,22 @@ class CpuOps final : public Ops {
                      .rate = values(x.rate).data(),
                      .epsilon = x.epsilon},
                     tools(), data(out));
+    return out;
+  }
+
+  Activations attend_latents(const Heads& heads, KvCache& cache, Activations q, Activations latents,
+                             const LatentSpec& spec) override {
+    const auto& pages = static_cast<const PagedKv&>(*cache.storage);
+    assert(heads.keys_hold_values && latents.width == heads.k_dim);
+    assert(q.width == heads.n_heads * (spec.k_b.cols + heads.k_dim - heads.v_dim));
+    store(step_, heads, pages, pool_, data(latents), nullptr);
+    const Activations out = make(tokens(), heads.n_heads * spec.v_b.rows);
+    if (heads.n_heads == 0) return out;
+    const LatentHeads of_rank{.kept = heads,
+                              .k_b = expert_matrices(spec.k_b.storage).of,
+                              .v_b = expert_matrices(spec.v_b.storage).of,
+                              .scale = spec.scale};
+    cpu::attend_latents(step_, of_rank, spec.expand_from, pages, tools(), data(q), data(out));
     return out;
   }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <memory>
 #include <numeric>
 #include <random>
 #include <string>
@@ -29,21 +30,25 @@ class HeadProducts : public testing::TestWithParam<Case> {
                          return random_matrix(n_heads * GetParam().rows, GetParam().cols, random);
                        }()};
 
-  HeadMatrices load(Ops& ops, std::int64_t heads) const {
-    const auto& [name, type, activations, rows, cols] = GetParam();
-    std::vector<StoredPart> parts;
-    for (std::int64_t head = 0; head < heads; ++head)
-      parts.push_back(stored_.slice({{head * rows, (head + 1) * rows}}, 0, cols));
-    return ops.load_heads(std::vector<Slice>(parts.begin(), parts.end()), rows, cols);
-  }
-
+  /// Of the first `heads` heads, (tokens, heads · width of a head).
   Matrix run(std::string_view isa, int threads, const Matrix& x, std::int64_t heads = n_heads) const {
-    Rig rig(kernels::named(isa), threads,
-            {.kv_type = kernels::KvType::f32, .activations = GetParam().activations});
-    const HeadMatrices w = load(rig.ops(), heads);
-    rig.dirty_scratch(x.rows, 4 * x.cols);
-    rig.begin(x.rows);
-    return rig.output(rig.ops().matmul_heads(w, rig.input(x)));
+    const auto& [name, type, activations, rows, cols] = GetParam();
+    const kernels::Kernels& kernels = kernels::named(isa);
+    ThreadPool pool(threads);
+    WeightMemory memory;
+    std::vector<std::unique_ptr<WeightMatrix>> matrices;
+    for (std::int64_t head = 0; head < heads; ++head) {
+      const StoredPart part = stored_.slice({{head * rows, (head + 1) * rows}}, 0, cols);
+      const auto load = activations == kernels::ActivationType::f32 ? load_file_rows : load_panels;
+      matrices.push_back(load(part, kernels, pool, memory));
+    }
+    Arena scratch;
+    const std::vector<float> in(x.values.begin(), x.values.end());
+    std::vector<float> out(static_cast<std::size_t>(x.rows * (x.cols + heads * (rows - cols))));
+    multiply_heads(matrices, {in.data(), x.rows, x.cols}, out.data(), {kernels, pool, scratch});
+    Matrix found(x.rows, x.cols + heads * (rows - cols));
+    std::copy(out.begin(), out.end(), found.values.begin());
+    return found;
   }
 };
 
@@ -100,15 +105,6 @@ TEST_P(HeadProducts, AreTheSameBitsOnEveryInstructionSetForAnyThreadsHeadsAndTok
       }
     }
   }
-}
-
-TEST_P(HeadProducts, OfNoHeadsAreNothing) {
-  Rig rig(kernels::best(), 2, {.activations = GetParam().activations});
-  const HeadMatrices w = load(rig.ops(), 0);
-  rig.begin(3);
-  const Activations out = rig.ops().matmul_heads(w, {nullptr, 3, 0});
-  EXPECT_EQ(out.tokens, 3);
-  EXPECT_EQ(out.width, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(
