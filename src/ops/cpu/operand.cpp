@@ -52,7 +52,7 @@ Operand Operand::tokens_from(std::int64_t first, std::int64_t n) const {
   Operand some = *this;
   some.norm.reset();
   some.lacking = nullptr;
-  some.floats += first * stride;
+  if (floats != nullptr) some.floats += first * stride;
   if (blocks != nullptr) some.blocks += first * block_stride;
   some.tokens = n;
   return some;
