@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <limits>
 #include <string_view>
+#include <unordered_set>
 
 #include "base/error.h"
 #include "gguf/printable.h"
@@ -50,21 +51,43 @@ std::optional<Token> read_id(const gguf::Metadata& metadata, std::string_view ke
 // Control tokens after which a model has said what it had to say. Files name one or two of them in their
 // keys: a model that also knows another would write on after it, as one trained for conversations does where
 // its file names only the end of documents.
-constexpr std::array<std::string_view, 10> well_known_ends = {
-    "<|endoftext|>",          // GPT-2, Qwen, gpt-oss, Phi
-    "<|end_of_text|>",        // Llama 3
+constexpr auto well_known_ends = std::to_array<std::string_view>({
+    "<|endoftext|>",          // GPT-2, Qwen, GLM, gpt-oss, Phi
+    "<|end_of_text|>",        // Llama 3 and 4, Granite
     "<|eot_id|>",             // Llama 3: end of a turn
     "<|eom_id|>",             // Llama 3: end of a message, before a tool answers
-    "<|im_end|>",             // ChatML: Qwen and many others
-    "<|end|>",                // Phi 3; see `ends_only_a_message`
+    "<|eot|>",                // Llama 4, likewise
+    "<|eom|>",                // Llama 4
+    "<|im_end|>",             // ChatML: Qwen, Kimi and many others
+    "<|end|>",                // Phi 3; not always, see below
     "<|return|>",             // gpt-oss
     "<|call|>",               // gpt-oss: a tool is to answer
     "<end_of_turn>",          // Gemma
+    "<turn|>",                // Gemma 4
     "<｜end▁of▁sentence｜>",  // DeepSeek
-};
+    "<|user|>",               // GLM; not always, see below
+    "<|observation|>",        // GLM: a tool is to answer
+    "<|END_OF_TURN_TOKEN|>",  // Command R
+    "[e~[",                   // MiniMax
+    "[EOS]",                  // Kimi
+    "[EOT]",                  // Kimi
+    "<|role_end|>",           // Ling
+    "<seed:eos>",             // Seed
+    "[|endofturn|]",          // EXAONE
+    "<|endofresponse|>",      // dots
+    "<|end_of_sentence|>",    // ERNIE
+    "<|eos|>",                // Hunyuan
+});
 
-/// gpt-oss ends each message of an answer with <|end|>, and the answer with <|return|>.
-bool ends_only_a_message(std::string_view text, bool has_return) { return text == "<|end|>" && has_return; }
+using Texts = std::unordered_set<std::string_view>;
+
+bool is_well_known_end(std::string_view text, const Texts& control) {
+  // gpt-oss ends each message of an answer with <|end|>, and the answer with <|return|>.
+  if (text == "<|end|>") return !control.contains("<|return|>");
+  // GLM has no token for the end of a turn: it goes on with the mark of who is to speak next.
+  if (text == "<|user|>") return control.contains("<|observation|>");
+  return std::find(well_known_ends.begin(), well_known_ends.end(), text) != well_known_ends.end();
+}
 
 std::vector<Token> find_ends(const Vocabulary& vocabulary, const std::vector<std::optional<Token>>& named) {
   std::vector<Token> ends;
@@ -73,15 +96,12 @@ std::vector<Token> find_ends(const Vocabulary& vocabulary, const std::vector<std
   };
   for (const std::optional<Token>& token : named)
     if (token) add(*token);
-  const auto is_control = [&](Token token, std::string_view text) {
-    return vocabulary.types[token] == TokenType::control && vocabulary.tokens[token] == text;
-  };
-  bool has_return = false;
+  const auto is_control = [&](Token token) { return vocabulary.types[token] == TokenType::control; };
+  Texts control;
   for (Token token = 0; token < vocabulary.size(); ++token)
-    has_return = has_return || is_control(token, "<|return|>");
+    if (is_control(token)) control.insert(vocabulary.tokens[token]);
   for (Token token = 0; token < vocabulary.size(); ++token)
-    for (const std::string_view text : well_known_ends)
-      if (is_control(token, text) && !ends_only_a_message(text, has_return)) add(token);
+    if (is_control(token) && is_well_known_end(vocabulary.tokens[token], control)) add(token);
   return ends;
 }
 

@@ -113,6 +113,19 @@ TEST(Vocabulary, LetsAMessageEndWithoutTheAnswerWhereThereIsAReturn) {
   EXPECT_THAT(with_tokens({"<|end|>", "<|return|>", "<|call|>"}, {3, 3, 3}).ends, ElementsAre(1, 2));
 }
 
+TEST(Vocabulary, KnowsTheEndOfAnAnswerOfEveryFamily) {
+  for (const char* text :
+       {"<|eot|>", "<|eom|>", "<turn|>", "<|END_OF_TURN_TOKEN|>", "[e~[", "[EOS]", "[EOT]", "<|role_end|>",
+        "<seed:eos>", "[|endofturn|]", "<|endofresponse|>", "<|end_of_sentence|>", "<|eos|>"})
+    EXPECT_THAT(with_tokens({"a", text, text}, {1, 3, 1}).ends, ElementsAre(1)) << text;
+}
+
+TEST(Vocabulary, EndsAtTheNextTurnOnlyWhereThatIsHowTurnsEnd) {
+  EXPECT_THAT(with_tokens({"<|user|>", "<|assistant|>", "<|observation|>"}, {3, 3, 3}).ends,
+              ElementsAre(0, 2));
+  EXPECT_THAT(with_tokens({"<|user|>", "<|assistant|>", "<|end|>"}, {3, 3, 3}).ends, ElementsAre(2));
+}
+
 TEST(Vocabulary, NamesEachEndOnce) {
   gguf::Metadata metadata = three_tokens();
   metadata.set(tokens_key, std::vector<std::string>{"a", "b", "<|eot_id|>"});
