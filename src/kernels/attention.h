@@ -167,6 +167,13 @@ inline void weigh(AttentionRow& row, float scale, float* scores, float& keep, fl
   row.sum = __builtin_fmaf(row.sum, keep, sum.reduce_add() * take);
 }
 
+/// Turns a row's scores into cap·tanh(score·scale / cap).
+inline void cap_scores(const ScoreSpec& spec, float* scores) {
+  const F32x16 factor = F32x16::broadcast(spec.scale);
+  for (int i = 0; i < tile_positions; i += 16) (F32x16::load(scores + i) * factor).store(scores + i);
+  soft_cap(scores, spec.cap, scores, tile_positions);
+}
+
 inline void merge_vector(float* acc, int count, F32x16 keep, F32x16 sum, F32x16 take) {
   store(fma(load(acc, count), keep, sum * take), acc, count);
 }
@@ -195,13 +202,17 @@ template <int rows, class Panel>
 /// Merges a tile into rows. `score_rows(count, rows, scores)` scores some of them, `values(dim)` is the panel
 /// of values that begins with a dimension.
 template <class ScoreRows, class Values>
-inline void merge_tile(AttentionRow* rows, int n_rows, int v_dim, float scale, const ScoreRows& score_rows,
-                       const Values& values) {
+inline void merge_tile(AttentionRow* rows, int n_rows, int v_dim, const ScoreSpec& spec,
+                       const ScoreRows& score_rows, const Values& values) {
   Scores scores;
+  const float scale = spec.cap == 0 ? spec.scale : 1.0f;  // what is left to do of it
   for (int done = 0; done < n_rows; done += cached_rows) {
     AttentionRow* const row = rows + done;
     const int n = n_rows - done < cached_rows ? n_rows - done : cached_rows;
     for_rows(n, [&](auto count, int first) { score_rows(count, row + first, scores.of + first); });
+    if (spec.cap != 0) {
+      for (int r = 0; r < n; ++r) cap_scores(spec, scores.of[r]);
+    }
     for (int r = 0; r < n; ++r) weigh(row[r], scale, scores.of[r], scores.keep[r], scores.take[r]);
     for (int dim = 0; dim < v_dim; dim += panel_lanes) {
       const auto panel = values(dim);
@@ -214,10 +225,11 @@ inline void merge_tile(AttentionRow* rows, int n_rows, int v_dim, float scale, c
 }
 
 template <class Tile>
-void attend(AttentionRow* rows, int n_rows, const std::byte* tile, int k_dim, int v_dim, float scale) {
+void attend(AttentionRow* rows, int n_rows, const std::byte* tile, int k_dim, int v_dim,
+            const ScoreSpec& spec) {
   const auto keys = Tile::keys(tile);
   merge_tile(
-      rows, n_rows, v_dim, scale,
+      rows, n_rows, v_dim, spec,
       [&](auto count, const AttentionRow* row, float(*scores)[tile_positions]) {
         score<count>(row, keys, k_dim, scores);
       },
@@ -225,9 +237,10 @@ void attend(AttentionRow* rows, int n_rows, const std::byte* tile, int k_dim, in
 }
 
 template <class Tile>
-void attend_shared(AttentionRow* rows, int n_rows, const std::byte* tile, int k_dim, int v_dim, float scale) {
+void attend_shared(AttentionRow* rows, int n_rows, const std::byte* tile, int k_dim, int v_dim,
+                   const ScoreSpec& spec) {
   merge_tile(
-      rows, n_rows, v_dim, scale,
+      rows, n_rows, v_dim, spec,
       [&](auto count, const AttentionRow* row, float(*scores)[tile_positions]) {
         score_values<Tile, count>(row, tile, k_dim, scores);
       },

@@ -37,19 +37,26 @@ struct AttentionRow {
   int begin, end;  // of the next tile: the positions that are seen, none where they are equal
 };
 
+/// What attention makes of q·k before positions are weighed by it.
+struct ScoreSpec {
+  float scale = 1;  // multiplies q·k
+  float cap = 0;    // where there is one, cap·tanh(score / cap) takes the place of a score
+};
+
 /// The kernels of one type. Tiles are at multiples of 64 bytes and of kv_tile_bytes() length.
 struct KvKernels {
   KvType type;
 
   /// Writes a key (k_dim) and a value (v_dim) to position `slot` of a tile.
   void (*store)(const float* k, const float* v, int k_dim, int v_dim, int slot, std::byte* tile);
-  /// Merges one tile into each row: scores q·k·scale of the positions seen, then max, e^, sum and Σ·v.
+  /// Merges one tile into each row: scores of the positions seen, then max, e^, sum and Σ·v.
   /// Positions that no row sees may hold anything. A row's bits do not depend on the rows beside it.
-  void (*attend)(AttentionRow* rows, int n_rows, const std::byte* tile, int k_dim, int v_dim, float scale);
+  void (*attend)(AttentionRow* rows, int n_rows, const std::byte* tile, int k_dim, int v_dim,
+                 const ScoreSpec& spec);
   /// The same where the first v_dim dimensions of a key are its value: a tile has been stored with no keys
   /// and with values of k_dim dimensions, so that a NaN among them becomes the largest value.
   void (*attend_shared)(AttentionRow* rows, int n_rows, const std::byte* tile, int k_dim, int v_dim,
-                        float scale);
+                        const ScoreSpec& spec);
 };
 
 }  // namespace yoke::kernels

@@ -116,9 +116,18 @@ RopeConfig read_rope(const gguf::Model& file, const Reader& read, std::int64_t k
   rope.original_context = static_cast<double>(
       read.count_or("rope.scaling.original_context_length", read.count("context_length")));
   rope.attention_factor = read.positive("rope.scaling.attn_factor", rope.attention_factor);
+  rope.finetuned = read.flag_or("rope.scaling.finetuned", true);
   const bool scaled = file.metadata().number_or(read.key(factor), 0) != 0;
   if (scaled && rope.scaling != RopeScaling::none) rope.factor = read.positive(factor, 1);
   return rope;
+}
+
+/// The factor on queries, which grows with positions past the original context where the file names no other
+/// length.
+ops::PositionScale read_query_scale(const Reader& read, const RopeConfig& rope) {
+  return {.slope = read.number_or_none("attention.temperature_scale", 0),
+          .length = read.count_or("attention.temperature_length",
+                                  static_cast<std::int64_t>(rope.original_context))};
 }
 
 /// Latent attention, where the file has it. Newer files call what has been the size of a head, as it is made
@@ -183,7 +192,20 @@ void read_expert_layers(const gguf::Model& file, const Reader& read, Config& con
   }
 }
 
-ExpertConfig read_experts(const gguf::Model& file, const Reader& read) {
+/// Units of the experts that every token goes to. Where a file does not say, their first matrix shows it.
+std::int64_t read_shared_units(const gguf::Model& file, const Reader& read,
+                               const std::vector<LayerConfig>& layers, std::int64_t units) {
+  if (read.has("expert_shared_feed_forward_length")) return read.count("expert_shared_feed_forward_length");
+  if (read.has("expert_shared_count")) return read.count_or_none("expert_shared_count") * units;
+  const auto first = std::find_if(layers.begin(), layers.end(),
+                                  [](const LayerConfig& layer) { return layer.n_experts > 0; });
+  const gguf::TensorInfo* matrix =
+      file.find(fmt::format("blk.{}.ffn_up_shexp.weight", first - layers.begin()));
+  return matrix == nullptr ? 0 : matrix->shape.front();
+}
+
+ExpertConfig read_experts(const gguf::Model& file, const Reader& read,
+                          const std::vector<LayerConfig>& layers) {
   using Probability = ops::RouteSpec::Probability;
   const std::string name = file.path().string();
   ExpertConfig experts;
@@ -194,8 +216,7 @@ ExpertConfig read_experts(const gguf::Model& file, const Reader& read) {
           read.key("expert_used_count"), experts.used, n_experts);
   experts.ffn_dim = read.has("expert_feed_forward_length") ? read.count("expert_feed_forward_length")
                                                            : read.count("feed_forward_length");
-  experts.shared_dim = read.count_or("expert_shared_feed_forward_length",
-                                     read.count_or_none("expert_shared_count") * experts.ffn_dim);
+  experts.shared_dim = read_shared_units(file, read, layers, experts.ffn_dim);
   if (read.has("expert_gating_func")) {
     const std::int64_t gating = read.count_or_none("expert_gating_func");
     constexpr Probability known[] = {Probability::softmax, Probability::sigmoid,
@@ -227,7 +248,8 @@ Config read_config(const gguf::Model& file) {
   const std::string name = file.path().string();
   Config config;
   config.architecture = read.architecture;
-  check_architecture(config.architecture, name + ": ");  // before keys are missed that it may not have
+  config.where = name + ": ";
+  check_architecture(config.architecture, config.where);  // before keys are missed that it may not have
   config.dim = read.count("embedding_length");
   config.context = read.count("context_length");
   const gguf::TensorInfo* embedding = file.find("token_embd.weight");
@@ -262,7 +284,7 @@ Config read_config(const gguf::Model& file) {
     config.layers.push_back({heads[i], kv_heads[i], ffn[i]});
   }
   read_expert_layers(file, read, config);
-  config.experts = read_experts(file, read);
+  config.experts = read_experts(file, read, config.layers);
   const bool has_head_size = read.has("attention.key_length");
   require(has_head_size || config.dim % heads[0] == 0,
           "{}: {} = {} is not a multiple of {} = {}, and {} is absent", name, read.key("embedding_length"),
@@ -273,6 +295,7 @@ Config read_config(const gguf::Model& file) {
       read.positive("attention.layer_norm_rms_epsilon", read.positive("attention.layer_norm_epsilon", 1e-5)));
   config.window = read.count_or_none("attention.sliding_window");
   config.attention_scale = static_cast<float>(read.number_or_none("attention.scale", 0));
+  config.score_cap = static_cast<float>(read.number_or_none("attn_logit_softcapping", 0));
   config.embedding_scale = static_cast<float>(read.number_or_none("embedding_scale", 1));
   config.residual_scale = static_cast<float>(read.number_or_none("residual_scale", 1));
   config.logit_scale = static_cast<float>(read.number_or_none("logit_scale", 1));
@@ -280,6 +303,7 @@ Config read_config(const gguf::Model& file) {
   read_latent(file, read, config);
   read_delta(file, read, n_blocks, config);
   config.rope = read_rope(file, read, config.k_dim);
+  config.query_scale = read_query_scale(read, config.rope);
   config.rope.at_end = config.latent.kv_rank > 0;
   require(!config.rope.at_end || config.rope.dims < config.k_dim,
           "{}: {} is {}; expected less than the head size {}, of which latents make the rest", name,
@@ -399,8 +423,9 @@ ops::RouteSpec ExpertConfig::route(ops::RouteSpec::Probability default_probabili
 
 void Config::require_experts() const {
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    require(layers[i].n_experts > 0, "layer {} of this {} model has no experts: {}.expert_count is expected",
-            i, architecture, architecture);
+    require(layers[i].n_experts > 0,
+            "{}layer {} of this {} model has no experts: {}.expert_count is expected", where, i, architecture,
+            architecture);
   }
 }
 
@@ -417,7 +442,14 @@ gguf::Metadata config_metadata(const Config& config) {
   write_heads(write, config);
   write.number("attention.layer_norm_rms_epsilon", static_cast<double>(config.norm_epsilon));
   if (config.window > 0) write.count("attention.sliding_window", config.window);
+  if (config.score_cap > 0) write.number("attn_logit_softcapping", static_cast<double>(config.score_cap));
+  if (config.logit_cap > 0) write.number("final_logit_softcapping", static_cast<double>(config.logit_cap));
+  if (config.query_scale.slope > 0) {
+    write.number("attention.temperature_scale", config.query_scale.slope);
+    write.count("attention.temperature_length", config.query_scale.length);
+  }
   write_rope(write, config.rope);
+  if (!config.rope.finetuned) write.flag("rope.scaling.finetuned", false);
   write_delta(write, config);
   write_experts(write, config);
   return write.take();

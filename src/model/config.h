@@ -41,6 +41,8 @@ struct RopeConfig {
   /// there is one, rotated values keep their magnitude.
   double log_multiplier = 0;
   bool at_end = false;  // whether the dimensions are a head's last, not its first
+  /// What the file says of its scaling; Granite's models that deny it know no positions.
+  bool finetuned = true;
 
   /// What YaRN multiplies queries and keys with, whether rotated or not.
   double score_magnitude() const;
@@ -84,6 +86,8 @@ struct ExpertConfig {
 
 struct Config {
   std::string architecture;
+  /// "FILE: ", in front of sentences about the model; nothing where it is of no file.
+  std::string where;
   std::int64_t dim = 0;
   std::int64_t vocabulary = 0;
   std::int64_t context = 0;  // positions the model was trained for
@@ -97,6 +101,8 @@ struct Config {
   std::int64_t n_draft_layers = 0;  // behind the layers: they foretell further tokens and are not run
   // What families multiply with. A file may say.
   float attention_scale = 0;  // scores; 0: 1 / sqrt(k_dim)
+  float score_cap = 0;        // bounds scores by cap · tanh(score / cap); 0: not
+  ops::PositionScale query_scale;
   float embedding_scale = 1;
   float residual_scale = 1;  // what a block adds
   float logit_scale = 1;

@@ -169,10 +169,22 @@ struct Heads {
   bool keys_hold_values = false;
 };
 
+/// A factor that grows with a token's position p: 1 + slope · ln(1 + ⌊(p + offset) / length⌋). After
+/// Nakanishi, https://arxiv.org/abs/2501.19399.
+struct PositionScale {
+  double slope = 0;  // 0: the factor is 1 everywhere
+  std::int64_t length = 1;
+  std::int64_t offset = 0;
+};
+
 /// What a layer's attention is, besides its heads.
 struct AttendSpec {
   float scale = 1;          // multiplies q·k
+  float score_cap = 0;      // bounds scores by cap · tanh(score / cap); 0: not
   std::int64_t window = 0;  // positions that a token sees, itself included; 0: all so far
+  /// Whether positions are cut into chunks as long as the window, of which a token sees its own: the window
+  /// then is the most that a token sees.
+  bool chunked = false;
   Vector sinks;  // (n_heads) of this rank; each adds e^sink to its head's sum of weights, and no value
 };
 
@@ -268,12 +280,22 @@ enum class Gate : std::uint8_t { silu, sigmoid, gelu, clamped_swiglu };
 /// How a token's scores choose its experts. Shazeer et al., https://arxiv.org/abs/1701.06538.
 struct RouteSpec {
   /// What is compared, and what an expert's output is weighted with: the softmax over all scores, the sigmoid
-  /// of each, or the scores themselves, whose softmax over those chosen is taken afterwards.
-  enum class Probability : std::uint8_t { softmax, sigmoid, softmax_of_chosen };
+  /// of each, or the scores themselves, whose softmax over those chosen, or whose sigmoid, is taken
+  /// afterwards. SparseMixer (Liu et al., https://arxiv.org/abs/2409.12136, as Phi-3.5-MoE does it) compares
+  /// the scores themselves, and weighs an expert by the softmax over those that were left when it was chosen
+  /// and that fall behind it by no more than `tolerance` of the larger magnitude of the two.
+  enum class Probability : std::uint8_t {
+    softmax,
+    sigmoid,
+    softmax_of_chosen,
+    sigmoid_of_chosen,
+    sparse_mixer
+  };
   Probability probability = Probability::softmax;
   std::int64_t used = 1;    // experts of a token
   bool normalised = false;  // whether the weights of those chosen are divided by their sum
   float scale = 1;          // multiplies the weights in the end
+  float tolerance = 0;      // of SparseMixer
   // Experts stand in `groups` of equal size. Only the best `groups_used` of them are chosen from; the sum of
   // its best experts, so many as `group_deciders`, says how good a group is. DeepSeek-AI,
   // https://arxiv.org/abs/2412.19437, section 2.1.2.
@@ -295,6 +317,7 @@ struct ExpertUnits {
   const Vector& up_bias;    // as gate_bias
   const ColExperts& down;   // (dim, ffn) each
   Gate kind = Gate::silu;
+  bool weighs_inputs = false;  // whether a weight multiplies what its expert reads, not what it makes
 };
 
 class Ops {
@@ -356,7 +379,9 @@ class Ops {
   virtual Normed layer_norm(Activations x, const Vector& weight, const Vector& bias, float epsilon) = 0;
   /// rms_norm for each head of x, which is as wide as the weight; consumes x.
   virtual Activations rms_norm_heads(Activations x, const Vector& weight, float epsilon) = 0;
-  /// The same for the first values of each token, as many as the weight has, where they are; consumes x.
+  /// The same without a weight, of heads that are `head_dim` wide.
+  virtual Activations rms_norm_heads(Activations x, std::int64_t head_dim, float epsilon) = 0;
+  /// rms_norm for the first values of each token, as many as the weight has, where they are; consumes x.
   virtual Activations rms_norm_first(Activations x, const Vector& weight, float epsilon) = 0;
   /// x itself for matmuls. It is not to change before the last of them.
   virtual Normed unnormed(Activations x) = 0;
@@ -411,6 +436,8 @@ class Ops {
   virtual Activations delta_rule(const DeltaHeads& heads, DeltaState& state, const DeltaInputs& x) = 0;
   /// x + y; consumes x.
   virtual Activations add(Activations x, Activations y) = 0;
+  /// Each token's x times the factor of its position; consumes x.
+  virtual Activations scale_by_position(Activations x, const PositionScale& by) = 0;
   /// x · factor, and cap · tanh(x / cap); consume x.
   virtual Activations scale(Activations x, float factor) = 0;
   virtual Activations soft_cap(Activations x, float cap) = 0;

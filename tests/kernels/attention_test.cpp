@@ -109,7 +109,7 @@ struct Result {
 
 /// Queries through all tiles together, before the last step.
 std::vector<Result> run(const Kernels& kernels, const Cache& cache, const std::vector<Query>& queries,
-                        float scale) {
+                        const ScoreSpec& spec) {
   const std::vector<std::byte> tiles = cache.store(kernels);
   std::vector<Result> results(queries.size(),
                               {-infinity, 0, std::vector<float>(cache.v.size() / cache.length)});
@@ -126,7 +126,7 @@ std::vector<Result> run(const Kernels& kernels, const Cache& cache, const std::v
     const auto attend = cache.shape.shared ? kv.attend_shared : kv.attend;
     attend(rows.data(), static_cast<int>(rows.size()),
            tiles.data() + static_cast<std::size_t>(tile) * cache.shape.tile_bytes(), cache.shape.k_dim,
-           cache.shape.v_dim, scale);
+           cache.shape.v_dim, spec);
   }
   for (std::size_t r = 0; r < rows.size(); ++r) {
     results[r].max = rows[r].max;
@@ -135,12 +135,18 @@ std::vector<Result> run(const Kernels& kernels, const Cache& cache, const std::v
   return results;
 }
 
+std::vector<Result> run(const Kernels& kernels, const Cache& cache, const std::vector<Query>& queries,
+                        float scale) {
+  return run(kernels, cache, queries, ScoreSpec{.scale = scale});
+}
+
 float usual_scale(const Shape& shape) { return 1 / std::sqrt(static_cast<float>(shape.k_dim)); }
 
-void expect_softmax(const Cache& cache, const Query& query, float scale, const Result& result) {
+void expect_softmax(const Cache& cache, const Query& query, const ScoreSpec& spec, const Result& result) {
   const Shape& shape = cache.shape;
   std::vector<double> scores;
-  double score_error = 0;  // of a chain of k_dim multiply-adds and the scale, in F32
+  double score_error = 0;  // of a chain of k_dim multiply-adds, the scale and the cap, in F32
+  const double scale = spec.scale, cap = spec.cap;
   for (int p = query.begin; p < query.end; ++p) {
     double score = 0;
     double magnitude = 0;
@@ -150,8 +156,8 @@ void expect_softmax(const Cache& cache, const Query& query, float scale, const R
       score += term * scale;
       magnitude += std::abs(term * scale);
     }
-    scores.push_back(score);
-    score_error = std::max(score_error, 0x1p-24 * (shape.k_dim + 2) * magnitude);
+    scores.push_back(cap == 0 ? score : cap * std::tanh(score / cap));
+    score_error = std::max(score_error, 0x1p-24 * ((shape.k_dim + 2) * magnitude + 8 * cap));
   }
   const double max = *std::max_element(scores.begin(), scores.end());
   double sum = 0;
@@ -174,6 +180,10 @@ void expect_softmax(const Cache& cache, const Query& query, float scale, const R
   for (std::size_t i = 0; i < acc.size(); ++i) {
     ASSERT_NEAR(result.acc[i], acc[i], 2 * relative * magnitude[i]) << i;
   }
+}
+
+void expect_softmax(const Cache& cache, const Query& query, float scale, const Result& result) {
+  expect_softmax(cache, query, ScoreSpec{.scale = scale}, result);
 }
 
 void expect_same(const Result& a, const Result& b) {
@@ -228,6 +238,21 @@ TEST_P(AttentionKernels, TakeKeysThatHoldTheirValues) {
     const Cache cache(shape, 70, random);
     const Query query = random_query(shape, 0, 70, random);
     expect_softmax(cache, query, usual_scale(shape), run(kernels(), cache, {query}, usual_scale(shape))[0]);
+  }
+}
+
+TEST_P(AttentionKernels, BoundScoresWhereThereIsACap) {
+  Random random(16);
+  for (const Shape& shape : {Shape{type(), 24, 40}, Shape{type(), 40, 24, true}}) {
+    const Cache cache(shape, 150, random);
+    for (const auto& [begin, end] : std::vector<std::pair<int, int>>{{0, 1}, {10, 150}, {70, 80}}) {
+      for (const ScoreSpec& spec : {ScoreSpec{.scale = 0.3f, .cap = 50}, ScoreSpec{.scale = 1, .cap = 2},
+                                    ScoreSpec{.scale = 300, .cap = 20}}) {
+        SCOPED_TRACE(testing::Message() << begin << " to " << end << ", cap " << spec.cap);
+        const Query query = random_query(shape, begin, end, random);
+        expect_softmax(cache, query, spec, run(kernels(), cache, {query}, spec)[0]);
+      }
+    }
   }
 }
 
@@ -307,7 +332,8 @@ TEST_P(AttentionKernels, GiveTheSameBitsAsTheScalarOnes) {
   Random random(7);
   for (const int k_dim : {1, 17, 64, 100}) {
     for (const int v_dim : {1, 16, 64, 77, 128}) {
-      for (const float scale : {0.01f, 0.1f, 10.0f}) {
+      for (const ScoreSpec& spec :
+           {ScoreSpec{.scale = 0.01f}, ScoreSpec{.scale = 0.1f, .cap = 3}, ScoreSpec{.scale = 10}}) {
         const Shape shape{type(), k_dim, v_dim};
         const Cache cache(shape, 1 + static_cast<int>(random() % 190), random);
         std::vector<Query> queries;
@@ -316,8 +342,8 @@ TEST_P(AttentionKernels, GiveTheSameBitsAsTheScalarOnes) {
           queries.push_back(
               random_query(shape, static_cast<int>(random() % static_cast<unsigned>(end)), end, random));
         }
-        const std::vector<Result> expected = run(named("scalar"), cache, queries, scale);
-        const std::vector<Result> results = run(kernels(), cache, queries, scale);
+        const std::vector<Result> expected = run(named("scalar"), cache, queries, spec);
+        const std::vector<Result> results = run(kernels(), cache, queries, spec);
         for (std::size_t i = 0; i < queries.size(); ++i) expect_same(results[i], expected[i]);
       }
     }
@@ -411,7 +437,7 @@ TEST_P(AttentionKernels, TouchNothingOutsideTheirOperands) {
           acc.push_back(std::make_unique<GuardedFloats>(std::vector<float>(size), at_start));
           rows.push_back({q.data(), acc.back()->data(), -infinity, 0, 9 * r, tile_positions - r});
         }
-        kv.attend(rows.data(), n, tile.data(), dim, dim, 0.1f);
+        kv.attend(rows.data(), n, tile.data(), dim, dim, {.scale = 0.1f, .cap = 2});
         kernels().merge_attention(rows[0], dim, rows[static_cast<std::size_t>(n - 1)]);
         kernels().finish_attention(rows[0], dim);
         EXPECT_GE(rows[0].sum, 1.0f);
@@ -420,7 +446,7 @@ TEST_P(AttentionKernels, TouchNothingOutsideTheirOperands) {
         const GuardedBytes keys(shared.tile_bytes(), at_start);
         for (int slot = 0; slot < tile_positions; ++slot)
           kv.store(nullptr, k.data(), 0, dim, slot, keys.data());
-        kv.attend_shared(rows.data(), n, keys.data(), dim, dim, 0.1f);
+        kv.attend_shared(rows.data(), n, keys.data(), dim, dim, {.scale = 0.1f});
       }
     }
   }

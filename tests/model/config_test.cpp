@@ -70,6 +70,9 @@ TEST(Config, RefusesWhatCannotBe) {
   EXPECT_THAT(set("llama.rope.freq_base", -1.0), HasSubstr("llama.rope.freq_base is -1"));
   EXPECT_THAT(set("llama.rope.scaling.type", std::string("magic")),
               HasSubstr("'magic'; none, linear and yarn"));
+  EXPECT_THAT(set("llama.attn_logit_softcapping", -1.0), HasSubstr("llama.attn_logit_softcapping is -1"));
+  EXPECT_THAT(set("llama.attention.temperature_scale", -1.0), HasSubstr("temperature_scale is -1"));
+  EXPECT_THAT(set("llama.attention.temperature_length", Unsigned{0}), HasSubstr("temperature_length is 0"));
   EXPECT_THAT(set("llama.attention.layer_norm_rms_epsilon", 0.0), HasSubstr("layer_norm_rms_epsilon is 0"));
   EXPECT_THAT(set("general.architecture", std::string("gpt5")),
               HasSubstr("the model's architecture is 'gpt5', which is not supported; the nearest name that "
@@ -98,6 +101,21 @@ TEST(Config, YarnStretchesTheContextUnlessAnotherIsNamed) {
   EXPECT_EQ(config.rope.original_context, 512);
 }
 
+TEST(Config, QueriesGrowWithLengthsOfTheOriginalContextUnlessAnotherIsNamed) {
+  EXPECT_EQ(read_config(gguf::Model::open(tiny_model("llama"))).query_scale.slope, 0);
+  const auto read = [](std::uint64_t length) {
+    const EditedModel model([&](Draft& draft) {
+      draft.metadata.set("llama.attention.temperature_scale", 0.5);
+      draft.metadata.set("llama.rope.scaling.original_context_length", std::uint64_t{64});
+      if (length > 0) draft.metadata.set("llama.attention.temperature_length", length);
+    });
+    return read_config(model.open()).query_scale;
+  };
+  EXPECT_EQ(read(0).slope, 0.5);
+  EXPECT_EQ(read(0).length, 64);
+  EXPECT_EQ(read(16).length, 16);
+}
+
 TEST(Config, RefusesAFileWithoutAnEmbedding) {
   const EditedModel model([](Draft& draft) { draft.remove("token_embd.weight"); });
   EXPECT_THAT(error_of([&] { read_config(model.open()); }), HasSubstr("token_embd.weight"));
@@ -109,6 +127,10 @@ TEST(Config, ItsMetadataReadBackAreTheSameConfig) {
   config.layers[1] = {4, 2, 192};
   config.k_dim = 24;
   config.rope = {20, 5000, RopeScaling::yarn, 8, 64, 0.5, 16, 2};
+  config.rope.finetuned = false;
+  config.score_cap = 50;
+  config.logit_cap = 30;
+  config.query_scale = {.slope = 0.25, .length = 100};
   const EditedModel model([&](Draft& draft) { draft.metadata = config_metadata(config); });
   const Config read = read_config(model.open());
   EXPECT_EQ(read.architecture, "llama");
@@ -131,6 +153,11 @@ TEST(Config, ItsMetadataReadBackAreTheSameConfig) {
   EXPECT_EQ(read.rope.attention_factor, 0.5);
   EXPECT_EQ(read.rope.beta_fast, 16);
   EXPECT_EQ(read.rope.beta_slow, 2);
+  EXPECT_FALSE(read.rope.finetuned);
+  EXPECT_EQ(read.score_cap, 50);
+  EXPECT_EQ(read.logit_cap, 30);
+  EXPECT_EQ(read.query_scale.slope, 0.25);
+  EXPECT_EQ(read.query_scale.length, 100);
 }
 
 TEST(Config, OfLatentAttentionHasTheSizesOfHeadsThatLatentsMake) {
@@ -169,7 +196,8 @@ TEST(Config, RefusesLatentAttentionThatCannotBe) {
   EXPECT_THAT(set("deepseek2.rope.dimension_count", 48),
               HasSubstr("rope.dimension_count is 48; expected less than the head size 48"));
   EXPECT_THAT(set("deepseek2.attention.key_length_mla", 12), HasSubstr("up to the head size 12"));
-  EXPECT_THAT(set("deepseek2.attention.kv_lora_rank", 0), HasSubstr("kv_lora_rank"));
+  EXPECT_THAT(set("deepseek2.attention.kv_lora_rank", 0),
+              HasSubstr("kv_lora_rank"));
 }
 
 RopeConfig rope_of(std::int64_t dims) {

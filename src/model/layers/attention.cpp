@@ -113,6 +113,7 @@ void Attention::prepare(ops::Ops& ops, const Config& config, const Partition& pa
   heads = local_heads(config, partition, index, rank);
   spec.scale = config.attention_scale != 0 ? config.attention_scale
                                            : 1.0f / std::sqrt(static_cast<float>(config.k_dim));
+  spec.score_cap = config.score_cap;
   spec.window = config.layers[index].window;
   kv = ops.make_kv_cache(heads, caches, spec.window);
 }

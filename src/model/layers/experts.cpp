@@ -29,9 +29,14 @@ void Experts::add_tensors(TableBuilder& table, const Config& config, int index) 
 ops::Activations Experts::operator()(ops::Ops& ops, const ops::Normed& x, const ops::RouteSpec& route,
                                      ops::Gate kind) const {
   const ops::Routing routing = ops.route(ops.matmul(router, x, router_bias), route, selection_bias);
-  ops::Partial sum = ops.experts(
-      {.gate = gate, .gate_bias = gate_bias, .up = up, .up_bias = up_bias, .down = down, .kind = kind}, x,
-      routing);
+  ops::Partial sum = ops.experts({.gate = gate,
+                                  .gate_bias = gate_bias,
+                                  .up = up,
+                                  .up_bias = up_bias,
+                                  .down = down,
+                                  .kind = kind,
+                                  .weighs_inputs = weighs_inputs},
+                                 x, routing);
   if (shared_gate.storage != nullptr) {
     ops::Activations hidden = ops.gated(kind, shared_gate, {}, shared_up, {}, x);
     if (shared_score.storage != nullptr)

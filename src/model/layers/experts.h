@@ -24,6 +24,7 @@ struct Experts {
   ops::RowMatrix shared_gate;   // (shared_ffn, dim)
   ops::RowMatrix shared_up;     // (shared_ffn, dim)
   ops::ColMatrix shared_down;   // (dim, shared_ffn)
+  bool weighs_inputs = false;   // whether a weight multiplies what its expert reads, not what it makes
 
   /// Adds the tensors of layer `index`, to which the table has been set.
   void add_tensors(TableBuilder& table, const Config& config, int index);

@@ -22,10 +22,10 @@ Span heads_of(const Heads& heads, std::int64_t kv_head) {
           std::clamp<std::int64_t>(first + heads.group, 0, heads.n_heads)};
 }
 
-Span tiles_seen(const Step& step, std::span<const std::int32_t> tokens, std::int64_t window) {
+Span tiles_seen(const Step& step, std::span<const std::int32_t> tokens, const AttendSpec& spec) {
   Span tiles{std::numeric_limits<std::int64_t>::max(), 0};
   for (const std::int32_t token : tokens) {
-    const Span seen = seen_positions(step.positions[token], window);
+    const Span seen = seen_positions(step.positions[token], spec.window, spec.chunked);
     tiles.begin = std::min(tiles.begin, seen.begin / page_positions);
     tiles.end = std::max(tiles.end, (seen.end + page_positions - 1) / page_positions);
   }
@@ -34,21 +34,24 @@ Span tiles_seen(const Step& step, std::span<const std::int32_t> tokens, std::int
 
 }  // namespace
 
-Span seen_positions(std::int64_t position, std::int64_t window) {
-  return {window == 0 ? 0 : std::max<std::int64_t>(0, position + 1 - window), position + 1};
+Span seen_positions(std::int64_t position, std::int64_t window, bool chunked) {
+  if (window == 0) return {0, position + 1};
+  const std::int64_t first =
+      chunked ? position / window * window : std::max<std::int64_t>(0, position + 1 - window);
+  return {first, position + 1};
 }
 
-AttentionPlan::AttentionPlan(const Step& step, const Heads& heads, std::int64_t window, int threads,
+AttentionPlan::AttentionPlan(const Step& step, const Heads& heads, const AttendSpec& spec, int threads,
                              std::int64_t most_parts)
     : tokens_(step.tokens.size()) {
   std::iota(tokens_.begin(), tokens_.end(), 0);
   std::stable_sort(tokens_.begin(), tokens_.end(),
                    [&step](std::int32_t a, std::int32_t b) { return step.sequences[a] < step.sequences[b]; });
-  make_blocks(step, heads, window);
+  make_blocks(step, heads, spec);
   make_pieces(cuts(threads, most_parts));
 }
 
-void AttentionPlan::make_blocks(const Step& step, const Heads& heads, std::int64_t window) {
+void AttentionPlan::make_blocks(const Step& step, const Heads& heads, const AttendSpec& spec) {
   const auto add_tokens = [&](std::int64_t kv_head, std::int64_t first_head, std::int64_t n_heads) {
     const std::size_t most_tokens = static_cast<std::size_t>(most_rows / n_heads);
     for (std::size_t begin = 0; begin < tokens_.size();) {
@@ -57,7 +60,7 @@ void AttentionPlan::make_blocks(const Step& step, const Heads& heads, std::int64
       while (end < tokens_.size() && end - begin < most_tokens && step.sequences[tokens_[end]] == sequence)
         ++end;
       const std::span<const std::int32_t> tokens(tokens_.data() + begin, end - begin);
-      blocks_.push_back({tokens, first_head, n_heads, kv_head, tiles_seen(step, tokens, window)});
+      blocks_.push_back({tokens, first_head, n_heads, kv_head, tiles_seen(step, tokens, spec)});
       begin = end;
     }
   };

@@ -18,8 +18,8 @@ struct Span {
   std::int64_t size() const { return end - begin; }
 };
 
-/// What a token sees of its sequence.
-Span seen_positions(std::int64_t position, std::int64_t window);
+/// What a token sees of its sequence: AttendSpec has the windows.
+Span seen_positions(std::int64_t position, std::int64_t window, bool chunked);
 
 /// Queries that read each tile once, together: tokens of one sequence, and heads of one KV head.
 struct QueryBlock {
@@ -47,7 +47,7 @@ class AttentionPlan {
 
   /// At most `most_parts` rows of tiles are kept apart; blocks stay whole where more would be needed. The
   /// step outlives the plan.
-  AttentionPlan(const Step& step, const Heads& heads, std::int64_t window, int threads,
+  AttentionPlan(const Step& step, const Heads& heads, const AttendSpec& spec, int threads,
                 std::int64_t most_parts);
   // Blocks point into it.
   AttentionPlan(const AttentionPlan&) = delete;
@@ -70,7 +70,7 @@ class AttentionPlan {
     std::int64_t tile = 0;  // counted from the block's first
   };
 
-  void make_blocks(const Step& step, const Heads& heads, std::int64_t window);
+  void make_blocks(const Step& step, const Heads& heads, const AttendSpec& spec);
   std::vector<Place> cuts(int threads, std::int64_t most_parts) const;
   void make_pieces(const std::vector<Place>& cuts);
 

@@ -62,7 +62,7 @@ class Attention {
         tools_(tools),
         q_(q),
         out_(out),
-        plan_(step, heads, spec.window, tools.pool.size(), most_parts(heads, cache.map)),
+        plan_(step, heads, spec, tools.pool.size(), most_parts(heads, cache.map)),
         states_(allocate_states(tools.scratch, std::ssize(step.tokens) * heads.n_heads)),
         part_states_(allocate_states(tools.scratch, plan_.parts())),
         part_values_(tools.scratch.floats(plan_.parts() * heads.v_dim).data()) {}
@@ -141,7 +141,8 @@ class Attention {
   void run_tile(const QueryBlock& block, std::int64_t tile, Rows& rows) const {
     const std::int64_t first = tile * page_positions;
     for (std::int64_t r = 0; r < block.rows(); ++r) {
-      const Span seen = seen_positions(step_.positions[block.tokens[r / block.n_heads]], spec_.window);
+      const Span seen =
+          seen_positions(step_.positions[block.tokens[r / block.n_heads]], spec_.window, spec_.chunked);
       rows[r].begin = static_cast<int>(std::clamp<std::int64_t>(seen.begin - first, 0, page_positions));
       rows[r].end =
           static_cast<int>(std::clamp<std::int64_t>(seen.end - first, rows[r].begin, page_positions));
@@ -150,7 +151,7 @@ class Attention {
     assert(page >= 0 && page < cache_.map.pages);
     const auto attend = heads_.keys_hold_values ? cache_.kernels.attend_shared : cache_.kernels.attend;
     attend(rows.data(), static_cast<int>(block.rows()), cache_.tile(block.kv_head, page),
-           static_cast<int>(heads_.k_dim), static_cast<int>(heads_.v_dim), spec_.scale);
+           static_cast<int>(heads_.k_dim), static_cast<int>(heads_.v_dim), {spec_.scale, spec_.score_cap});
   }
 
   /// This thread's rows of the blocks that were cut.

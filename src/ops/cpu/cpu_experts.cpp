@@ -6,12 +6,16 @@
 namespace yoke::ops::cpu {
 namespace {
 
+void make(Operand& x, const Tools& tools) {
+  Operand* const operand = &x;
+  MakeOperands({&operand, 1}, tools).run();
+}
+
 /// Some tokens of x in the order of a list, copied: a kernel takes tokens that lie together.
 Operand gathered(Operand& x, bool with_floats, const std::vector<std::int32_t>& tokens, const Tools& tools) {
   const auto n = static_cast<std::int64_t>(tokens.size());
   constexpr std::int64_t floats_per_block = sizeof(kernels::ActivationBlock) / sizeof(float);
-  Operand* const operand = &x;
-  MakeOperands({&operand, 1}, tools).run();
+  make(x, tools);
   Operand out = x;
   out.tokens = n;
   out.stride = x.width;
@@ -33,6 +37,20 @@ Operand gathered(Operand& x, bool with_floats, const std::vector<std::int32_t>& 
   return out;
 }
 
+/// The floats of the routed tokens, each times its weight.
+Operand weighed(Operand& x, const RoutedTokens& routed, const Tools& tools) {
+  make(x, tools);
+  const std::int64_t n = std::ssize(routed.tokens);
+  float* const floats = tools.scratch.floats(n * x.width).data();
+  tools.pool.split(n, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const float* const from = x.floats + routed.tokens[i] * x.stride;
+      for (std::int64_t c = 0; c < x.width; ++c) floats[i * x.width + c] = from[c] * routed.weights[i];
+    }
+  });
+  return {.floats = floats, .tokens = n, .width = x.width};
+}
+
 const float* bias_from(const float* bias, std::int64_t row) { return bias == nullptr ? nullptr : bias + row; }
 
 /// Of each expert, the rows of all before it.
@@ -49,12 +67,28 @@ void prepare(const ExpertsProduct& experts, Operand& x, const Tools& tools) {
   experts.up.of.front()->prepare(x, tools);
 }
 
+namespace {
+
+/// What experts read, in the order of the routing.
+Operand sorted_inputs(const ExpertsProduct& experts, Operand& x, const RoutedTokens& routed,
+                      const Tools& tools) {
+  const bool with_floats = experts.gate.of.front()->reads_floats() || experts.up.of.front()->reads_floats();
+  if (!experts.weighs_inputs) return gathered(x, with_floats, routed.tokens, tools);
+  Operand inputs = weighed(x, routed, tools);
+  prepare(experts, inputs, tools);
+  make(inputs, tools);
+  return inputs;
+}
+
+}  // namespace
+
 void add_experts(const ExpertsProduct& experts, Operand& x, const RoutedTokens& routed, const Tools& tools,
                  std::int64_t dim, float* out) {
-  const bool with_floats = experts.gate.of.front()->reads_floats() || experts.up.of.front()->reads_floats();
-  // A single token is where all its experts look for it.
-  const bool alone = x.tokens == 1;
-  const Operand sorted = alone ? Operand{} : gathered(x, with_floats, routed.tokens, tools);
+  // A single token is where all its experts look for it, unless they read different multiples of it.
+  const bool alone = x.tokens == 1 && !experts.weighs_inputs;
+  const Operand sorted = alone ? Operand{} : sorted_inputs(experts, x, routed, tools);
+  const std::vector<float> ones(experts.weighs_inputs ? routed.weights.size() : 0, 1.0f);
+  const std::vector<float>& weights = experts.weighs_inputs ? ones : routed.weights;
 
   const bool biased = experts.gate_bias != nullptr || experts.up_bias != nullptr;
   const std::vector<std::int64_t> bias_rows =
@@ -75,7 +109,7 @@ void add_experts(const ExpertsProduct& experts, Operand& x, const RoutedTokens& 
                      .x = alone ? &x : &inputs.back()});
     hidden.push_back({.floats = values, .tokens = n, .width = gate.rows});
     sums.push_back({experts.down.of[expert].get(), &hidden.back(), routed.tokens.data() + first,
-                    routed.weights.data() + first});
+                    weights.data() + first});
   }
   multiply_gated(units, experts.unit, tools);
   for (std::size_t i = 0; i < sums.size(); ++i) sums[i].matrix->prepare(hidden[i], tools);

@@ -28,6 +28,7 @@ struct ExpertsProduct {
   const float* gate_bias;
   const float* up_bias;
   kernels::Kernels::GateMul unit;
+  bool weighs_inputs;  // whether weights multiply x
 };
 void prepare(const ExpertsProduct& experts, Operand& x, const Tools& tools);
 void add_experts(const ExpertsProduct& experts, Operand& x, const RoutedTokens& routed, const Tools& tools,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <cmath>
 #include <deque>
 #include <vector>
 
@@ -141,6 +142,16 @@ class CpuOps final : public Ops {
       for (std::int64_t first = 0; first < x.width; first += weight.size)
         rms_norm_at(row(x, t) + first, values(weight), epsilon);
     });
+    return x;
+  }
+
+  Activations rms_norm_heads(Activations x, std::int64_t head_dim, float epsilon) override {
+    assert(x.width % head_dim == 0);
+    for (float* head = data(x); head < data(x) + x.tokens * x.width; head += head_dim) {
+      const float mean = kernels_.sum_of_squares(head, head_dim) / static_cast<float>(head_dim);
+      const float factor = 1.0f / std::sqrt(mean + epsilon);
+      for (std::int64_t i = 0; i < head_dim; ++i) head[i] *= factor;
+    }
     return x;
   }
 
@@ -294,6 +305,17 @@ class CpuOps final : public Ops {
     return x;
   }
 
+  Activations scale_by_position(Activations x, const PositionScale& by) override {
+    assert(by.length > 0 && x.tokens == tokens());
+    if (by.slope == 0) return x;
+    for (std::int64_t t = 0; t < x.tokens; ++t) {
+      const std::int64_t lengths = (step_.positions[t] + by.offset) / by.length;
+      const auto factor = static_cast<float>(1 + by.slope * std::log1p(static_cast<double>(lengths)));
+      for (std::int64_t i = 0; i < x.width; ++i) row(x, t)[i] *= factor;
+    }
+    return x;
+  }
+
   Activations scale(Activations x, float factor) override {
     for_tokens(x, [&](std::int64_t t) { multiply_by(factor, row(x, t), x.width); });
     return x;
@@ -377,7 +399,8 @@ class CpuOps final : public Ops {
                                  .down = expert_matrices(units.down.storage),
                                  .gate_bias = values_or_none(units.gate_bias),
                                  .up_bias = values_or_none(units.up_bias),
-                                 .unit = unit_of(units.kind)};
+                                 .unit = unit_of(units.kind),
+                                 .weighs_inputs = units.weighs_inputs};
     prepare(experts, operand(x), tools());  // may serve other matrices, too
     const ArenaScope scope(scratch_);
     add_experts(experts, operand(x), routed_tokens(routing), tools(), out.width, data(out));

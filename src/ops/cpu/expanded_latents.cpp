@@ -137,7 +137,7 @@ class Expansion {
       rows[slot].begin = slot;
       rows[slot].end = slot + 1;
     }
-    cache_.kernels.attend(rows.data(), tile_positions, tile, 0, dim, 1.0f);
+    cache_.kernels.attend(rows.data(), tile_positions, tile, 0, dim, {.scale = 1});
   }
 
   void expand(std::int64_t n_tiles) const {
@@ -202,9 +202,9 @@ class Expansion {
         const std::int64_t seen = step_.positions[tokens[r]] + 1 - t * tile_positions;
         rows[r].end = static_cast<int>(std::clamp<std::int64_t>(seen, 0, tile_positions));
       }
-      attend_(rows.data(), static_cast<int>(n),
-              reinterpret_cast<const std::byte*>(tile(head, t - tiles.begin)),
-              static_cast<int>(latents_.k_dim()), static_cast<int>(latents_.v_dim()), latents_.scale);
+      attend_(
+          rows.data(), static_cast<int>(n), reinterpret_cast<const std::byte*>(tile(head, t - tiles.begin)),
+          static_cast<int>(latents_.k_dim()), static_cast<int>(latents_.v_dim()), {.scale = latents_.scale});
     }
     for (std::int64_t r = 0; r < n; ++r) {
       states[r] = {rows[r].max, rows[r].sum};

@@ -35,6 +35,7 @@ class Chooser {
   void choose(const float* scores, std::int32_t* experts, float* weights) {
     const auto n = static_cast<std::int64_t>(probability_.size());
     compare(scores, n);
+    if (spec_.probability == RouteSpec::Probability::sparse_mixer) return mix_sparsely(experts, weights);
     if (spec_.groups > 1) drop_groups();
     std::iota(order_.begin(), order_.end(), 0);
     std::partial_sort(
@@ -58,11 +59,29 @@ class Chooser {
         kernels_.sigmoid(scores, probability_.data(), n);
         break;
       case RouteSpec::Probability::softmax_of_chosen:
+      case RouteSpec::Probability::sigmoid_of_chosen:
+      case RouteSpec::Probability::sparse_mixer:
         std::copy_n(scores, n, probability_.data());
     }
     for (std::int64_t e = 0; e < n; ++e) {
       rank_[e] = bias_ == nullptr ? probability_[e] : probability_[e] + bias_[e];
       if (std::isnan(rank_[e])) rank_[e] = minus_infinity;
+    }
+  }
+
+  /// One expert after the other, each weighed among those that are left.
+  void mix_sparsely(std::int32_t* experts, float* weights) {
+    std::vector<float> rivals(rank_.size());
+    for (std::int64_t i = 0; i < spec_.used; ++i) {
+      const auto best = std::max_element(rank_.begin(), rank_.end());
+      for (std::size_t e = 0; e < rank_.size(); ++e) {
+        const float behind = (*best - rank_[e]) / std::max(std::abs(rank_[e]), *best);
+        rivals[e] = behind > spec_.tolerance ? minus_infinity : rank_[e];
+      }
+      softmax(kernels_, rivals.data(), std::ssize(rivals), rivals.data());
+      experts[i] = static_cast<std::int32_t>(best - rank_.begin());
+      weights[i] = rivals[experts[i]] * spec_.scale;
+      *best = minus_infinity;
     }
   }
 
@@ -88,6 +107,8 @@ class Chooser {
   void weigh(float* weights) const {
     if (spec_.probability == RouteSpec::Probability::softmax_of_chosen)
       softmax(kernels_, weights, spec_.used, weights);
+    if (spec_.probability == RouteSpec::Probability::sigmoid_of_chosen)
+      kernels_.sigmoid(weights, weights, spec_.used);
     if (spec_.normalised) {
       constexpr float least = 0x1p-14f;  // where all of them are tiny, they stay so
       const float sum = std::max(std::accumulate(weights, weights + spec_.used, 0.0f), least);

@@ -38,11 +38,20 @@ std::int64_t tiles_of(std::span<const Piece> pieces) {
 }
 
 TEST(SeenPositions, EndWithTheTokenAndBeginWithTheWindow) {
-  EXPECT_EQ(seen_positions(100, 0).begin, 0);
-  EXPECT_EQ(seen_positions(100, 0).end, 101);
-  EXPECT_EQ(seen_positions(100, 1).begin, 100);
-  EXPECT_EQ(seen_positions(100, 40).begin, 61);
-  EXPECT_EQ(seen_positions(30, 40).begin, 0);
+  EXPECT_EQ(seen_positions(100, 0, false).begin, 0);
+  EXPECT_EQ(seen_positions(100, 0, false).end, 101);
+  EXPECT_EQ(seen_positions(100, 1, false).begin, 100);
+  EXPECT_EQ(seen_positions(100, 40, false).begin, 61);
+  EXPECT_EQ(seen_positions(30, 40, false).begin, 0);
+}
+
+TEST(SeenPositions, BeginWithTheTokensChunk) {
+  EXPECT_EQ(seen_positions(39, 40, true).begin, 0);
+  EXPECT_EQ(seen_positions(40, 40, true).begin, 40);
+  EXPECT_EQ(seen_positions(40, 40, true).end, 41);
+  EXPECT_EQ(seen_positions(100, 40, true).begin, 80);
+  EXPECT_EQ(seen_positions(100, 1, true).begin, 100);
+  EXPECT_EQ(seen_positions(100, 0, true).begin, 0);
 }
 
 TEST(AttentionPlan, GivesEveryTileOfEveryTokenAndHeadToExactlyOneThread) {
@@ -54,11 +63,13 @@ TEST(AttentionPlan, GivesEveryTileOfEveryTokenAndHeadToExactlyOneThread) {
     };
     for (int i = below(130); i >= 0; --i) tokens.add(below(3), below(3000));
     const Heads heads = round % 2 == 0 ? eight_of_two : Heads{5, 2, 3, 0, 4, 16, 16};
-    const std::int64_t window = round % 3 == 0 ? 200 : 0;
+    AttendSpec spec;
+    spec.window = round % 3 == 0 ? 200 : 0;
+    spec.chunked = round % 2 == 0;
     const int threads = 1 + below(9);
     const std::int64_t most_parts = round % 5 == 0 ? 100 : unlimited;
     const Step step = tokens.step();
-    const AttentionPlan plan(step, heads, window, threads, most_parts);
+    const AttentionPlan plan(step, heads, spec, threads, most_parts);
     std::map<std::pair<std::int32_t, std::int64_t>, std::set<std::int64_t>> seen;  // token and head: tiles
     std::set<std::int64_t> parts;
     std::size_t pieces = 0;
@@ -89,7 +100,8 @@ TEST(AttentionPlan, GivesEveryTileOfEveryTokenAndHeadToExactlyOneThread) {
     ASSERT_LE(plan.parts(), most_parts);
     ASSERT_TRUE(parts.empty() || *parts.rbegin() + 1 == plan.parts());
     for (std::int32_t token = 0; token < std::ssize(tokens.ids); ++token) {
-      const Span positions = seen_positions(tokens.positions[static_cast<std::size_t>(token)], window);
+      const Span positions =
+          seen_positions(tokens.positions[static_cast<std::size_t>(token)], spec.window, spec.chunked);
       for (std::int64_t head = 0; head < heads.n_heads; ++head) {
         for (std::int64_t tile = positions.begin / 64; tile <= (positions.end - 1) / 64; ++tile)
           ASSERT_TRUE((seen[{token, head}].contains(tile)));
@@ -102,7 +114,7 @@ TEST(AttentionPlan, SharesOneTokensTilesEvenly) {
   const Tokens tokens = one_token_at(8191);
   const Step step = tokens.step();
   for (const int threads : {2, 3, 8}) {
-    const AttentionPlan plan(step, eight_of_two, 0, threads, unlimited);
+    const AttentionPlan plan(step, eight_of_two, {}, threads, unlimited);
     for (int thread = 0; thread < threads; ++thread)
       EXPECT_NEAR(static_cast<double>(tiles_of(plan.pieces_of(thread))), 256.0 / threads, 1);
   }
@@ -112,7 +124,7 @@ TEST(AttentionPlan, SharesATriangleEvenly) {
   Tokens tokens;
   for (int i = 0; i < 2048; ++i) tokens.add(0, i);
   const Step step = tokens.step();
-  const AttentionPlan plan(step, eight_of_two, 0, 4, unlimited);
+  const AttentionPlan plan(step, eight_of_two, {}, 4, unlimited);
   std::int64_t all = 0;
   std::vector<std::int64_t> work;
   for (int thread = 0; thread < 4; ++thread) {
@@ -130,14 +142,16 @@ TEST(AttentionPlan, SharesATriangleEvenly) {
 TEST(AttentionPlan, SkipsTilesThatTheWindowMasks) {
   const Tokens tokens = one_token_at(8191);
   const Step step = tokens.step();
-  const AttentionPlan plan(step, eight_of_two, 128, 1, unlimited);
+  AttendSpec spec;
+  spec.window = 128;
+  const AttentionPlan plan(step, eight_of_two, spec, 1, unlimited);
   EXPECT_EQ(tiles_of(plan.pieces()), 2 * 2);
 }
 
 TEST(AttentionPlan, KeepsBlocksWholeWhereThereIsNoRoomForParts) {
   const Tokens tokens = one_token_at(8191);
   const Step step = tokens.step();
-  const AttentionPlan plan(step, eight_of_two, 0, 5, 0);
+  const AttentionPlan plan(step, eight_of_two, {}, 5, 0);
   EXPECT_EQ(plan.parts(), 0);
   EXPECT_EQ(tiles_of(plan.pieces()), 256);
   for (const Piece& piece : plan.pieces()) EXPECT_TRUE(plan.is_whole(piece));
@@ -146,7 +160,7 @@ TEST(AttentionPlan, KeepsBlocksWholeWhereThereIsNoRoomForParts) {
 TEST(AttentionPlan, HasNothingToDoWithoutHeads) {
   const Tokens tokens = one_token_at(5);
   const Step step = tokens.step();
-  const AttentionPlan plan(step, {0, 0, 0, 0, 4, 64, 64}, 0, 3, unlimited);
+  const AttentionPlan plan(step, {0, 0, 0, 0, 4, 64, 64}, {}, 3, unlimited);
   EXPECT_TRUE(plan.pieces().empty());
   for (int thread = 0; thread < 3; ++thread) EXPECT_TRUE(plan.pieces_of(thread).empty());
 }

@@ -39,10 +39,13 @@ struct Layer {
   Heads heads;  // n_heads, n_kv_heads, first_head, first_kv_head, group, k_dim, v_dim
   std::int64_t window = 0;
   std::vector<float> sinks{};  // none, or one for each head
+  bool chunked = false;
+  float score_cap = 0;
   static constexpr float scale = 0.4f;
 
   AttendSpec spec(Ops& ops) const {
-    AttendSpec spec{.scale = scale, .window = window, .sinks = {}};
+    AttendSpec spec{
+        .scale = scale, .score_cap = score_cap, .window = window, .chunked = chunked, .sinks = {}};
     if (sinks.empty()) return spec;
     Matrix values(1, std::ssize(sinks));
     std::copy(sinks.begin(), sinks.end(), values.values.begin());
@@ -64,7 +67,9 @@ Attended naive(const Layer& layer, const Sequence& s) {
   const Heads& heads = layer.heads;
   Attended out{Matrix(s.q.rows, heads.n_heads * heads.v_dim), Matrix(s.q.rows, heads.n_heads * heads.v_dim)};
   for (std::int64_t t = 0; t < s.q.rows; ++t) {
-    const std::int64_t first = layer.window == 0 ? 0 : std::max<std::int64_t>(0, t - layer.window + 1);
+    const std::int64_t first = layer.window == 0 ? 0
+                               : layer.chunked   ? t - t % layer.window
+                                                 : std::max<std::int64_t>(0, t - layer.window + 1);
     for (std::int64_t head = 0; head < heads.n_heads; ++head) {
       const std::int64_t kv_head = (heads.first_head + head) / heads.group - heads.first_kv_head;
       std::vector<double> weights;
@@ -78,6 +83,10 @@ Attended naive(const Layer& layer, const Sequence& s) {
               s.q(t, head * heads.k_dim + i) * s.k(p, kv_head * heads.k_dim + i) * double{Layer::scale};
           score += term;
           size += std::abs(term);
+        }
+        if (layer.score_cap > 0) {
+          score = layer.score_cap * std::tanh(score / layer.score_cap);
+          size += layer.score_cap;
         }
         largest = std::max(largest, size);
         sum += weights.emplace_back(std::exp(score));
@@ -236,6 +245,15 @@ TEST_P(Attention, AWindowEndsAtTheTokenItself) {
     expect_softmax({{4, 2, 0, 0, 2, 10, 6}, window}, 3);
 }
 
+TEST_P(Attention, AChunkBeginsWhereTheOneBeforeEnds) {
+  for (const std::int64_t length : {1, 2, 63, 64, 65, 100, 149, 150, 1000})
+    expect_softmax({{4, 2, 0, 0, 2, 10, 6}, length, {}, true}, 3);
+}
+
+TEST_P(Attention, ACapBoundsScores) {
+  for (const float cap : {0.5f, 3.0f}) expect_softmax({{4, 2, 0, 0, 2, 10, 6}, 0, {}, false, cap}, 3);
+}
+
 TEST_P(Attention, InRingsThatHoldAWindowIsTheSameBitsAsInAllPages) {
   // Steps that leave the rings as small as may be, so that each page is overwritten as soon as it may.
   constexpr std::int64_t many_pages = 1000;
@@ -268,7 +286,8 @@ TEST_P(Attention, IsTheSameBitsHoweverTokensAreFedAndThreadsShare) {
   const std::vector<Layer> layers = {{{6, 2, 0, 0, 3, 20, 40}},
                                      {{1, 1, 0, 0, 1, 32, 16}},
                                      {{8, 1, 0, 0, 8, 16, 80}, 50, {1, 2, 3, 4, 5, 6, 7, 8}},
-                                     {{8, 1, 0, 0, 8, 48, 32, true}}};
+                                     {{8, 1, 0, 0, 8, 48, 32, true}},
+                                     {{4, 2, 0, 0, 2, 16, 16}, 40, {}, true, 2}};
   for (const Layer& layer : layers) {
     for (const KvType type : {KvType::f16, KvType::f32, KvType::q8}) {
       const std::vector<Matrix> expected = attend(layer, whole, 1, type);

@@ -67,9 +67,12 @@ struct Case {
 
 class Experts : public testing::TestWithParam<Case> {
  protected:
+  void expect_sums(bool weighs_inputs);
+
   const Layer layer_{GetParam().type};
 
-  Matrix run(std::string_view isa, int threads, const Matrix& x, const Matrix& scores, const Matrix& biases) {
+  Matrix run(std::string_view isa, int threads, const Matrix& x, const Matrix& scores, const Matrix& biases,
+             bool weighs_inputs = false) {
     Rig rig(kernels::named(isa), threads,
             {.kv_type = kernels::KvType::f32, .activations = GetParam().activations});
     const std::vector<StoredPart> gates = layer_.rows_of(layer_.gate), ups = layer_.rows_of(layer_.up),
@@ -82,9 +85,14 @@ class Experts : public testing::TestWithParam<Case> {
     rig.begin(x.rows);
     const Normed normed = rig.normed(x);
     const Routing routing = rig.ops().route(rig.input(scores), {.used = 2, .normalised = true}, {});
-    return rig.output(rig.ops().all_reduce(rig.ops().experts(
-        {.gate = gate, .gate_bias = bias, .up = up, .up_bias = {}, .down = down, .kind = Gate::silu}, normed,
-        routing)));
+    return rig.output(rig.ops().all_reduce(rig.ops().experts({.gate = gate,
+                                                              .gate_bias = bias,
+                                                              .up = up,
+                                                              .up_bias = {},
+                                                              .down = down,
+                                                              .kind = Gate::silu,
+                                                              .weighs_inputs = weighs_inputs},
+                                                             normed, routing)));
   }
 };
 
@@ -96,13 +104,15 @@ Matrix biases_of(const Layer& layer) {
   return random_matrix(1, n, random);
 }
 
-TEST_P(Experts, AddUpWhatTheirPartsMakeOfTheTokensThatComeToThem) {
+/// Compares with the definition, where each of a token's two experts has half the weight.
+void Experts::expect_sums(bool weighs_inputs) {
   std::mt19937 random(13);
   const Matrix biases = biases_of(layer_);
+  const double input_weight = weighs_inputs ? 0.5 : 1, output_weight = weighs_inputs ? 1 : 0.5;
   for (const std::int64_t tokens : {1, 2, 3, 8, 70}) {
     const Matrix x = random_matrix(tokens, dim, random);
     const Matrix seen = normalised(x, Rig::norm_epsilon);
-    const Matrix found = run("scalar", 2, x, scores_of(tokens), biases);
+    const Matrix found = run("scalar", 2, x, scores_of(tokens), biases, weighs_inputs);
     for (std::int64_t t = 0; t < tokens; ++t) {
       std::vector<double> expected(dim, 0.0), scale(dim, 0.0);
       for (const std::int64_t e : {t % n_experts, (t + 1) % n_experts}) {
@@ -113,14 +123,14 @@ TEST_P(Experts, AddUpWhatTheirPartsMakeOfTheTokensThatComeToThem) {
           double g = biases(0, first_bias + u - layer_.ranges[e].begin), v = 0;
           double gate_magnitude = std::abs(g), up_magnitude = 0;
           for (std::int64_t k = 0; k < dim; ++k) {
-            g += layer_.gate[e].values(u, k) * seen(t, k);
-            v += layer_.up[e].values(u, k) * seen(t, k);
+            g += layer_.gate[e].values(u, k) * input_weight * seen(t, k);
+            v += layer_.up[e].values(u, k) * input_weight * seen(t, k);
             gate_magnitude += std::abs(layer_.gate[e].values(u, k) * seen(t, k));
             up_magnitude += std::abs(layer_.up[e].values(u, k) * seen(t, k));
           }
           const double hidden = g / (1 + std::exp(-g)) * v;
           for (std::int64_t r = 0; r < dim; ++r) {
-            expected[r] += 0.5 * layer_.down[e].values(r, u) * hidden;
+            expected[r] += output_weight * layer_.down[e].values(r, u) * hidden;
             scale[r] += 0.5 * std::abs(layer_.down[e].values(r, u)) * gate_magnitude * up_magnitude;
           }
         }
@@ -134,14 +144,22 @@ TEST_P(Experts, AddUpWhatTheirPartsMakeOfTheTokensThatComeToThem) {
   }
 }
 
+TEST_P(Experts, AddUpWhatTheirPartsMakeOfTheTokensThatComeToThem) { expect_sums(false); }
+
+TEST_P(Experts, ReadWeighedTokensWhereInputsAreWeighed) { expect_sums(true); }
+
 TEST_P(Experts, GiveTheSameBitsOnEveryInstructionSetAndForAnyThreadsAndNeighbours) {
   std::mt19937 random(14);
   const Matrix biases = biases_of(layer_);
   const Matrix x = random_matrix(70, dim, random);
   const Matrix all = run("scalar", 1, x, scores_of(70), biases);
+  const Matrix weighed = run("scalar", 1, x, scores_of(70), biases, true);
   for (const kernels::Kernels* kernels : kernels::available()) {
-    for (const int threads : {1, 2, 5})
+    for (const int threads : {1, 2, 5}) {
       ASSERT_EQ(run(kernels->isa, threads, x, scores_of(70), biases).values, all.values) << kernels->isa;
+      ASSERT_EQ(run(kernels->isa, threads, x, scores_of(70), biases, true).values, weighed.values)
+          << kernels->isa;
+    }
     for (const std::int64_t tokens : {1, 5, 20}) {  // multiples of the experts, so that scores are the same
       const std::int64_t n = tokens == 1 ? 1 : tokens / n_experts * n_experts;
       const Matrix few = run(kernels->isa, 2,

@@ -116,6 +116,45 @@ TEST_P(CpuOps, HeadNormsNormaliseEachHeadByItself) {
   }
 }
 
+TEST_P(CpuOps, HeadNormsMayDoWithoutWeights) {
+  std::mt19937 random(18);
+  const float epsilon = 1e-3f;
+  for (const std::int64_t head_dim : {1, 10, 32, 50}) {
+    for (const std::int64_t heads : {0, 1, 3}) {
+      const Matrix x = random_matrix(4, heads * head_dim, random);
+      Matrix expected = x;
+      for (std::int64_t t = 0; t < x.rows; ++t) {
+        for (std::int64_t first = 0; first < x.cols; first += head_dim) {
+          const Matrix normed =
+              normalised(part(x, {t}, first, first + head_dim), static_cast<double>(epsilon));
+          for (std::int64_t i = 0; i < head_dim; ++i) expected(t, first + i) = normed(0, i);
+        }
+      }
+      Rig rig(kernels());
+      rig.begin(4);
+      const Matrix y = rig.output(rig.ops().rms_norm_heads(rig.input(x), head_dim, epsilon));
+      expect_near(y, expected, magnitude(expected), static_cast<double>(head_dim) / 16 + 8);
+    }
+  }
+}
+
+TEST_P(CpuOps, AFactorGrowsWithThePosition) {
+  // Llama 4's: 0.1 · ln(⌊(p + 1) / 8192⌋ + 1) + 1.
+  const std::vector<std::int32_t> positions = {0, 8190, 8191, 16382, 16383, 1'000'000};
+  const std::vector<double> factors = {
+      1, 1, 1 + 0.1 * std::log(2), 1 + 0.1 * std::log(2), 1 + 0.1 * std::log(3), 1 + 0.1 * std::log(123)};
+  std::mt19937 random(19);
+  const Matrix x = random_matrix(6, 20, random);
+  Matrix expected = x;
+  for (std::int64_t t = 0; t < 6; ++t)
+    for (std::int64_t i = 0; i < 20; ++i) expected(t, i) *= factors[static_cast<std::size_t>(t)];
+  Rig rig(kernels());
+  rig.begin(6, {positions, {}, {}, {}});
+  const PositionScale by{.slope = 0.1, .length = 8192, .offset = 1};
+  expect_near(rig.output(rig.ops().scale_by_position(rig.input(x), by)), expected, magnitude(x), 2);
+  EXPECT_EQ(rig.output(rig.ops().scale_by_position(rig.input(x), {})).values, x.values);
+}
+
 TEST_P(CpuOps, ANormOfTheFirstValuesLeavesTheOthersAlone) {
   std::mt19937 random(12);
   const Stored weight(quant::Type::f32, random_matrix(1, 40, random));

@@ -60,16 +60,20 @@ std::vector<float> random_scores(std::size_t n, unsigned seed) {
 Choice chosen(const std::vector<double>& scores, const RouteSpec& spec, const std::vector<float>& bias) {
   std::vector<double> probability = scores;
   double sum = 0;
+  const bool by_sigmoid =
+      spec.probability == Probability::sigmoid || spec.probability == Probability::sigmoid_of_chosen;
   for (double& p : probability) {
-    p = spec.probability == Probability::sigmoid ? 1 / (1 + std::exp(-p)) : std::exp(p);
+    p = by_sigmoid ? 1 / (1 + std::exp(-p)) : std::exp(p);
     sum += p;
   }
-  if (spec.probability != Probability::sigmoid)
+  if (!by_sigmoid)
     for (double& p : probability) p /= sum;
   std::vector<std::int64_t> order(scores.size());
   std::iota(order.begin(), order.end(), 0);
   const auto rank = [&](std::int64_t e) {
-    const double of = spec.probability == Probability::softmax_of_chosen ? scores[e] : probability[e];
+    const bool afterwards = spec.probability == Probability::softmax_of_chosen ||
+                            spec.probability == Probability::sigmoid_of_chosen;
+    const double of = afterwards ? scores[e] : probability[e];
     return bias.empty() ? of : of + static_cast<double>(bias[e]);
   };
   std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return rank(a) > rank(b); });
@@ -85,8 +89,8 @@ Choice chosen(const std::vector<double>& scores, const RouteSpec& spec, const st
 TEST(Route, FollowsTheDefinitionOnEveryInstructionSet) {
   constexpr std::int64_t experts = 60, tokens = 25;
   const std::vector<float> scores = random_scores(experts * tokens, 1), bias = random_scores(experts, 2);
-  for (const Probability probability :
-       {Probability::softmax, Probability::sigmoid, Probability::softmax_of_chosen}) {
+  for (const Probability probability : {Probability::softmax, Probability::sigmoid,
+                                        Probability::softmax_of_chosen, Probability::sigmoid_of_chosen}) {
     for (const bool normalised : {false, true}) {
       for (const bool biased : {false, true}) {
         const RouteSpec spec{.probability = probability, .used = 6, .normalised = normalised, .scale = 2.5f};
@@ -141,6 +145,53 @@ TEST(Route, ChoosesFromTheBestGroupsOnly) {
   EXPECT_THAT(experts(), testing::ElementsAre(2, 4));
   spec.groups_used = 4;
   EXPECT_THAT(experts(), testing::ElementsAre(2, 4));
+}
+
+TEST(Route, BySigmoidOfTheChosenTellsScoresApartWhoseSigmoidIsOne) {
+  const std::vector<float> scores{30, 50, 40};
+  EXPECT_EQ(Router().choices(scores, 3, {.probability = Probability::sigmoid_of_chosen}).front(),
+            (Choice{{1, 1.0}}));
+}
+
+/// Experts and weights of SparseMixer, as its authors' code evaluates it
+/// (https://huggingface.co/microsoft/Phi-3.5-MoE-instruct, sparsemixer in modeling_phimoe.py), in double
+/// precision.
+Choice sparsely_mixed(const std::vector<double>& scores, double jitter) {
+  Choice choice;
+  for (int i = 0; i < 2; ++i) {
+    std::vector<double> left = scores;
+    for (const auto& [expert, weight] : choice) left[expert] = -std::numeric_limits<double>::infinity();
+    const auto best = std::max_element(left.begin(), left.end());
+    double sum = 0;
+    for (std::size_t e = 0; e < scores.size(); ++e) {
+      const bool is_masked = (*best - scores[e]) / std::max(std::abs(scores[e]), *best) > 2 * jitter;
+      if (!is_masked) sum += std::exp(left[e] - *best);
+    }
+    choice[best - left.begin()] = 1 / sum;
+  }
+  return choice;
+}
+
+TEST(Route, MixesSparselyAsPublishedOnEveryInstructionSet) {
+  constexpr std::int64_t experts = 16, tokens = 60;
+  std::vector<float> scores = random_scores(experts * tokens, 4);
+  for (std::size_t i = 0; i < scores.size(); i += 2) scores[i] = std::round(scores[i] * 8) / 8;  // near ones
+  for (std::size_t i = 0; i < 2 * experts; ++i) scores[i] = -std::abs(scores[i]);
+  const RouteSpec spec{.probability = Probability::sparse_mixer, .used = 2, .tolerance = 0.0437f};
+  int shared = 0;  // tokens of which an expert has a rival that counts
+  for (const kernels::Kernels* kernels : kernels::available()) {
+    const std::vector<Choice> found = Router(*kernels).choices(scores, experts, spec);
+    for (std::int64_t t = 0; t < tokens; ++t) {
+      const Choice expected =
+          sparsely_mixed({scores.begin() + t * experts, scores.begin() + (t + 1) * experts}, 0.0437 / 2);
+      for (const auto& [expert, weight] : expected) {
+        ASSERT_TRUE(found[t].contains(expert)) << kernels->isa << " token " << t;
+        ASSERT_NEAR(found[t].at(expert), weight, 1e-6);
+        shared += weight < 1 ? 1 : 0;
+      }
+    }
+  }
+  EXPECT_GT(shared, 10);
 }
 
 TEST(Route, SortsTokensByExpert) {
