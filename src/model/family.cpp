@@ -12,6 +12,7 @@
 #include "model/families/deepseek2.h"
 #include "model/families/dots1.h"
 #include "model/families/exaone4.h"
+#include "model/families/gemma2.h"
 #include "model/families/gemma3.h"
 #include "model/families/glm4.h"
 #include "model/families/glm4moe.h"
@@ -49,6 +50,7 @@ constexpr std::array known{
     Known{"ernie4_5", make_llama},
     Known{"ernie4_5-moe", make_llama},
     Known{"exaone4", make_exaone4},
+    Known{"gemma2", make_gemma2},
     Known{"gemma3", make_gemma3},
     Known{"glm4", make_glm4},
     Known{"glm4moe", make_glm4moe},

@@ -14,7 +14,8 @@
 namespace yoke::model {
 namespace {
 
-constexpr const char* windowed_families[] = {"cohere2", "exaone4-windowed", "gemma3", "gpt-oss", "phi3"};
+constexpr const char* windowed_families[] = {"cohere2", "exaone4-windowed", "gemma2",
+                                             "gemma3",  "gpt-oss",          "phi3"};
 constexpr std::int64_t tiny_window = 8;  // of each of them
 constexpr std::int64_t vocabulary = 320;
 
