@@ -30,6 +30,8 @@ BASE = dict(
     dense_layers=0,       # in front of those with experts
     shared_ffn=0, shared_score=False, selection_bias=False,
     positions=False,      # learned ones
+    rope_factors=(),      # names of tensors
+    logit_bias=False,
     output_gate=False,    # behind each head's query, what attention's output is gated with
     delta=None,           # of layers with the gated delta rule: all but every fourth
     params={},
@@ -41,6 +43,8 @@ SCALES = dict(embedding_scale=6.0, residual_scale=0.4, attention__scale=0.11, lo
 ROUTED = dict(expert_count=EXPERTS, expert_used_count=3)
 BY_SIGMOID = dict(expert_gating_func=2, expert_weights_norm=True, expert_weights_scale=1.5)
 YARN = dict(rope__scaling__type="yarn", rope__scaling__factor=4.0, rope__scaling__original_context_length=128)
+LONG_ROPE = ("rope_factors_short", "rope_factors_long")
+LONG_TEXT = dict(rope__scaling__original_context_length=32, rope__scaling__attn_factor=1.19)
 DELTA = dict(k_heads=4, v_heads=8, head=16, taps=4, joined=False)  # joined: as older files have it
 DELTA_PARAMS = dict(ssm__conv_kernel=4, ssm__state_size=16, ssm__group_count=4, ssm__time_step_rank=8,
                     ssm__inner_size=128, full_attention_interval=4)
@@ -99,6 +103,9 @@ FAMILIES = {
     "minimax-m2": dict(head=32, qk_norm="width", expert_ffn=256, selection_bias=True,
                        params={**ROUTED, "expert_gating_func": 2, "expert_feed_forward_length": 256,
                                "rope__dimension_count": 16}),
+    "phimoe": dict(norm="layer", norm_bias=True, qkv_bias=True, output_bias=True, logit_bias=True, expert_ffn=256,
+                   rope_factors=LONG_ROPE, params={**ROUTED, **LONG_TEXT, "expert_used_count": 2,
+                                                   "attention__layer_norm_rms_epsilon": 1e-5}),
     "qwen3next": dict(**QWEN3NEXT, delta=DELTA),
     "qwen3next-joined": dict(**QWEN3NEXT, delta={**DELTA, "joined": True}),
 }
@@ -229,6 +236,8 @@ def build(family, seed=7):
     g.add("token_embd.weight", w.normal(VOCABULARY, m["dim"]) * np.float32(0.1))
     if m["positions"]:
         g.add("position_embd.weight", w.normal(m["context"], m["dim"]) * np.float32(0.1))
+    for name in m["rope_factors"]:
+        g.add(f"{name}.weight", np.float32(1) + np.float32(3) * w.random.random(m["head"] // 2, np.float32))
     for layer in range(m["layers"]):
         def add(name, values):
             g.add(f"blk.{layer}.{name}", values)
@@ -247,6 +256,8 @@ def build(family, seed=7):
     add_norm(g.add, w, m, "output_norm")
     if not m["tied"]:
         g.add("output.weight", w.matrix(VOCABULARY, m["dim"]) * np.float32(2))
+    if m["logit_bias"]:
+        g.add("output.bias", w.bias(VOCABULARY))
     return g
 
 

@@ -25,6 +25,7 @@
 #include "model/families/olmo2.h"
 #include "model/families/olmoe.h"
 #include "model/families/phi3.h"
+#include "model/families/phimoe.h"
 #include "model/families/qwen2.h"
 #include "model/families/qwen2moe.h"
 #include "model/families/qwen3.h"
@@ -66,6 +67,7 @@ constexpr std::array known{
     Known{"olmo2", make_olmo2},
     Known{"olmoe", make_olmoe},
     Known{"phi3", make_phi3},
+    Known{"phimoe", make_phimoe},
     Known{"qwen2", make_qwen2},
     Known{"qwen2moe", make_qwen2moe},
     Known{"qwen3", make_qwen3},

@@ -14,14 +14,45 @@ namespace {
 
 constexpr double tolerance = 1e-8;
 
-constexpr const char* tiny_families[] = {
-    "llama",       "llama-k",          "llama-rope3", "mixtral",   "qwen2",      "qwen3",
-    "qwen3moe",    "gpt-oss",          "gemma3",      "phi3",      "glm4moe",    "deepseek2",
-    "bailingmoe2", "cohere2",          "command-r",   "dots1",     "ernie4_5",   "ernie4_5-moe",
-    "exaone4",     "exaone4-windowed", "gemma2",      "glm4",      "gpt2",       "granite",
-    "granitemoe",  "hunyuan-dense",    "hunyuan-moe", "internlm2", "minimax-m2", "olmo2",
-    "olmoe",       "qwen2moe",         "seed_oss",    "smollm3",   "stablelm",   "stablelm-parallel",
-    "starcoder2",  "qwen3next"};
+constexpr const char* tiny_families[] = {"llama",
+                                         "llama-k",
+                                         "llama-rope3",
+                                         "mixtral",
+                                         "qwen2",
+                                         "qwen3",
+                                         "qwen3moe",
+                                         "gpt-oss",
+                                         "gemma3",
+                                         "phi3",
+                                         "glm4moe",
+                                         "deepseek2",
+                                         "bailingmoe2",
+                                         "cohere2",
+                                         "command-r",
+                                         "dots1",
+                                         "ernie4_5",
+                                         "ernie4_5-moe",
+                                         "exaone4",
+                                         "exaone4-windowed",
+                                         "gemma2",
+                                         "glm4",
+                                         "gpt2",
+                                         "granite",
+                                         "granitemoe",
+                                         "hunyuan-dense",
+                                         "hunyuan-moe",
+                                         "internlm2",
+                                         "minimax-m2",
+                                         "olmo2",
+                                         "olmoe",
+                                         "phimoe",
+                                         "qwen2moe",
+                                         "seed_oss",
+                                         "smollm3",
+                                         "stablelm",
+                                         "stablelm-parallel",
+                                         "starcoder2",
+                                         "qwen3next"};
 
 /// Those that ReferenceForward computes.
 constexpr const char* dense_families[] = {"llama", "llama-k", "llama-rope3", "qwen2", "qwen3"};
