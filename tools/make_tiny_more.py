@@ -106,6 +106,10 @@ FAMILIES = {
     "phimoe": dict(norm="layer", norm_bias=True, qkv_bias=True, output_bias=True, logit_bias=True, expert_ffn=256,
                    rope_factors=LONG_ROPE, params={**ROUTED, **LONG_TEXT, "expert_used_count": 2,
                                                    "attention__layer_norm_rms_epsilon": 1e-5}),
+    "mistral3": dict(head=32, params=dict(rope__scaling__type="yarn", rope__scaling__factor=4.0,
+                                          rope__scaling__original_context_length=16,
+                                          rope__scaling__yarn_log_multiplier=0.5,
+                                          attention__temperature_scale=0.3)),
     "qwen3next": dict(**QWEN3NEXT, delta=DELTA),
     "qwen3next-joined": dict(**QWEN3NEXT, delta={**DELTA, "joined": True}),
 }

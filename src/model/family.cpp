@@ -22,6 +22,7 @@
 #include "model/families/hunyuan.h"
 #include "model/families/llama.h"
 #include "model/families/minimax_m2.h"
+#include "model/families/mistral3.h"
 #include "model/families/olmo2.h"
 #include "model/families/olmoe.h"
 #include "model/families/phi3.h"
@@ -64,6 +65,7 @@ constexpr std::array known{
     Known{"internlm2", make_llama},
     Known{"llama", make_llama},
     Known{"minimax-m2", make_minimax_m2},
+    Known{"mistral3", make_mistral3},
     Known{"olmo2", make_olmo2},
     Known{"olmoe", make_olmoe},
     Known{"phi3", make_phi3},

@@ -8,7 +8,6 @@ namespace yoke::model {
 /// PreNormLayer with a norm of every head of queries and keys before they are rotated.
 struct HeadNormLayer : PreNormLayer {
   HeadNorms head_norms;
-  RouteDefaults routing;  // of layers with experts
 
   void add_tensors(TableBuilder& table, const Config& config, int index);
   ops::Activations operator()(ops::Ops& ops, const Config& config, const ops::Rope& rope, ops::Activations x);

@@ -19,7 +19,7 @@ ops::Activations PreNormLayer::operator()(ops::Ops& ops, const Config& config, c
                                           ops::Activations x) {
   const Qkv projected = qkv(ops, attn_norm(ops, config, x));
   x = ops.add(x, attention(ops, rotated(ops, rope, projected, config.k_dim)));
-  return ops.add(x, feed_forward(ops, config, ffn_norm(ops, config, x)));
+  return ops.add(x, feed_forward(ops, config, ffn_norm(ops, config, x), routing));
 }
 
 }  // namespace yoke::model

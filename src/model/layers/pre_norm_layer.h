@@ -17,6 +17,7 @@ struct PreNormLayer {
   Attention attention;
   RmsNorm ffn_norm;
   FeedForward feed_forward;
+  RouteDefaults routing;  // of layers with experts
 
   void add_tensors(TableBuilder& table, const Config& config, int index);
   void prepare(ops::Ops& ops, const Config& config, const Partition& partition, int index, int rank,
