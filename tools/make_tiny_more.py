@@ -28,6 +28,7 @@ BASE = dict(
     up="gated",           # "fused" or "plain"
     expert_ffn=0,         # 0: no experts
     dense_layers=0,       # in front of those with experts
+    expert_step=1,        # each so many-th of the others has some
     shared_ffn=0, shared_score=False, selection_bias=False,
     positions=False,      # learned ones
     rope_factors=(),      # names of tensors
@@ -110,6 +111,10 @@ FAMILIES = {
                                           rope__scaling__original_context_length=16,
                                           rope__scaling__yarn_log_multiplier=0.5,
                                           attention__temperature_scale=0.3)),
+    "llama4": dict(**LONG, head=32, expert_ffn=128, expert_step=2, shared_ffn=128, rope_factors=("rope_freqs",),
+                   params={"expert_count": EXPERTS, "expert_used_count": 1, "interleave_moe_layer_step": 2,
+                           "expert_feed_forward_length": 128, "attention__sliding_window": 12,
+                           "attention__temperature_scale": 0.3, "attention__temperature_length": 16}),
     "qwen3next": dict(**QWEN3NEXT, delta=DELTA),
     "qwen3next-joined": dict(**QWEN3NEXT, delta={**DELTA, "joined": True}),
 }
@@ -251,7 +256,7 @@ def build(family, seed=7):
             add_delta(add, w, m)
         else:
             add_attention(add, w, m)
-        if m["expert_ffn"] and layer >= m["dense_layers"]:
+        if m["expert_ffn"] and layer >= m["dense_layers"] and (layer + 1) % m["expert_step"] == 0:
             add_experts(add, w, m)
         else:
             add_feed_forward(add, w, m)

@@ -21,6 +21,7 @@
 #include "model/families/granite.h"
 #include "model/families/hunyuan.h"
 #include "model/families/llama.h"
+#include "model/families/llama4.h"
 #include "model/families/minimax_m2.h"
 #include "model/families/mistral3.h"
 #include "model/families/olmo2.h"
@@ -64,6 +65,7 @@ constexpr std::array known{
     Known{"hunyuan-moe", make_hunyuan},
     Known{"internlm2", make_llama},
     Known{"llama", make_llama},
+    Known{"llama4", make_llama4},
     Known{"minimax-m2", make_minimax_m2},
     Known{"mistral3", make_mistral3},
     Known{"olmo2", make_olmo2},

@@ -116,6 +116,13 @@ TEST(Config, QueriesGrowWithLengthsOfTheOriginalContextUnlessAnotherIsNamed) {
   EXPECT_EQ(read(16).length, 16);
 }
 
+TEST(Config, SharedExpertsAreAsWideAsTheirMatricesWhereTheFileDoesNotSay) {
+  const gguf::Model file = gguf::Model::open(tiny_model("llama4"));
+  EXPECT_FALSE(file.metadata().has("llama4.expert_shared_feed_forward_length"));
+  EXPECT_EQ(read_config(file).experts.shared_dim, 128);
+  EXPECT_EQ(read_config(gguf::Model::open(tiny_model("mixtral"))).experts.shared_dim, 0);
+}
+
 TEST(Config, RefusesAFileWithoutAnEmbedding) {
   const EditedModel model([](Draft& draft) { draft.remove("token_embd.weight"); });
   EXPECT_THAT(error_of([&] { read_config(model.open()); }), HasSubstr("token_embd.weight"));

@@ -14,9 +14,9 @@
 namespace yoke::model {
 namespace {
 
-constexpr const char* windowed_families[] = {"cohere2", "exaone4-windowed", "gemma2",
-                                             "gemma3",  "gpt-oss",          "phi3"};
-constexpr std::int64_t tiny_window = 8;  // of each of them
+constexpr const char* windowed_families[] = {"cohere2", "exaone4-windowed", "gemma2", "gemma3",
+                                             "gpt-oss", "llama4",           "phi3"};
+constexpr std::int64_t tiny_window = 12;  // at most, of each of them
 constexpr std::int64_t vocabulary = 320;
 
 std::vector<std::int32_t> some_tokens(std::size_t n, unsigned seed = 20261123) {
