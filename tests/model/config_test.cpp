@@ -204,7 +204,19 @@ TEST(Config, RefusesLatentAttentionThatCannotBe) {
               HasSubstr("rope.dimension_count is 48; expected less than the head size 48"));
   EXPECT_THAT(set("deepseek2.attention.key_length_mla", 12), HasSubstr("up to the head size 12"));
   EXPECT_THAT(set("deepseek2.attention.kv_lora_rank", 0),
-              HasSubstr("kv_lora_rank"));
+              HasSubstr(".gguf: deepseek2.attention.kv_lora_rank is absent"));
+}
+
+TEST(Config, RefusesAFamilyOfExpertsWithoutThemByTheFilesName) {
+  const auto refusal = [](const std::string& name) {
+    const std::string key = name + ".expert_count";
+    const EditedModel model([&](Draft& draft) { draft.metadata.set(key, std::uint64_t{0}); }, name);
+    return error_of([&] { make_family(read_config(model.open())); });
+  };
+  for (const char* name : {"qwen2moe", "olmoe", "minimax-m2", "gpt-oss", "phimoe"})
+    EXPECT_THAT(refusal(name),
+                HasSubstr(fmt::format(".gguf: layer 0 of this {} model has no experts", name)));
+  EXPECT_THAT(refusal("llama4"), HasSubstr(".gguf: this llama4 model has no experts"));
 }
 
 RopeConfig rope_of(std::int64_t dims) {

@@ -41,7 +41,7 @@ struct Layer {
 
 std::unique_ptr<Family> make_deepseek2(Config config) {
   require(config.latent.kv_rank > 0,
-          "a deepseek2 model needs deepseek2.attention.kv_lora_rank, which is absent");
+          "{}deepseek2.attention.kv_lora_rank is absent or 0; expected the width of a latent", config.where);
   return std::make_unique<Decoder<Layer>>(std::move(config), Rotation(ops::RopeStyle::interleaved));
 }
 

@@ -57,7 +57,8 @@ std::unique_ptr<Family> make_exaone4(Config config) {
     config.window = 0;
   } else {
     require(config.window > 0,
-            "this exaone4 model of {} layers does not say exaone4.attention.sliding_window", layers_of_32b);
+            "{}this exaone4 model of {} layers does not say exaone4.attention.sliding_window", config.where,
+            layers_of_32b);
   }
   config.set_windows([](std::int64_t layer) { return (layer + 1) % layers_of_a_period != 0; });
   return std::make_unique<Decoder<Layer>>(std::move(config),
