@@ -57,6 +57,7 @@ PLAIN = dict(norm="layer", norm_bias=True, qkv_bias=True, output_bias=True, ffn_
 
 FAMILIES = {
     "granite": dict(tied=True, params=SCALES),
+    "granite-unrotated": dict(params={**SCALES, "rope__scaling__finetuned": False}),
     "granitemoe": dict(expert_ffn=256, shared_ffn=128,
                        params={**SCALES, **ROUTED, "expert_shared_feed_forward_length": 128}),
     "internlm2": dict(),
@@ -118,7 +119,7 @@ FAMILIES = {
     "qwen3next": dict(**QWEN3NEXT, delta=DELTA),
     "qwen3next-joined": dict(**QWEN3NEXT, delta={**DELTA, "joined": True}),
 }
-ARCHITECTURES = {"stablelm-parallel": "stablelm", "exaone4-windowed": "exaone4", "qwen3next-joined": "qwen3next"}
+ARCHITECTURES = {"stablelm-parallel": "stablelm", "exaone4-windowed": "exaone4", "granite-unrotated": "granite", "qwen3next-joined": "qwen3next"}
 
 
 class Weights:
