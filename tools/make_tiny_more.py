@@ -79,6 +79,8 @@ FAMILIES = {
                           "leading_dense_block_count": 1}),
     "starcoder2": dict(**PLAIN, tied=True),
     "command-r": dict(norm="layer", tied=True, pre_norms=("attn_norm",), params=dict(logit_scale=0.3)),
+    "command-r-normed": dict(dim=64, layers=64, heads=4, kv_heads=2, ffn=64, norm="layer", tied=True, qk_norm="own",
+                             pre_norms=("attn_norm",), params=dict(logit_scale=0.3)),
     "cohere2": dict(**LONG, norm="layer", tied=True, pre_norms=("attn_norm",),
                     params=dict(logit_scale=0.3, attention__sliding_window=8)),
     "stablelm": dict(norm="layer", norm_bias=True, qkv_bias=True, params=dict(rope__dimension_count=8)),
@@ -105,6 +107,7 @@ FAMILIES = {
     "minimax-m2": dict(head=32, qk_norm="width", expert_ffn=256, selection_bias=True,
                        params={**ROUTED, "expert_gating_func": 2, "expert_feed_forward_length": 256,
                                "rope__dimension_count": 16}),
+    "phi3-long": dict(kv_heads=8, fused_qkv=True, up="fused", rope_factors=LONG_ROPE, params=LONG_TEXT),
     "phimoe": dict(norm="layer", norm_bias=True, qkv_bias=True, output_bias=True, logit_bias=True, expert_ffn=256,
                    rope_factors=LONG_ROPE, params={**ROUTED, **LONG_TEXT, "expert_used_count": 2,
                                                    "attention__layer_norm_rms_epsilon": 1e-5}),
@@ -119,7 +122,8 @@ FAMILIES = {
     "qwen3next": dict(**QWEN3NEXT, delta=DELTA),
     "qwen3next-joined": dict(**QWEN3NEXT, delta={**DELTA, "joined": True}),
 }
-ARCHITECTURES = {"stablelm-parallel": "stablelm", "exaone4-windowed": "exaone4", "granite-unrotated": "granite", "qwen3next-joined": "qwen3next"}
+ARCHITECTURES = {"stablelm-parallel": "stablelm", "exaone4-windowed": "exaone4", "granite-unrotated": "granite",
+                 "command-r-normed": "command-r", "phi3-long": "phi3", "qwen3next-joined": "qwen3next"}
 
 
 class Weights:

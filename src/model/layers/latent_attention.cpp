@@ -58,7 +58,8 @@ ops::Activations LatentAttention::operator()(ops::Ops& ops, const Config& config
   const Projected projected = project(ops, config, x);
   const ops::Activations latents = ops.rms_norm_first(projected.kv, kv_a_norm, config.norm_epsilon);
   const ops::Activations keys = ops.rope(rope, latents, heads.k_dim);
-  const ops::Activations queries = ops.rope(rope, projected.q, config.k_dim);
+  const ops::Activations turned = ops.rope(rope, projected.q, config.k_dim);
+  const ops::Activations queries = ops.scale_by_position(turned, config.query_scale);
   const double magnitude = config.rope.score_magnitude();
   const double scale = magnitude * magnitude / std::sqrt(static_cast<double>(config.k_dim));
   const ops::LatentSpec spec{.k_b = k_b, .v_b = v_b, .scale = static_cast<float>(scale)};
