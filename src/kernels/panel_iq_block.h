@@ -48,13 +48,15 @@ requires AFormat::by_points struct PackedBlock<AFormat, half, asks_ahead> {
   const std::byte* extra;
   const typename Format::Header* header;
 
-  void place(const std::byte* at, const std::byte* extra_, const typename Format::Header& header_) {
+  void place(const std::byte* at, const std::byte* extra_, const typename Format::Header& header_,
+             const std::byte* group, int unit) {
+    using Lines = Ahead<Format>;
     extra = extra_;
     header = &header_;
     if constexpr (asks_ahead) {
-      constexpr int lines = (Format::code_bytes + Format::extra_bytes + 63) / 64;
-      for (int line = half * lines / 2; line < (half + 1) * lines / 2; ++line)
-        prefetch(extra + bytes_ahead + 64 * line);
+      const std::byte* const ahead = group + unit * unit_bytes<Format> + Lines::bytes;
+      for (int line = half * Lines::lines / 2; line < (half + 1) * Lines::lines / 2; ++line)
+        prefetch<Lines::cache>(ahead + 64 * line);
     }
     points.find(at, extra);
   }

@@ -147,15 +147,31 @@ template <int count, class Block, int panels, int tokens>
 
 // ---- Where a block lies: in its panel, or unpacked
 
-/// Asks for a cache line. GCC drops a function that has no effect but __builtin_prefetch.
+/// Asks for a cache line, to be brought into the first cache (3) or the second (2). GCC drops a function that
+/// has no effect but __builtin_prefetch.
+template <int cache>
 [[gnu::always_inline]] inline void prefetch(const std::byte* at) {
-  __builtin_prefetch(at);
+  __builtin_prefetch(at, 0, cache);
   asm volatile("");
 }
 
-/// How far ahead lines are asked for while several tokens are multiplied: so much is computed between two
-/// lines that a processor does not see the next ones by itself. (With one token it does, and loses by it.)
-constexpr int bytes_ahead = 2048;
+/// Bytes of a panel for each unit, headers included.
+template <class Format>
+constexpr int unit_bytes = Format::code_bytes + Format::extra_bytes +
+                           (Format::header_bytes + Format::units_per_group - 1) / Format::units_per_group;
+
+/// Which lines are asked for while several tokens are multiplied: so much is computed between two of them
+/// that a processor does not see the next ones by itself. (With one token it does, and loses by it.) How far
+/// ahead they are, and in which cache they are wanted, was found by measuring: the second can wait for more
+/// of them than the first, and weights of a byte do better without those of the scales.
+template <class Format>
+struct Ahead {
+  static constexpr bool of_bytes = Format::code_bytes == unit_cols * panel_rows;
+  static constexpr int bytes = of_bytes ? 2048 : 16 * unit_bytes<Format> / 3;
+  static constexpr int cache = of_bytes ? 3 : 2;
+  static constexpr int lines_bytes = of_bytes ? Format::code_bytes : unit_bytes<Format>;
+  static constexpr int lines = (lines_bytes + 63) / 64;  // for a unit
+};
 
 /// One half of a unit where it lies.
 template <class AFormat, int half, bool asks_ahead>
@@ -166,17 +182,19 @@ struct PackedBlock {
   const std::byte* at;  // codes
   const std::byte* extra;
   const typename Format::Header* header;
+  const std::byte* ahead;  // what is asked for meanwhile
 
-  void place(const std::byte* at_, const std::byte* extra_, const typename Format::Header& header_) {
+  /// `group` is where the unit's group begins, of which it is unit `unit`.
+  void place(const std::byte* at_, const std::byte* extra_, const typename Format::Header& header_,
+             const std::byte* group, int unit) {
     at = at_;
     extra = extra_;
     header = &header_;
+    ahead = group + unit * unit_bytes<Format> + Ahead<Format>::bytes;
   }
   template <int quad>
   U8x64 codes() const {
-    constexpr int line = 8 * half + quad;
-    if constexpr (asks_ahead && 64 * line < Format::code_bytes + Format::extra_bytes)
-      prefetch(at + bytes_ahead + 64 * line);
+    if constexpr (asks_ahead) ask<8 * half + quad>();
     return Format::template codes<half, quad>(at, extra);
   }
   F32x16 scale() const { return Format::template scale<half>(*header, extra); }
@@ -187,6 +205,16 @@ struct PackedBlock {
   template <int i>
   F32x16 offset() const {
     return Format::template offset<half, i>(*header, extra);
+  }
+
+ private:
+  /// Every sixteenth of the lines ahead from `line` on.
+  template <int line>
+  void ask() const {
+    if constexpr (line < Ahead<Format>::lines) {
+      prefetch<Ahead<Format>::cache>(ahead + 64 * line);
+      ask<line + 16>();
+    }
   }
 };
 
@@ -283,7 +311,7 @@ template <class Format, int panels, int tokens>
                              const std::byte* header) {
     // Scales are read beside the codes; here memory is still asked front to back.
     for (int p = 0; p < panels; ++p) {
-      for (const std::byte* at = header; at < codes; at += 64) prefetch(at + rows.skip[p]);
+      for (const std::byte* at = header; at < codes; at += 64) prefetch<3>(at + rows.skip[p]);
     }
     const PanelHeaders<Format, panels> headers(header, rows);
     for (int i = 0; i < units; ++i) {
@@ -291,7 +319,8 @@ template <class Format, int panels, int tokens>
         PackedBlock<Format, half, (tokens > 2)> block[panels];
         unrolled<panels>([&](auto p) {
           block[p].place(codes + rows.skip[p] + i * Format::code_bytes,
-                         extras + rows.skip[p] + i * Format::extra_bytes, headers.of[p]);
+                         extras + rows.skip[p] + i * Format::extra_bytes, headers.of[p],
+                         header + rows.skip[p], i);
         });
         add_block<count>(block, tile, 2 * (first + i) + half, sum);
       });
@@ -357,7 +386,7 @@ inline void multiply_strip(const PanelProduct& a, std::int64_t panel, std::int64
         unrolled<2>([&](auto half) {
           PackedBlock<Format, half, true> block;
           block.place(codes + rows.skip[p] + i * Format::code_bytes,
-                      extras + rows.skip[p] + i * Format::extra_bytes, header);
+                      extras + rows.skip[p] + i * Format::extra_bytes, header, header_at + rows.skip[p], i);
           chunk[2 * (filled + i) + half][p].unpack(block);
         });
       }
