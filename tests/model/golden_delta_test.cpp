@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <map>
 #include <random>
@@ -15,6 +16,7 @@
 #include "model/quantize.h"
 #include "model/reads.h"
 #include "model/run_model.h"
+#include "model/synth.h"
 
 namespace yoke::model {
 namespace {
@@ -213,6 +215,10 @@ TEST(GoldenDelta, ALayersStatesTakeTheBytesOfTheirSlotsOnTheRankThatOwnsTheHeads
                 5 * kv_head_page * 4 / static_cast<std::uint64_t>(ranks));
     }
     EXPECT_EQ(states, 3 * 4 * key_head) << ranks << " ranks";
+    EXPECT_THAT(partition.describe(0),
+                testing::HasSubstr(fmt::format("delta heads 0-{} of 4, ", ranks == 1   ? 3
+                                                                          : ranks == 2 ? 1
+                                                                                       : 0)));
   }
   const TokenReads reads = token_reads(file, config, table, *ops);
   EXPECT_EQ(reads.kv_of_position, 4 * kv_head_page / 64);
@@ -245,6 +251,22 @@ TEST(GoldenDelta, QuantisedWeightsGiveTheLogitsOfTheirDecodedOnesOnAnyNumberOfRa
     EXPECT_LT(normalised_error(run_batches(path, ranks, batches, 1, equal_shares(ranks)), expected), 1e-10);
   std::filesystem::remove(path);
   std::filesystem::remove(decoded);
+}
+
+TEST(GoldenDelta, RandomModelsHaveEveryTensorOnceAndStatesThatStayFinite) {
+  const Config config = read_config(gguf::Model::open(tiny_model("qwen3next")));
+  const std::filesystem::path path =
+      std::filesystem::path(testing::TempDir()) / fmt::format("GoldenDelta.Random.{}.gguf", getpid());
+  ThreadPool pool(1);
+  SynthOptions options;
+  options.matrices = quant::Type::q8_0;
+  write_random_model(path, config, {}, options, pool, [](std::uint64_t, std::uint64_t) {});
+  std::vector<std::int32_t> tokens(500);
+  std::mt19937 random(7);
+  for (std::int32_t& token : tokens) token = static_cast<std::int32_t>(random() % vocabulary);
+  const std::vector<float> logits = run_batches(path, 1, in_chunks(tokens, 100), 8, equal_shares(1));
+  EXPECT_TRUE(std::all_of(logits.begin(), logits.end(), [](float x) { return std::isfinite(x); }));
+  std::filesystem::remove(path);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "ops/cpu/cpu_recurrent.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 
 #include "base/saturating.h"
@@ -17,6 +18,7 @@ struct SequenceTokens {
 
 /// Of the sequences that have tokens in the step.
 std::vector<SequenceTokens> sequences_of(const Step& step) {
+  assert(step.slots.size() == step.page_tables.size());
   std::vector<SequenceTokens> all(step.slots.size());
   for (std::size_t t = 0; t < step.sequences.size(); ++t) {
     SequenceTokens& sequence = all[static_cast<std::size_t>(step.sequences[t])];
@@ -153,19 +155,23 @@ void convolve(const Step& step, ShortConvolution& convolution, const Tools& tool
 
 void delta_rule(const Step& step, const DeltaHeads& heads, DeltaStates& states, const DeltaArrays& x,
                 const Tools& tools, float* out) {
-  const std::vector<SequenceTokens> sequences = sequences_of(step);
   const std::int64_t tokens = std::ssize(step.tokens), n = heads.n_v_heads();
+  if (n == 0) return;
+  const std::vector<SequenceTokens> sequences = sequences_of(step);
   const Gates gates{tools.scratch.floats(tokens * n).data(), tools.scratch.floats(tokens * n).data()};
-  tools.pool.split(tokens, 1, [&](std::int64_t begin, std::int64_t end) {
+  const auto prepare = [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t t = begin; t < end; ++t) prepare_token(t, heads, x, gates, tools.kernels);
-  });
+  };
   const std::int64_t panels = (heads.v_dim + DeltaStates::panel_columns - 1) / DeltaStates::panel_columns;
-  tools.pool.share(std::ssize(sequences) * n * panels, [&](std::int64_t begin, std::int64_t end) {
+  const auto run = [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       run_panel(sequences[static_cast<std::size_t>(i / (n * panels))], heads, states, i / panels % n,
                 i % panels, x, gates, tools.kernels, out);
     }
-  });
+  };
+  ThreadPool& pool = tools.pool;
+  pool.share_after([&](int thread) { pool.split_of(thread, tokens, 1, prepare); },
+                   std::ssize(sequences) * n * panels, run);
 }
 
 }  // namespace yoke::ops::cpu
