@@ -95,11 +95,15 @@ std::string threads_text(const BenchReport& report) {
 
 std::string line_on_stream(const BenchReport& report) {
   if (!report.stream) return fmt::format("Stream read bandwidth: not measured, for {}.\n", report.no_stream);
+  const model::TokenReads& reads = report.model.reads;
+  const std::string states =
+      reads.states == 0 ? "" : fmt::format(", reads and writes {} of states", format_bytes(reads.states));
   return fmt::format(
-      "Stream read bandwidth: {}/s with {}. A token reads {} of weights, and {} for each position it attends "
+      "Stream read bandwidth: {}/s with {}. A token reads {} of weights{}, and {} for each position it "
+      "attends "
       "to.\n",
       format_bytes(static_cast<std::uint64_t>(*report.stream)), threads_text(report),
-      format_bytes(report.model.reads.weights), format_bytes(report.model.reads.kv_of_position));
+      format_bytes(reads.weights), states, format_bytes(reads.kv_of_position));
 }
 
 std::string line_on_int8(const BenchReport& report) {
@@ -177,6 +181,7 @@ Json json_of_row(const BenchReport& report, const BenchRow& row) {
           {"stream_bytes_per_second", json_or_null(report.stream)},
           {"weight_bytes_per_token", report.model.reads.weights},
           {"kv_bytes_per_position", report.model.reads.kv_of_position},
+          {"state_bytes_per_token", report.model.reads.states},
           {"percent_of_int8", json_or_null(percent_of_int8(report, row))},
           {"int8_ops_per_second", report.int8_ops},
           {"ops_per_prompt_token", prompt_ops(report)},
