@@ -147,11 +147,12 @@ class CpuOps final : public Ops {
 
   Activations rms_norm_heads(Activations x, std::int64_t head_dim, float epsilon) override {
     assert(x.width % head_dim == 0);
-    for (float* head = data(x); head < data(x) + x.tokens * x.width; head += head_dim) {
-      const float mean = kernels_.sum_of_squares(head, head_dim) / static_cast<float>(head_dim);
-      const float factor = 1.0f / std::sqrt(mean + epsilon);
-      for (std::int64_t i = 0; i < head_dim; ++i) head[i] *= factor;
-    }
+    for_tokens(x, [&](std::int64_t t) {
+      for (float* head = row(x, t); head < row(x, t) + x.width; head += head_dim) {
+        const float factor = inverse_root(kernels_.sum_of_squares(head, head_dim), head_dim, epsilon);
+        for (std::int64_t i = 0; i < head_dim; ++i) head[i] *= factor;
+      }
+    });
     return x;
   }
 
@@ -308,11 +309,11 @@ class CpuOps final : public Ops {
   Activations scale_by_position(Activations x, const PositionScale& by) override {
     assert(by.length > 0 && x.tokens == tokens());
     if (by.slope == 0) return x;
-    for (std::int64_t t = 0; t < x.tokens; ++t) {
+    for_tokens(x, [&](std::int64_t t) {
       const std::int64_t lengths = (step_.positions[t] + by.offset) / by.length;
       const auto factor = static_cast<float>(1 + by.slope * std::log1p(static_cast<double>(lengths)));
       for (std::int64_t i = 0; i < x.width; ++i) row(x, t)[i] *= factor;
-    }
+    });
     return x;
   }
 
