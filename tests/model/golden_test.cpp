@@ -83,7 +83,7 @@ TEST_P(Golden, LogitsAreTheReferencesHoweverTheTokensAreFed) {
   EXPECT_LT(normalised_error(one_by_one, golden(name())), tolerance);
   EXPECT_TRUE(same_bits(run(7), one_by_one));
   // So many tokens at once take the other form of latent attention.
-  EXPECT_EQ(same_bits(whole, one_by_one), name() != "deepseek2");
+  EXPECT_EQ(same_bits(whole, one_by_one), !name().starts_with("deepseek2"));
 }
 
 TEST_P(Golden, LogitsAreTheSameBitsOnEveryRank) {
