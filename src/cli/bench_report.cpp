@@ -98,12 +98,16 @@ std::string line_on_stream(const BenchReport& report) {
   const model::TokenReads& reads = report.model.reads;
   const std::string states =
       reads.states == 0 ? "" : fmt::format(", reads and writes {} of states", format_bytes(reads.states));
+  std::string windows;
+  for (const auto& [window, bytes] : reads.kv_of_position) {
+    if (window > 0) windows += fmt::format(" ({} of them for the last {} only)", format_bytes(bytes), window);
+  }
   return fmt::format(
       "Stream read bandwidth: {}/s with {}. A token reads {} of weights{}, and {} for each position it "
       "attends "
-      "to.\n",
+      "to{}.\n",
       format_bytes(static_cast<std::uint64_t>(*report.stream)), threads_text(report),
-      format_bytes(reads.weights), states, format_bytes(reads.kv_of_position));
+      format_bytes(reads.weights), states, format_bytes(reads.kv_of_near_position()), windows);
 }
 
 std::string line_on_int8(const BenchReport& report) {
@@ -148,6 +152,15 @@ Json json_of_ranks(const std::vector<runtime::RankReport>& ranks) {
   return list;
 }
 
+/// Of the keys and values of a position those that only tokens within a window read.
+Json json_of_windows(const model::TokenReads& reads) {
+  Json list = Json::array();
+  for (const auto& [window, bytes] : reads.kv_of_position) {
+    if (window > 0) list.push_back({{"window", window}, {"bytes", bytes}});
+  }
+  return list;
+}
+
 Json json_or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
 
 Json json_of_row(const BenchReport& report, const BenchRow& row) {
@@ -180,7 +193,8 @@ Json json_of_row(const BenchReport& report, const BenchRow& row) {
           {"percent_of_stream", json_or_null(percent_of_stream(report, row))},
           {"stream_bytes_per_second", json_or_null(report.stream)},
           {"weight_bytes_per_token", report.model.reads.weights},
-          {"kv_bytes_per_position", report.model.reads.kv_of_position},
+          {"kv_bytes_per_position", report.model.reads.kv_of_near_position()},
+          {"kv_bytes_per_windowed_position", json_of_windows(report.model.reads)},
           {"state_bytes_per_token", report.model.reads.states},
           {"percent_of_int8", json_or_null(percent_of_int8(report, row))},
           {"int8_ops_per_second", report.int8_ops},

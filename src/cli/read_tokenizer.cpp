@@ -22,6 +22,14 @@ auto make_of(const gguf::Metadata& metadata, const Make& make) {
   }
 }
 
+std::optional<text::ChatTemplate> read_template_of(const gguf::Metadata& metadata) {
+  try {
+    return make_of(metadata, text::read_chat_template);
+  } catch (const Error& error) {
+    fail("{}; yoke run --no-chat works without the chat template", error.what());
+  }
+}
+
 }  // namespace
 
 ModelTokenizer read_tokenizer(const std::string& model, ReadTemplate read_template) {
@@ -32,7 +40,7 @@ ModelTokenizer read_tokenizer(const std::string& model, ReadTemplate read_templa
           "without one",
           model);
   ModelTokenizer read{make_of(metadata, text::make_tokenizer), std::nullopt};
-  if (read_template == ReadTemplate::yes) read.chat_template = make_of(metadata, text::read_chat_template);
+  if (read_template == ReadTemplate::yes) read.chat_template = read_template_of(metadata);
   const gguf::TensorInfo* embedding = file.find("token_embd.weight");
   require(embedding == nullptr || read.tokenizer->size() <= embedding->shape.front(),
           "{}: the tokenizer has {} tokens, but the model computes only {}: they do not belong together",

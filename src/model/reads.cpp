@@ -1,5 +1,7 @@
 #include "model/reads.h"
 
+#include <algorithm>
+
 #include "model/family.h"
 #include "model/loader.h"
 #include "model/partition.h"
@@ -16,6 +18,21 @@ std::uint64_t bytes_read(const TensorEntry& entry, const gguf::TensorInfo& tenso
 
 }  // namespace
 
+std::uint64_t TokenReads::kv_of_near_position() const {
+  std::uint64_t bytes = 0;
+  for (const auto& [window, of_position] : kv_of_position) bytes += of_position;
+  return bytes;
+}
+
+double TokenReads::total(double positions) const {
+  double bytes = static_cast<double>(weights + states);
+  for (const auto& [window, of_position] : kv_of_position) {
+    const double seen = window == 0 ? positions : std::min(positions, static_cast<double>(window));
+    bytes += seen * static_cast<double>(of_position);
+  }
+  return bytes;
+}
+
 TokenReads token_reads(const gguf::Model& file, const Config& config, const std::vector<TensorEntry>& table,
                        const ops::Ops& ops) {
   TokenReads reads;
@@ -25,11 +42,13 @@ TokenReads token_reads(const gguf::Model& file, const Config& config, const std:
   }
   const Partition alone(config, table, file, equal_shares(1));
   const ops::CacheSize one_page{.pages = 1, .slots = 1, .step_tokens = 1};
-  std::uint64_t states = 0;
-  for (int i = 0; i < static_cast<int>(config.n_layers()); ++i)
-    states += ops.delta_bytes(local_delta_heads(config, alone, i, 0), config.delta.taps, one_page.slots);
-  reads.kv_of_position = (kv_bytes(config, alone, 0, one_page, ops) - states) / ops::page_positions;
-  reads.states = 2 * states;
+  for (int i = 0; i < static_cast<int>(config.n_layers()); ++i) {
+    const std::uint64_t page = ops.kv_cache_bytes(local_heads(config, alone, i, 0), one_page, 0);
+    if (page > 0) reads.kv_of_position[config.layers[i].window] += page / ops::page_positions;
+    // Read and written.
+    reads.states +=
+        2 * ops.delta_bytes(local_delta_heads(config, alone, i, 0), config.delta.taps, one_page.slots);
+  }
   return reads;
 }
 

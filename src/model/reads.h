@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "gguf/reader.h"
@@ -17,15 +18,16 @@ struct TokenReads {
   /// looked up of the embedding; of experts those that a token uses. A tied embedding counts whole, as the
   /// output matrix.
   std::uint64_t weights = 0;
-  /// Keys and values of each position that is attended to.
-  std::uint64_t kv_of_position = 0;
+  /// Keys and values of each position, by how far back the layers see that keep them: window and bytes. The
+  /// window 0 is that of layers that see all positions.
+  std::map<std::int64_t, std::uint64_t> kv_of_position;
   /// What recurrent layers remember of a sequence, read and written.
   std::uint64_t states = 0;
 
-  /// Of one token that attends to `positions` positions, itself included.
-  double total(double positions) const {
-    return static_cast<double>(weights + states) + positions * static_cast<double>(kv_of_position);
-  }
+  /// Of a position that all layers see.
+  std::uint64_t kv_of_near_position() const;
+  /// Of one token that is preceded by `positions` − 1 others.
+  double total(double positions) const;
 };
 
 /// The file has been checked against the table.

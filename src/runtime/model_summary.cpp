@@ -41,8 +41,8 @@ std::string size_label(std::int64_t weights) {
 
 ModelSummary summarise(const std::string& path, kernels::KvType kv_type) {
   const gguf::Model file = gguf::Model::open(path);
-  const model::Config config = model::read_config(file);
-  const std::unique_ptr<model::Family> family = model::make_family(config);
+  const std::unique_ptr<model::Family> family = model::make_family(model::read_config(file));
+  const model::Config& config = family->config();
   const std::vector<model::TensorEntry> table = family->tensors();
   ThreadPool pool(1);
   comm::SoloComm comm;

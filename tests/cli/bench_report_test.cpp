@@ -31,9 +31,13 @@ runtime::RankReport rank_report(std::int32_t rank, const std::string& host) {
 BenchReport example() {
   BenchReport report;
   report.model_path = "models/some.gguf";
-  report.model = {
-      "llama 1.5B Q4_0",           1'100'000'000, 1'498'482'688, 512, 128'256, {1'000'000'000, 10'000'000},
-      {1'200'000'000, 300'000'000}};
+  report.model = {"llama 1.5B Q4_0",
+                  1'100'000'000,
+                  1'498'482'688,
+                  512,
+                  128'256,
+                  {1'000'000'000, {{0, 10'000'000}}},
+                  {1'200'000'000, 300'000'000}};
   report.prefill_chunk = 256;
   report.ranks = {rank_report(0, "a"), rank_report(1, "a")};
   report.stream = 20e9;
@@ -56,6 +60,16 @@ TEST(PercentOfStream, IsNotToldOfAPromptNorWithoutABandwidth) {
   EXPECT_EQ(percent_of_stream(report, report.rows[0]), std::nullopt);
   report.stream.reset();
   EXPECT_EQ(percent_of_stream(report, report.rows[1]), std::nullopt);
+}
+
+TEST(PercentOfStream, CountsWindowsAsFarAsTheyReach) {
+  BenchReport report = example();
+  report.model.reads.kv_of_position = {{0, 6'000'000}, {15, 4'000'000}};
+  // 20 positions on average: 1 GB, 20 times 6 MB and 15 times 4 MB, 10 times a second, of 20 GB/s.
+  EXPECT_NEAR(percent_of_stream(report, report.rows[1]).value(), 59, 1e-9);
+  EXPECT_THAT(
+      bench_markdown(report),
+      HasSubstr("and 10.0 MB for each position it attends to (4.00 MB of them for the last 15 only).\n"));
 }
 
 TEST(PercentOfInt8, CountsTheWeightsOfAPromptWithoutItsLogits) {

@@ -221,7 +221,7 @@ TEST(GoldenDelta, ALayersStatesTakeTheBytesOfTheirSlotsOnTheRankThatOwnsTheHeads
                                                                                        : 0)));
   }
   const TokenReads reads = token_reads(file, config, table, *ops);
-  EXPECT_EQ(reads.kv_of_position, 4 * kv_head_page / 64);
+  EXPECT_EQ(reads.kv_of_near_position(), 4 * kv_head_page / 64);
   EXPECT_EQ(reads.states, 2 * 4 * key_head);  // read and written
 }
 

@@ -39,7 +39,7 @@ TEST(Summarise, TellsWhatTheDemoModelIs) {
   EXPECT_EQ(demo.vocabulary, 2048);
   // Tied: the embedding is read whole as the output matrix, and one row of it besides.
   EXPECT_EQ(demo.reads.weights, demo.bytes + 256 / 32 * 34);
-  EXPECT_EQ(demo.reads.kv_of_position, 4 * 4 * (32 + 32) * 2);
+  EXPECT_EQ(demo.reads.kv_of_near_position(), 4 * 4 * (32 + 32) * 2);
   EXPECT_EQ(demo.products.layers + demo.products.logits, matrices);
   EXPECT_EQ(demo.products.logits, 2048 * 256);
 }
