@@ -24,6 +24,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds send_patience{500};
 constexpr milliseconds parting_patience{2000};
+constexpr milliseconds telling_patience{1000};
 // A monitor that was to run every quarter of a second and did not for so long was stopped itself.
 constexpr milliseconds own_gap{1000};
 
@@ -100,8 +101,8 @@ class Link final : public RankLink {
     if (rank_ == 0) return;
     std::unique_lock lock(mutex_);
     // Rank 0 closes when it ends. Whoever ended before it would make mpirun kill it, perhaps before it has
-    // told the person.
-    changed_.wait_for(lock, parting_patience, [&] { return peers_.front().closed; });
+    // told the person, which it puts off for a sentence of its own.
+    changed_.wait_for(lock, timing_.deference + telling_patience, [&] { return peers_.front().closed; });
   }
 
   bool leader_is_lost() const override {

@@ -1,6 +1,9 @@
 #include "model/reads.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <utility>
 
 #include "comm/solo.h"
 #include "model/edited_model.h"
@@ -9,11 +12,11 @@ namespace yoke::model {
 namespace {
 
 TokenReads reads_of(const gguf::Model& file) {
-  const Config config = read_config(file);
-  const auto family = make_family(config);
+  const auto family = make_family(read_config(file));
   ThreadPool pool(1);
   comm::SoloComm comm;
-  return token_reads(file, config, family->tensors(), *ops::cpu::make_ops(kernels::best(), pool, comm));
+  return token_reads(file, family->config(), family->tensors(),
+                     *ops::cpu::make_ops(kernels::best(), pool, comm));
 }
 
 // The tiny llama: 3 layers × 128, 8 heads over 4 KV heads of 32, FFN 256, vocabulary 320, all in F32.
@@ -27,7 +30,7 @@ constexpr std::uint64_t embedding_row = 128;
 TEST(TokenReads, AreEveryMatrixAndVectorAndARowOfTheEmbedding) {
   const TokenReads reads = reads_of(gguf::Model::open(tiny_model("llama")));
   EXPECT_EQ(reads.weights, 4 * (layers + output + embedding_row));
-  EXPECT_EQ(reads.kv_of_position, 3 * 4 * (32 + 32) * 2);  // layers, KV heads, key and value, float16
+  EXPECT_EQ(reads.kv_of_near_position(), 3 * 4 * (32 + 32) * 2);  // layers, KV heads, key and value, float16
 }
 
 TEST(TokenReads, OfATiedEmbeddingAreItsWholeAsTheOutput) {
@@ -63,13 +66,33 @@ TEST(TokenReads, OfLatentAttentionAreItsMatricesOnceAndOneKeyOfAPosition) {
   // Three experts of eight, and one row of the embedding.
   const TokenReads reads = reads_of(file);
   EXPECT_EQ(reads.weights, all - experts / 8 * 5 - 4 * 319 * 128);
-  EXPECT_EQ(reads.kv_of_position, 3 * (128 + 16) * 2);
+  EXPECT_EQ(reads.kv_of_near_position(), 3 * (128 + 16) * 2);
 }
 
 TEST(TokenReads, OfATokenGrowWithThePositionsItAttendsTo) {
-  const TokenReads reads{1000, 10};
+  const TokenReads reads{1000, {{0, 10}}};
   EXPECT_DOUBLE_EQ(reads.total(1), 1010);
   EXPECT_DOUBLE_EQ(reads.total(64.5), 1645);
+}
+
+TEST(TokenReads, OfATokenEndAtAWindow) {
+  const TokenReads reads{1000, {{0, 10}, {64, 3}}, 7};
+  EXPECT_EQ(reads.kv_of_near_position(), 13);
+  EXPECT_DOUBLE_EQ(reads.total(64), 1007 + 64 * 13);
+  EXPECT_DOUBLE_EQ(reads.total(100), 1007 + 64 * 13 + 36 * 10);
+}
+
+TEST(TokenReads, OfAFamilyWithWindowsAreToldByThem) {
+  const gguf::Model file = gguf::Model::open(tiny_model("gpt-oss"));
+  const std::unique_ptr<Family> family = make_family(read_config(file));
+  const TokenReads reads = reads_of(file);
+  std::int64_t windowed = 0;
+  for (const LayerConfig& layer : family->config().layers) windowed += layer.window > 0;
+  const Config& config = family->config();
+  const std::uint64_t of_layer = config.layers[0].n_kv_heads * (config.k_dim + config.v_dim) * 2;
+  EXPECT_THAT(reads.kv_of_position,
+              testing::ElementsAre(std::pair{0, (config.n_layers() - windowed) * of_layer},
+                                   std::pair{config.window, windowed * of_layer}));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ostream>
 #include <random>
 #include <string>
 
@@ -13,6 +14,10 @@
 #include "text/utf8.h"
 
 namespace yoke::text {
+
+/// For GoogleTest.
+void PrintTo(const PreTokenizerKind& kind, std::ostream* out) { *out << kind.name; }
+
 namespace {
 
 using testing::ElementsAre;
