@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
-#include <numbers>
 #include <string_view>
 #include <utility>
 
@@ -311,103 +310,6 @@ Config read_config(const gguf::Model& file) {
   return config;
 }
 
-namespace {
-
-/// Writes "ARCH.key" pairs of one model.
-class MetadataWriter {
- public:
-  explicit MetadataWriter(std::string architecture) : architecture_(std::move(architecture)) {
-    metadata_.set("general.architecture", architecture_);
-  }
-
-  void count(std::string_view name, std::int64_t value) { set(name, static_cast<std::uint64_t>(value)); }
-  void number(std::string_view name, double value) { set(name, value); }
-  void flag(std::string_view name, bool value) { set(name, value); }
-  void flags(std::string_view name, std::vector<bool> values) { set(name, std::move(values)); }
-  void text(std::string_view name, std::string value) { set(name, std::move(value)); }
-  /// One of the counts of every layer: a single value where all are equal.
-  void counts(std::string_view name, const std::vector<LayerConfig>& layers,
-              std::int64_t LayerConfig::*member) {
-    std::vector<std::uint64_t> all;
-    for (const LayerConfig& layer : layers) all.push_back(static_cast<std::uint64_t>(layer.*member));
-    if (std::equal(all.begin() + 1, all.end(), all.begin())) {
-      set(name, all.front());
-    } else {
-      set(name, std::move(all));
-    }
-  }
-  gguf::Metadata take() { return std::move(metadata_); }
-
- private:
-  void set(std::string_view name, gguf::Value value) {
-    metadata_.set(fmt::format("{}.{}", architecture_, name), std::move(value));
-  }
-
-  std::string architecture_;
-  gguf::Metadata metadata_;
-};
-
-void write_rope(MetadataWriter& write, const RopeConfig& rope) {
-  write.count("rope.dimension_count", rope.dims);
-  write.number("rope.freq_base", rope.base);
-  if (rope.scaling == RopeScaling::none) return;
-  write.text("rope.scaling.type", rope.scaling == RopeScaling::linear ? "linear" : "yarn");
-  write.number("rope.scaling.factor", rope.factor);
-  if (rope.scaling == RopeScaling::linear) return;
-  write.count("rope.scaling.original_context_length", std::llround(rope.original_context));
-  write.number("rope.scaling.attn_factor", rope.attention_factor);
-  write.number("rope.scaling.yarn_beta_fast", rope.beta_fast);
-  write.number("rope.scaling.yarn_beta_slow", rope.beta_slow);
-  if (rope.log_multiplier != 0) write.number("rope.scaling.yarn_log_multiplier", rope.log_multiplier);
-}
-
-void write_heads(MetadataWriter& write, const Config& config) {
-  const LatentConfig& latent = config.latent;
-  write.count("attention.key_length", latent.kv_rank == 0 ? config.k_dim : latent.kv_rank + config.rope.dims);
-  write.count("attention.value_length", latent.kv_rank == 0 ? config.v_dim : latent.kv_rank);
-  if (latent.kv_rank == 0) return;
-  write.count("attention.key_length_mla", config.k_dim);
-  write.count("attention.value_length_mla", config.v_dim);
-  write.count("attention.kv_lora_rank", latent.kv_rank);
-  if (latent.q_rank > 0) write.count("attention.q_lora_rank", latent.q_rank);
-}
-
-void write_delta(MetadataWriter& write, const Config& config) {
-  const DeltaConfig& delta = config.delta;
-  if (delta.k_heads == 0) return;
-  const std::int64_t v_heads = delta.k_heads * delta.group;
-  write.count("ssm.group_count", delta.k_heads);
-  write.count("ssm.time_step_rank", v_heads);
-  write.count("ssm.state_size", delta.k_dim);
-  write.count("ssm.inner_size", v_heads * delta.v_dim);
-  write.count("ssm.conv_kernel", delta.taps);
-  std::vector<bool> recurrent;
-  for (const LayerConfig& layer : config.layers) recurrent.push_back(layer.recurrent);
-  write.flags("attention.recurrent_layers", std::move(recurrent));
-}
-
-void write_experts(MetadataWriter& write, const Config& config) {
-  const auto first = std::find_if(config.layers.begin(), config.layers.end(),
-                                  [](const LayerConfig& layer) { return layer.n_experts > 0; });
-  if (first == config.layers.end()) return;
-  const ExpertConfig& experts = config.experts;
-  write.count("expert_count", first->n_experts);
-  write.count("leading_dense_block_count", first - config.layers.begin());
-  write.count("expert_used_count", experts.used);
-  write.count("expert_feed_forward_length", experts.ffn_dim);
-  if (experts.shared_dim > 0) write.count("expert_shared_feed_forward_length", experts.shared_dim);
-  if (experts.probability) {
-    write.count("expert_gating_func", static_cast<std::int64_t>(*experts.probability) + 1);
-  }
-  if (experts.normalised) write.flag("expert_weights_norm", *experts.normalised);
-  write.number("expert_weights_scale", static_cast<double>(experts.scale));
-  if (experts.groups == 1) return;
-  write.count("expert_group_count", experts.groups);
-  write.count("expert_group_used_count", experts.groups_used);
-}
-
-}  // namespace
-
 ops::RouteSpec ExpertConfig::route(ops::RouteSpec::Probability default_probability,
                                    bool default_normalised) const {
   const ops::RouteSpec::Probability by = probability.value_or(default_probability);
@@ -427,79 +329,6 @@ void Config::require_experts() const {
             "{}layer {} of this {} model has no experts: {}.expert_count is expected", where, i, architecture,
             architecture);
   }
-}
-
-gguf::Metadata config_metadata(const Config& config) {
-  assert(!config.layers.empty());
-  MetadataWriter write(config.architecture);
-  write.count("vocab_size", config.vocabulary);
-  write.count("context_length", config.context);
-  write.count("embedding_length", config.dim);
-  write.count("block_count", config.n_layers());
-  write.counts("feed_forward_length", config.layers, &LayerConfig::ffn_dim);
-  write.counts("attention.head_count", config.layers, &LayerConfig::n_heads);
-  write.counts("attention.head_count_kv", config.layers, &LayerConfig::n_kv_heads);
-  write_heads(write, config);
-  write.number("attention.layer_norm_rms_epsilon", static_cast<double>(config.norm_epsilon));
-  if (config.window > 0) write.count("attention.sliding_window", config.window);
-  if (config.score_cap > 0) write.number("attn_logit_softcapping", static_cast<double>(config.score_cap));
-  if (config.logit_cap > 0) write.number("final_logit_softcapping", static_cast<double>(config.logit_cap));
-  if (config.query_scale.slope > 0) {
-    write.number("attention.temperature_scale", config.query_scale.slope);
-    write.count("attention.temperature_length", config.query_scale.length);
-  }
-  write_rope(write, config.rope);
-  if (!config.rope.finetuned) write.flag("rope.scaling.finetuned", false);
-  write_delta(write, config);
-  write_experts(write, config);
-  return write.take();
-}
-
-namespace {
-
-/// The share of each pair's frequency that YaRN interpolates: 0 for pairs that turn often within the original
-/// context, 1 for those that do not come round, a ramp between.
-std::vector<double> yarn_ramp(const RopeConfig& config) {
-  const double dims = static_cast<double>(config.dims);
-  const auto pair_that_turns = [&](double times) {
-    return dims * std::log(config.original_context / (times * 2 * std::numbers::pi)) /
-           (2 * std::log(config.base));
-  };
-  const double low = std::max(0.0, std::floor(pair_that_turns(config.beta_fast)));
-  const double high = std::min(dims - 1, std::ceil(pair_that_turns(config.beta_slow)));
-  std::vector<double> ramp;
-  for (std::int64_t pair = 0; pair < config.dims / 2; ++pair) {
-    ramp.push_back(std::clamp((static_cast<double>(pair) - low) / std::max(0.001, high - low), 0.0, 1.0));
-  }
-  return ramp;
-}
-
-}  // namespace
-
-double RopeConfig::score_magnitude() const {
-  if (scaling != RopeScaling::yarn || log_multiplier == 0) return 1;
-  return attention_factor * (1 + log_multiplier * std::log(factor));
-}
-
-ops::RopeSpec rope_spec(const RopeConfig& config, ops::RopeStyle style, const std::vector<float>& factors) {
-  const std::size_t pairs = static_cast<std::size_t>(config.dims / 2);
-  std::vector<double> interpolated(pairs, config.scaling == RopeScaling::linear ? 1.0 : 0.0);
-  ops::RopeSpec spec;
-  spec.style = style;
-  spec.at_end = config.at_end;
-  spec.magnitude = static_cast<float>(config.attention_factor);
-  if (config.scaling == RopeScaling::yarn) {
-    interpolated = yarn_ramp(config);
-    spec.magnitude *= static_cast<float>(1 + 0.1 * std::log(config.factor));
-    if (config.log_multiplier != 0) spec.magnitude = 1;
-  }
-  for (std::size_t pair = 0; pair < pairs; ++pair) {
-    const double exponent = -2.0 * static_cast<double>(pair) / static_cast<double>(config.dims);
-    const double factor = factors.empty() ? 1.0 : static_cast<double>(factors[pair]);
-    const double stretch = 1 - interpolated[pair] + interpolated[pair] / config.factor;
-    spec.frequencies.push_back(std::pow(config.base, exponent) / factor * stretch);
-  }
-  return spec;
 }
 
 }  // namespace yoke::model

@@ -18,6 +18,7 @@
 #include "gguf/split_name.h"
 #include "gguf/wire.h"
 #include "gguf/writer.h"
+#include "model/config_metadata.h"
 #include "model/family.h"
 #include "model/file_type.h"
 #include "quant/random_blocks.h"

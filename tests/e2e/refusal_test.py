@@ -16,8 +16,7 @@ NOT_THERE = f"{NOWHERE}: cannot be opened: No such file or directory"
 WRITABLE = "F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, BF16, MXFP4"
 DECODABLE = ("F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ2_XXS, IQ2_XS, IQ3_XXS, IQ1_S, IQ4_NL, "
              "IQ3_S, IQ2_S, IQ4_XS, IQ1_M, BF16, MXFP4")
-PRE_TOKENIZERS = "default, gpt-2, llama-bpe, llama3, gpt-4o, llama4, qwen2, deepseek-r1-qwen, deepseek-v3, deepseek-llm, " \
-                 "deepseek-coder"
+PRE_TOKENIZERS = f"default, gpt-2, olmo, {ANY}"
 
 
 def cut(length):
@@ -85,8 +84,8 @@ FILES = {
                             "{path}: tokenizer.ggml.pre is missing, which says how text is cut into pieces; known: "
                             + PRE_TOKENIZERS),
     "of an unknown pre-tokenizer": (without_pre_tokenizer(gguf.string_pair("tokenizer.ggml.pre", "kling\x1bon")),
-                                    '{path}: pre-tokenizer "kling\\x1bon" (tokenizer.ggml.pre) is not supported; known: '
-                                    + PRE_TOKENIZERS),
+                                    '{path}: pre-tokenizer "kling\\x1bon" (tokenizer.ggml.pre) is not supported; the nearest name '
+                                    f'that is: "bailingmoe", of {PRE_TOKENIZERS}'),
     "of more tokens than rows": (llama(vocabulary=200), "{path}: the tokenizer has 256 tokens, but the model computes only 200: "
                                                         "they do not belong together"),
     # 69 billion weights, 276 GB: told before any of them is read.

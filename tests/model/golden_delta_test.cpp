@@ -12,6 +12,7 @@
 
 #include "comm/solo.h"
 #include "common/error_of.h"
+#include "model/config_metadata.h"
 #include "model/edited_model.h"
 #include "model/quantize.h"
 #include "model/reads.h"
