@@ -331,4 +331,11 @@ void Config::require_experts() const {
   }
 }
 
+void Config::add_draft_layers() {
+  require(n_draft_layers > 0, "this {} model has no draft layers", architecture);
+  assert(n_drafting == 0);
+  layers.insert(layers.end(), static_cast<std::size_t>(n_draft_layers), LayerConfig(layers.back()));
+  n_drafting = n_draft_layers;
+}
+
 }  // namespace yoke::model

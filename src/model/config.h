@@ -74,7 +74,8 @@ struct Config {
   float norm_epsilon = 0;
   RopeConfig rope;
   std::int64_t window = 0;          // of the layers that have one
-  std::int64_t n_draft_layers = 0;  // behind the layers: they foretell further tokens and are not run
+  std::int64_t n_draft_layers = 0;  // behind the layers in the file: they foretell further tokens
+  std::int64_t n_drafting = 0;      // of them, those in `layers`
   // What families multiply with. A file may say.
   float attention_scale = 0;  // scores; 0: 1 / sqrt(k_dim)
   float score_cap = 0;        // bounds scores by cap · tanh(score / cap); 0: not
@@ -84,7 +85,7 @@ struct Config {
   float logit_scale = 1;
   float logit_cap = 0;  // bounds logits by cap · tanh(logit / cap); 0: not
   ExpertConfig experts;
-  std::vector<LayerConfig> layers;
+  std::vector<LayerConfig> layers;  // behind them those that foretell, where they are asked for
 
   /// Gives the layers for which has_window(i) holds the window.
   template <class HasWindow>
@@ -95,7 +96,12 @@ struct Config {
   /// Throws Error unless every layer has experts.
   void require_experts() const;
 
-  std::int64_t n_layers() const { return static_cast<std::int64_t>(layers.size()); }
+  /// Asks for the draft layers, which are as the last layer is: a family made of this loads them. Throws
+  /// Error where the file has none.
+  void add_draft_layers();
+
+  /// Layers that lead to the next token.
+  std::int64_t n_layers() const { return static_cast<std::int64_t>(layers.size()) - n_drafting; }
 };
 
 /// Throws Error naming the key that is missing, of the wrong kind or impossible.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/family.h"
+#include "model/layers/draft_layer.h"
 #include "model/layers/output_head.h"
 #include "model/layers/rotation.h"
 
@@ -37,7 +38,10 @@ template <class Layer, class Norm = RmsNorm, class Embedding = TokenEmbedding>
 class Decoder final : public Family {
  public:
   Decoder(const Config& config, Rotation rotation)
-      : Family(config), rotation_(std::move(rotation)), layers_(config.layers.size()) {}
+      : Family(config),
+        rotation_(std::move(rotation)),
+        layers_(config.layers.size()),
+        drafts_(static_cast<std::size_t>(config.n_drafting)) {}
 
   std::vector<TensorEntry> tensors() override {
     TableBuilder table;
@@ -46,6 +50,7 @@ class Decoder final : public Family {
     for (int i = 0; i < n_layers(); ++i) {
       table.layer(i);
       layers_[i].add_tensors(table, config_, i);
+      if (i >= config_.n_layers()) drafts_[i - config_.n_layers()].add_tensors(table, config_);
     }
     table.outside_layers();
     head_.add_tensors(table, config_);
@@ -65,12 +70,30 @@ class Decoder final : public Family {
 
   ops::Activations head(ops::Ops& ops, ops::Activations x) override { return head_(ops, config_, x); }
 
+  ops::Activations hidden_states(ops::Ops& ops, ops::Activations x) override {
+    return head_.norm.values(ops, config_, x);
+  }
+
+  ops::Activations draft(ops::Ops& ops, int index, ops::Activations hidden) override {
+    const DraftLayer<Norm>& draft = drafts_[index];
+    const ops::Activations embedded = draft.tokens.storage ? ops.embed(draft.tokens) : embed(ops);
+    const int at = static_cast<int>(config_.n_layers()) + index;
+    const ops::Activations x = layer(ops, at, draft.joined(ops, config_, embedded, hidden));
+    return (draft.output_norm.weight ? draft.output_norm : head_.norm).values(ops, config_, x);
+  }
+
+  ops::Activations draft_head(ops::Ops& ops, int index, ops::Activations hidden) override {
+    const OutputMatrix& own = drafts_[index].output;
+    return (own.matrix.storage ? own : head_.output)(ops, config_, ops.unnormed(hidden));
+  }
+
  private:
-  int n_layers() const { return static_cast<int>(layers_.size()); }
+  int n_layers() const { return static_cast<int>(layers_.size()); }  // those that foretell included
 
   Embedding embedding_;
   Rotation rotation_;
   std::vector<Layer> layers_;
+  std::vector<DraftLayer<Norm>> drafts_;  // around the last of the layers
   OutputHead<Norm> head_;
 };
 

@@ -33,6 +33,16 @@ class Family {
   /// Final norm and this rank's rows of the output matrix.
   virtual ops::Activations head(ops::Ops& ops, ops::Activations x) = 0;
 
+  // Draft layers, where config() has been asked for them.
+  /// What they go on from: x after the final norm, (tokens, dim); consumes x.
+  virtual ops::Activations hidden_states(ops::Ops& ops, ops::Activations x) = 0;
+  /// Draft layer `index`, from 0. The step's tokens are those that follow the tokens of the hidden states,
+  /// whose positions they have in it. Returns what the next draft goes on from, (tokens, dim); consumes
+  /// `hidden`.
+  virtual ops::Activations draft(ops::Ops& ops, int index, ops::Activations hidden) = 0;
+  /// This rank's rows of the draft layer's output matrix: logits of the tokens after those of the step.
+  virtual ops::Activations draft_head(ops::Ops& ops, int index, ops::Activations hidden) = 0;
+
  protected:
   Config config_;
 };

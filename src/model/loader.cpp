@@ -82,7 +82,7 @@ std::uint64_t scratch_bytes(const Config& config, const Partition& partition, in
   const std::int64_t padding = 4 * 16;  // where rows that are multiplied as bytes end in 32 zeros
   std::int64_t copies = 0;  // of a token's residual: one for each expert that it goes to, and two sums
   std::uint64_t attending = 0;
-  for (int i = 0; i < static_cast<int>(config.n_layers()); ++i) {
+  for (int i = 0; i < static_cast<int>(config.layers.size()); ++i) {
     const ops::Heads heads = local_heads(config, partition, i, rank);
     const bool sparse = config.layers[i].n_experts > 0;
     const std::int64_t ffn = partition.range(sparse ? Space::shared_ffn : Space::ffn, i, rank).size();
@@ -97,8 +97,10 @@ std::uint64_t scratch_bytes(const Config& config, const Partition& partition, in
     attending = std::max(attending, attention_bytes(config, heads, i, limits.caches, ops));
   }
   // Of the residual's width: the embedding, two norms, two sums, what is carried from layer to layer, and
-  // what the others send for a sum.
-  const std::int64_t as_floats = (6 + copies + partition.size()) * config.dim + widest + config.rope.dims;
+  // what the others send for a sum; in a draft also a token, a hidden state, and both together.
+  const std::int64_t joined = config.n_drafting > 0 ? 4 : 0;
+  const std::int64_t as_floats =
+      (6 + copies + partition.size() + joined) * config.dim + widest + config.rope.dims;
   // What is multiplied also as bytes with their scales, which take half as much, or with zeros for other
   // ranks' columns at both ends.
   const std::int64_t as_multiplied =
@@ -163,9 +165,9 @@ void load(std::span<const ops::Slice> slices, const TensorEntry& entry, ops::Ops
   std::visit(Load{slices, entry, ops}, entry.destination);
 }
 
-/// Whether the tensor belongs to a layer that only foretells further tokens.
-bool is_of_draft_layer(std::string_view name, const Config& config) {
-  for (std::int64_t i = 0; i < config.n_draft_layers; ++i) {
+/// Whether the tensor belongs to a layer that only foretells further tokens, which nobody asked for.
+bool is_of_skipped_layer(std::string_view name, const Config& config) {
+  for (std::int64_t i = config.n_drafting; i < config.n_draft_layers; ++i) {
     if (name.starts_with(fmt::format("blk.{}.", config.n_layers() + i))) return true;
   }
   return false;
@@ -188,7 +190,7 @@ void check_tensors(const gguf::Model& file, const Config& config, const std::vec
   }
   for (const gguf::TensorInfo& tensor : file.tensors()) {
     require(
-        used.contains(tensor.name) || is_of_draft_layer(tensor.name, config),
+        used.contains(tensor.name) || is_of_skipped_layer(tensor.name, config),
         "{}: tensor '{}' of shape {} is unknown to the {} family, and ignoring it would give wrong results",
         file.path().string(), tensor.name, tensor.shape_text(), config.architecture);
   }
@@ -208,7 +210,7 @@ std::uint64_t weight_bytes(const gguf::Model& file, const std::vector<TensorEntr
 std::uint64_t kv_bytes(const Config& config, const Partition& partition, int rank,
                        const ops::CacheSize& caches, const ops::Ops& ops) {
   std::uint64_t total = 0;
-  for (int i = 0; i < static_cast<int>(config.n_layers()); ++i) {
+  for (int i = 0; i < static_cast<int>(config.layers.size()); ++i) {
     const ops::Heads heads = local_heads(config, partition, i, rank);
     const ops::DeltaHeads delta = local_delta_heads(config, partition, i, rank);
     total = saturating_sum(total, ops.kv_cache_bytes(heads, caches, config.layers[i].window),

@@ -16,7 +16,7 @@
 namespace yoke::model {
 
 /// Checks that the file has every tensor of the table in the shape it states, in a format the backend can
-/// work with, and none that the family would ignore but those of draft layers, which nothing runs yet. Throws
+/// work with, and none that the family would ignore but those of draft layers that nobody asked for. Throws
 /// Error naming the tensor, what was found and what was expected.
 void check_tensors(const gguf::Model& file, const Config& config, const std::vector<TensorEntry>& table,
                    const ops::Ops& ops);

@@ -448,6 +448,10 @@ class Ops {
   virtual Activations gelu(Activations x) = 0;
   /// Each token's x times the sigmoid of its score, (tokens, 1); consumes x.
   virtual Activations scale_by_sigmoid(Activations x, Activations score) = 0;
+  /// Values of host memory, a row for each of the step's tokens: (tokens, width).
+  virtual Activations write(MatrixView<const float> values) = 0;
+  /// Of each token x, and y behind it: (tokens, x.width + y.width).
+  virtual Activations concat(Activations x, Activations y) = 0;
   /// Values [first, first + n) of every token: (tokens, n).
   virtual Activations columns(Activations x, std::int64_t first, std::int64_t n) = 0;
   /// x + bias on every token, x itself where there is none; consumes x.

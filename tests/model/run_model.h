@@ -61,24 +61,30 @@ inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) 
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
+/// Appends rows of logits to `all`, (rows, vocabulary), on every rank, each of which has some of their
+/// columns.
+inline void gather(MatrixView<float> mine, const Partition& partition, comm::Comm& comm,
+                   std::vector<float>& all) {
+  std::vector<std::int64_t> widths;
+  for (int rank = 0; rank < partition.size(); ++rank)
+    widths.push_back(partition.range(Space::vocabulary, 0, rank).size());
+  for (std::int64_t row = 0; row < mine.rows; ++row) {
+    const std::size_t before = all.size();
+    all.resize(before + static_cast<std::size_t>(partition.units(Space::vocabulary, 0)));
+    comm.all_gather(mine.row(row), widths, std::span(all).subspan(before));
+  }
+}
+
 /// All wanted rows of logits of a batch, (wanted, vocabulary), on every rank: computed in strips, whose
 /// columns are then gathered.
 inline std::vector<float> forward(Family& family, ops::Ops& ops, const Partition& partition, comm::Comm& comm,
                                   const Batch& batch) {
   constexpr std::int64_t strip = 32;
-  std::vector<std::int64_t> widths;
-  for (int rank = 0; rank < partition.size(); ++rank)
-    widths.push_back(partition.range(Space::vocabulary, 0, rank).size());
   std::vector<float> result;
   const ops::Activations wanted = run_layers(family, ops, batch.step());
   for (std::int64_t first = 0; first < wanted.tokens; first += strip) {
-    const MatrixView<float> mine =
-        local_logits(family, ops, wanted, first, std::min(strip, wanted.tokens - first));
-    for (std::int64_t row = 0; row < mine.rows; ++row) {
-      const std::size_t before = result.size();
-      result.resize(before + static_cast<std::size_t>(partition.units(Space::vocabulary, 0)));
-      comm.all_gather(mine.row(row), widths, std::span(result).subspan(before));
-    }
+    const std::int64_t n = std::min(strip, wanted.tokens - first);
+    gather(local_logits(family, ops, wanted, first, n), partition, comm, result);
   }
   return result;
 }

@@ -20,6 +20,10 @@ struct RmsNorm {
   ops::Normed operator()(ops::Ops& ops, const Config& config, ops::Activations x) const {
     return ops.rms_norm(x, weight, config.norm_epsilon);
   }
+  /// The same for whoever does more with it than multiply; consumes x.
+  ops::Activations values(ops::Ops& ops, const Config& config, ops::Activations x) const {
+    return ops.rms_norm_heads(x, weight, config.norm_epsilon);
+  }
 };
 
 /// Layer norm, with a bias where the file has it. Ba et al., https://arxiv.org/abs/1607.06450.
@@ -33,6 +37,9 @@ struct LayerNorm {
   }
   ops::Normed operator()(ops::Ops& ops, const Config& config, ops::Activations x) const {
     return ops.layer_norm(x, weight, bias, config.norm_epsilon);
+  }
+  ops::Activations values(ops::Ops& ops, const Config& config, ops::Activations x) const {
+    return ops.add_bias(ops.layer_norm_heads(x, weight, config.dim, config.norm_epsilon), bias);
   }
 };
 

@@ -355,6 +355,21 @@ class CpuOps final : public Ops {
     return x;
   }
 
+  Activations write(MatrixView<const float> from) override {
+    assert(from.rows == tokens());
+    const Activations out = make(from.rows, from.cols);
+    for (std::int64_t t = 0; t < out.tokens; ++t) std::copy_n(from.row(t).data(), out.width, row(out, t));
+    return out;
+  }
+
+  Activations concat(Activations x, Activations y) override {
+    assert(x.tokens == y.tokens);
+    const Activations out = make(x.tokens, x.width + y.width);
+    for (std::int64_t t = 0; t < x.tokens; ++t)
+      std::copy_n(row(y, t), y.width, std::copy_n(row(x, t), x.width, row(out, t)));
+    return out;
+  }
+
   Activations columns(Activations x, std::int64_t first, std::int64_t n) override {
     assert(first >= 0 && n >= 0 && first + n <= x.width);
     const Activations out = make(x.tokens, n);

@@ -393,6 +393,26 @@ TEST(Wanted, MayBeNone) {
   EXPECT_EQ(rig.output(none).rows, 0);
 }
 
+TEST(Concat, PutsEachTokensValuesBehindEachOther) {
+  Rig rig(kernels::best());
+  std::mt19937 random(1);
+  const Matrix x = random_matrix(5, 7, random), y = random_matrix(5, 3, random);
+  rig.begin(5);
+  const Matrix both = rig.output(rig.ops().concat(rig.input(x), rig.input(y)));
+  ASSERT_EQ(both.cols, 10);
+  for (std::int64_t t = 0; t < 5; ++t) {
+    for (std::int64_t i = 0; i < 10; ++i) EXPECT_EQ(both(t, i), i < 7 ? x(t, i) : y(t, i - 7));
+  }
+}
+
+TEST(Write, TakesRowsOfHostMemoryWhateverLiesBetweenThem) {
+  Rig rig(kernels::best());
+  const std::vector<float> values = {1, 2, 3, -1, 4, 5, 6, -1};
+  rig.begin(2);
+  const Matrix taken = rig.output(rig.ops().write({values.data(), 2, 3, 4}));
+  EXPECT_EQ(taken.values, (std::vector<double>{1, 2, 3, 4, 5, 6}));
+}
+
 TEST(KvCacheBytes, AreThoseOfTheKeysAndValuesOfEveryPage) {
   Rig rig(kernels::best());
   EXPECT_EQ(rig.ops().kv_cache_bytes({12, 3, 0, 0, 4, 10, 6}, {.pages = 5}, 0), 5 * 64 * 3 * (10 + 16) * 2);
