@@ -26,7 +26,7 @@ struct Rotation {
   ops::Rope rope, windowed_rope;
 
   Rotation(ops::RopeStyle style_, Factors kind_ = Factors::none, std::optional<RopeConfig> windowed_ = {})
-      : style(style_), kind(kind_), windowed(std::move(windowed_)) {}
+      : style(style_), kind(kind_), windowed(windowed_) {}
 
   void add_tensors(TableBuilder& table, const Config& config);
   /// `positions` is how many a sequence may have.
