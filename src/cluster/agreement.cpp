@@ -1,6 +1,7 @@
 #include "cluster/agreement.h"
 
 #include <cassert>
+#include <exception>
 #include <string_view>
 #include <vector>
 
@@ -19,6 +20,27 @@ std::string flag_text(std::string_view flag, const std::string& value) {
 }
 
 }  // namespace
+
+bool check_looks(comm::Comm& comm, std::span<const RankPlace> places, const std::function<void()>& look) {
+  std::string mine;
+  try {
+    look();
+  } catch (const std::exception& error) {
+    mine = error.what();
+  }
+  std::string told;
+  for (int root = 0; root < comm.size(); ++root) {
+    ByteWriter writer;
+    if (root == comm.rank()) writer(mine);
+    std::vector<std::byte> message = writer.take();
+    comm.broadcast(message, root);
+    std::string found;
+    ByteReader(message, "what a rank found")(found);
+    if (told.empty() && !found.empty()) told = root == 0 ? found : attributed(places[root], found);
+  }
+  if (comm.rank() == 0) require(told.empty(), "{}", told);
+  return told.empty();
+}
 
 std::string judge_terms(std::span<const RankPlace> places, std::span<const Terms> terms) {
   assert(places.size() == terms.size());

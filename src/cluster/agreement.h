@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 
@@ -9,6 +10,11 @@
 #include "comm/comm.h"
 
 namespace yoke::cluster {
+
+/// A collective. Calls `look` on every rank; true if it threw on none. Else rank 0 throws Error, with its own
+/// sentence if it has one, so that what every rank finds alike is told of none in particular, and otherwise
+/// with that of the first rank that has one; the others get false.
+bool check_looks(comm::Comm& comm, std::span<const RankPlace> places, const std::function<void()>& look);
 
 /// What must be alike on every rank, or they would compute nonsense together, or wait for each other for
 /// ever.

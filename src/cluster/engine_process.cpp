@@ -64,17 +64,17 @@ void connect(Group& group, LinkObserver observer) {
 /// the job that follows.
 void check_before_loading(Group& group, const EngineProcessOptions& options) {
   comm::Comm& comm = group.comm();
-  if (options.model_fingerprint) {
-    const runtime::EngineOptions& engine = options.engine;
-    const Terms mine{options.model_fingerprint(), engine.context, engine.prefill_chunk,
-                     std::string(kernels::name_of(engine.kv_type)),
-                     std::string(kernels::name_of(engine.activations))};
-    if (!check_terms(comm, group.places, mine)) group.link->sleep();
-  }
-  if (options.memory_needed) {
-    const model::MemoryNeed mine = options.memory_needed(comm.rank(), comm.size());
-    if (!check_memory(comm, group.places, mine, read_memory())) group.link->sleep();
-  }
+  const runtime::EngineOptions& engine = options.engine;
+  Terms terms{0, engine.context, engine.prefill_chunk, std::string(kernels::name_of(engine.kv_type)),
+              std::string(kernels::name_of(engine.activations))};
+  model::MemoryNeed need;
+  const auto look = [&] {
+    if (options.model_fingerprint) terms.model = options.model_fingerprint();
+    if (options.memory_needed) need = options.memory_needed(comm.rank(), comm.size());
+  };
+  const bool sound = check_looks(comm, group.places, look) && check_terms(comm, group.places, terms) &&
+                     check_memory(comm, group.places, need, read_memory());
+  if (!sound) group.link->sleep();
 }
 
 [[noreturn]] void end_process() { ::_exit(1); }

@@ -53,6 +53,9 @@ Message decode_kind(std::size_t kind, ByteReader& reader, std::index_sequence<In
 std::string describe(const RankPlace& place) {
   return fmt::format("rank {} (host {}, pid {})", place.rank, place.host, place.pid);
 }
+std::string attributed(const RankPlace& place, const std::string& sentence) {
+  return fmt::format("rank {} on {}: {}", place.rank, place.host, sentence);
+}
 
 GroupProgress summarise(std::span<const LoadProgress> ranks) {
   assert(!ranks.empty());

@@ -42,6 +42,8 @@ struct RankPlace {
 };
 /// "rank 2 (host node3, pid 4242)"
 std::string describe(const RankPlace& place);
+/// "rank 2 on node3: SENTENCE"
+std::string attributed(const RankPlace& place, const std::string& sentence);
 
 /// All ranks have met. Engine → starter.
 struct RanksMet {

@@ -100,6 +100,7 @@ class Link final : public RankLink {
     tell_peers(Failure{sentence});
     if (rank_ == 0) return;
     std::unique_lock lock(mutex_);
+    leaving_ = true;
     // Rank 0 closes when it ends. Whoever ended before it would make mpirun kill it, perhaps before it has
     // told the person, which it puts off for a sentence of its own.
     changed_.wait_for(lock, timing_.deference + telling_patience, [&] { return peers_.front().closed; });
@@ -206,9 +207,11 @@ class Link final : public RankLink {
 
   void hear(Peer& peer, const Message& message) {
     if (const auto* failure = std::get_if<Failure>(&message)) {
-      const std::string origin =
-          rank_ == 0 ? fmt::format("rank {} on {}: ", peer.place.rank, peer.place.host) : std::string();
-      lose(peer, origin + failure->sentence, true, rank_ == 0 ? timing_.deference : milliseconds{});
+      if (rank_ == 0) {
+        lose(peer, attributed(peer.place, failure->sentence), true, timing_.deference);
+      } else {
+        lose(peer, failure->sentence, true);
+      }
       return;
     }
     if (const auto* progress = std::get_if<LoadProgress>(&message)) {
@@ -236,7 +239,7 @@ class Link final : public RankLink {
     LinkLoss what;
     {
       const std::lock_guard lock(mutex_);
-      if (!loss_ || now < loss_->tell) return;
+      if (!loss_ || leaving_ || now < loss_->tell) return;  // who leaves is not caught in anything
       what = loss_->what;
       if (told_ && now < loss_->tell + timing_.grace) return;
     }

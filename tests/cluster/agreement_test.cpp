@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
+
 #include "base/error.h"
 #include "comm/threads.h"
 
@@ -10,6 +13,34 @@ namespace {
 
 const std::vector<RankPlace> places{{0, "a", 10, "", ""}, {1, "b", 11, "", ""}, {2, "c", 12, "", ""}};
 const Terms usual{0x1234, 4096, 512, "f16", "q8"};
+
+/// What rank 0 throws where the ranks in `failing` find that they cannot go on; "" where it does not.
+std::string told_by_looks(std::set<int> failing) {
+  std::string told;
+  comm::run_ranks(3, [&](comm::Comm& comm) {
+    const auto look = [&] {
+      if (failing.count(comm.rank()) != 0) fail("no {}", comm.rank());
+    };
+    if (comm.rank() != 0) {
+      EXPECT_EQ(check_looks(comm, places, look), failing.empty());
+      return;
+    }
+    try {
+      EXPECT_TRUE(check_looks(comm, places, look));
+    } catch (const Error& error) {
+      told = error.what();
+    }
+  });
+  return told;
+}
+
+TEST(Agreement, WhatRankZeroFindsItselfComesBeforeWhatOthersFind) {
+  EXPECT_EQ(told_by_looks({}), "");
+  EXPECT_EQ(told_by_looks({0, 1, 2}), "no 0");
+  EXPECT_EQ(told_by_looks({0}), "no 0");
+  EXPECT_EQ(told_by_looks({1, 2}), "rank 1 on b: no 1");
+  EXPECT_EQ(told_by_looks({2}), "rank 2 on c: no 2");
+}
 
 TEST(Agreement, ToTheSameTermsIsSilent) {
   EXPECT_EQ(judge_terms(places, std::vector{usual, usual, usual}), "");

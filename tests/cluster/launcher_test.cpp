@@ -271,6 +271,10 @@ TEST_F(Jobs, AnErrorAtLoadIsToldOnce) {
               MatchesRegex("rank 1 \\(host .*\\) was lost.*"));
 }
 
+TEST_F(Jobs, WhatEveryRankFindsBeforeLoadingIsToldOfNoneHoweverLateRankZeroFindsIt) {
+  EXPECT_EQ(error_of([] { launch(launch_options(3, "unfit"), {}); }), "the tensor 'blk.0' is missing");
+}
+
 TEST_F(Jobs, AModelThatDoesNotFitIsRefusedWithTheArithmetic) {
   EXPECT_THAT(error_of([] { launch(launch_options(2, "too-large"), {}); }),
               MatchesRegex("the model does not fit: 2 ranks on .* need 1.15 EB \\+ 1.15 EB = 2.31 EB.*"));

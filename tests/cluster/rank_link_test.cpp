@@ -269,6 +269,26 @@ TEST(RankLink, RankZeroDefersAFollowersErrorToItsOwnAndThenCallsItselfStuck) {
   });
 }
 
+TEST(RankLink, AFollowerThatHasFailedIsNotStuckWhileItWaitsForRankZero) {
+  comm::run_ranks(3, [](comm::Comm& comm) {
+    LinkTiming timing = patient;
+    timing.heartbeat = milliseconds(10);
+    timing.deference = milliseconds(500);
+    timing.grace = milliseconds(50);
+    std::atomic<bool> was_stuck = false;
+    auto link = establish(comm, timing, {{}, [&](const LinkLoss&) { was_stuck = true; }});
+    if (comm.rank() == 0) {
+      wait_for_loss(*link);
+      std::this_thread::sleep_for(milliseconds(300));
+      link.reset();
+    } else {
+      link->report_failure("no");
+    }
+    EXPECT_FALSE(was_stuck);
+    all_arrive(comm);
+  });
+}
+
 TEST(RankLink, RankZeroHearsOfEveryRanksProgressAsItIsTold) {
   comm::run_ranks(3, [](comm::Comm& comm) {
     std::promise<GroupProgress> told;

@@ -35,6 +35,12 @@ int run_engine(const Arguments& arguments) {
   options.roles = fake_roles();
   if (options.engine.model == "too-large")
     options.memory_needed = [](int, int) { return model::MemoryNeed{std::uint64_t{1} << 60, 0, 0}; };
+  if (options.engine.model == "unfit")
+    options.memory_needed = [](int rank, int) -> model::MemoryNeed {
+      // Longer than rank 0 puts off what others say.
+      if (rank == 0) ::poll(nullptr, 0, 3000);
+      fail("the tensor 'blk.0' is missing");
+    };
   return engine_main(options);
 }
 
