@@ -117,22 +117,20 @@ class Runner {
   StatusLine line_;
 };
 
-/// What all ranks can do together, right now.
-runtime::Roofline measure_roofline(runtime::Engine& engine) {
+/// What each rank can do while all others do, right now.
+std::vector<runtime::Roofline> measure_limits(runtime::Engine& engine) {
   StatusLine line;
   line.show("measuring the machines' limits");
-  return runtime::sum(engine.measure_rooflines());
+  return engine.measure_rooflines();
 }
 
 /// Runs the tests between two measurements of the machines' limits.
 void measure(const std::vector<BenchmarkTest>& tests, runtime::Engine& engine, Runner& runner,
              BenchReport& report) {
-  runtime::Roofline roofline = measure_roofline(engine);
+  report.limits = measure_limits(engine);
   for (const BenchmarkTest& test : tests) report.rows.push_back(runner.run(test));
-  roofline.append(measure_roofline(engine));
-  report.stream = roofline.stream();
-  report.no_stream = roofline.no_stream;
-  report.int8_ops = roofline.int8_ops();
+  const std::vector<runtime::Roofline> later = measure_limits(engine);
+  for (std::size_t r = 0; r < later.size(); ++r) report.limits[r].append(later[r]);
 }
 
 int bench(const BenchOptions& options) {

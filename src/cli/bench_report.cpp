@@ -93,8 +93,13 @@ std::string threads_text(const BenchReport& report) {
   return fmt::format("{} thread{}", threads, threads == 1 ? "" : "s");
 }
 
+std::string rate_text(double bytes_per_second) {
+  return format_bytes(static_cast<std::uint64_t>(bytes_per_second)) + "/s";
+}
+
 std::string line_on_stream(const BenchReport& report) {
-  if (!report.stream) return fmt::format("Stream read bandwidth: not measured, for {}.\n", report.no_stream);
+  const runtime::Roofline limit = runtime::sum(report.limits);
+  if (!limit.stream()) return fmt::format("Stream read bandwidth: not measured, for {}.\n", limit.no_stream);
   const model::TokenReads& reads = report.model.reads;
   const std::string states =
       reads.states == 0 ? "" : fmt::format(", reads and writes {} of states", format_bytes(reads.states));
@@ -103,17 +108,17 @@ std::string line_on_stream(const BenchReport& report) {
     if (window > 0) windows += fmt::format(" ({} of them for the last {} only)", format_bytes(bytes), window);
   }
   return fmt::format(
-      "Stream read bandwidth: {}/s with {}. A token reads {} of weights{}, and {} for each position it "
+      "Stream read bandwidth: {} with {}. A token reads {} of weights{}, and {} for each position it "
       "attends "
       "to{}.\n",
-      format_bytes(static_cast<std::uint64_t>(*report.stream)), threads_text(report),
-      format_bytes(reads.weights), states, format_bytes(reads.kv_of_near_position()), windows);
+      rate_text(*limit.stream()), threads_text(report), format_bytes(reads.weights), states,
+      format_bytes(reads.kv_of_near_position()), windows);
 }
 
 std::string line_on_int8(const BenchReport& report) {
   return fmt::format(
       "Peak of int8 products: {:.4g} GOP/s with {}. A token of a prompt takes {:.4g} GOP with weights.\n",
-      report.int8_ops / 1e9, threads_text(report), prompt_ops(report) / 1e9);
+      runtime::sum(report.limits).int8_ops() / 1e9, threads_text(report), prompt_ops(report) / 1e9);
 }
 
 std::string table_of_ranks(const BenchReport& report) {
@@ -124,18 +129,28 @@ std::string table_of_ranks(const BenchReport& report) {
                {"load", Align::right},
                {"weights", Align::right},
                {"KV cache", Align::right},
-               {"peak memory", Align::right}});
-  for (const runtime::RankReport& rank : report.ranks) {
+               {"peak memory", Align::right},
+               {"stream read", Align::right},
+               {"int8 products", Align::right}});
+  for (std::size_t r = 0; r < report.ranks.size(); ++r) {
+    const runtime::RankReport& rank = report.ranks[r];
+    const runtime::Roofline& limit = report.limits[r];
     table.add_row({fmt::format("{}", rank.rank), rank.host, fmt::format("{}", rank.threads),
                    fmt::format("{:.3f} s", rank.load_seconds), format_bytes(rank.weight_bytes),
-                   format_bytes(rank.kv_bytes), format_bytes(rank.peak_bytes)});
+                   format_bytes(rank.kv_bytes), format_bytes(rank.peak_bytes),
+                   limit.stream() ? rate_text(*limit.stream()) : "-",
+                   fmt::format("{:.4g} GOP/s", limit.int8_ops() / 1e9)});
   }
   return table.markdown();
 }
 
-Json json_of_ranks(const std::vector<runtime::RankReport>& ranks) {
+Json json_or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
+
+Json json_of_ranks(const BenchReport& report) {
   Json list = Json::array();
-  for (const runtime::RankReport& rank : ranks) {
+  for (std::size_t r = 0; r < report.ranks.size(); ++r) {
+    const runtime::RankReport& rank = report.ranks[r];
+    const runtime::Roofline& limit = report.limits[r];
     list.push_back({{"rank", rank.rank},
                     {"host", rank.host},
                     {"n_threads", rank.threads},
@@ -147,6 +162,8 @@ Json json_of_ranks(const std::vector<runtime::RankReport>& ranks) {
                     {"weight_bytes", rank.weight_bytes},
                     {"kv_bytes", rank.kv_bytes},
                     {"peak_bytes", rank.peak_bytes},
+                    {"stream_bytes_per_second", json_or_null(limit.stream())},
+                    {"int8_ops_per_second", limit.int8_ops()},
                     {"share", rank.share}});
   }
   return list;
@@ -161,11 +178,10 @@ Json json_of_windows(const model::TokenReads& reads) {
   return list;
 }
 
-Json json_or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
-
 Json json_of_row(const BenchReport& report, const BenchRow& row) {
   const auto whole = [](double value) { return static_cast<std::uint64_t>(std::llround(value)); };
   const std::vector<double> times = nanoseconds(row), rates = tokens_per_second(row);
+  const runtime::Roofline limit = runtime::sum(report.limits);
   Json samples_ns = Json::array();
   for (const double time : times) samples_ns.push_back(whole(time));
   return {{"yoke_version", report.version},
@@ -191,30 +207,31 @@ Json json_of_row(const BenchReport& report, const BenchRow& row) {
           {"n_ranks", report.ranks.size()},
           {"isa", report.ranks.front().isa},
           {"percent_of_stream", json_or_null(percent_of_stream(report, row))},
-          {"stream_bytes_per_second", json_or_null(report.stream)},
+          {"stream_bytes_per_second", json_or_null(limit.stream())},
           {"weight_bytes_per_token", report.model.reads.weights},
           {"kv_bytes_per_position", report.model.reads.kv_of_near_position()},
           {"kv_bytes_per_windowed_position", json_of_windows(report.model.reads)},
           {"state_bytes_per_token", report.model.reads.states},
           {"percent_of_int8", json_or_null(percent_of_int8(report, row))},
-          {"int8_ops_per_second", report.int8_ops},
+          {"int8_ops_per_second", limit.int8_ops()},
           {"ops_per_prompt_token", prompt_ops(report)},
           {"exchange_share", exchange_share(row)},
           {"load_seconds", longest_load_seconds(report.ranks)},
-          {"ranks", json_of_ranks(report.ranks)}};
+          {"ranks", json_of_ranks(report)}};
 }
 
 }  // namespace
 
 std::optional<double> percent_of_stream(const BenchReport& report, const BenchRow& row) {
-  if (!report.stream || row.test.n_gen == 0) return std::nullopt;
+  const std::optional<double> stream = runtime::sum(report.limits).stream();
+  if (!stream || row.test.n_gen == 0) return std::nullopt;
   const double bytes = report.model.reads.total(row.test.average_positions());
-  return 100 * bytes * mean(tokens_per_second(row)) / *report.stream;
+  return 100 * bytes * mean(tokens_per_second(row)) / *stream;
 }
 
 std::optional<double> percent_of_int8(const BenchReport& report, const BenchRow& row) {
   if (row.test.n_gen > 0) return std::nullopt;
-  return 100 * prompt_ops(report) * mean(tokens_per_second(row)) / report.int8_ops;
+  return 100 * prompt_ops(report) * mean(tokens_per_second(row)) / runtime::sum(report.limits).int8_ops();
 }
 
 std::string bench_markdown(const BenchReport& report) {

@@ -8,6 +8,7 @@
 
 #include "runtime/engine.h"
 #include "runtime/model_summary.h"
+#include "runtime/roofline.h"
 #include "session/benchmark.h"
 
 namespace yoke::cli {
@@ -23,12 +24,9 @@ struct BenchReport {
   std::int32_t prefill_chunk = 0;          // prompt tokens computed in one step at most
   kernels::KvType kv_type{};               // how keys and values are stored
   std::vector<runtime::RankReport> ranks;  // at least one
-  // The limits of all ranks' threads together:
-  std::optional<double> stream;  // stream read bandwidth, bytes per second
-  std::string no_stream;         // why it was not measured
-  double int8_ops = 0;           // int8 operations per second; a multiply-add is two
-  std::string version;           // of this program
-  std::string time;              // of the start: "2026-11-22T16:33:45Z"
+  std::vector<runtime::Roofline> limits;   // of each rank's threads, measured at once
+  std::string version;                     // of this program
+  std::string time;                        // of the start: "2026-11-22T16:33:45Z"
   std::vector<BenchRow> rows;
 };
 

@@ -40,8 +40,7 @@ BenchReport example() {
                   {1'200'000'000, 300'000'000}};
   report.prefill_chunk = 256;
   report.ranks = {rank_report(0, "a"), rank_report(1, "a")};
-  report.stream = 20e9;
-  report.int8_ops = 640e9;
+  report.limits = {{{12e9}, {}, {400e9}, {}}, {{8e9}, {}, {240e9}, {}}};
   report.version = "0.1.0";
   report.time = "2026-11-22T16:33:45Z";
   // 100, 50 and 50 tokens/s; then 10 and 10 tokens/s.
@@ -58,7 +57,7 @@ TEST(PercentOfStream, CountsWeightsAndTheAverageContext) {
 TEST(PercentOfStream, IsNotToldOfAPromptNorWithoutABandwidth) {
   BenchReport report = example();
   EXPECT_EQ(percent_of_stream(report, report.rows[0]), std::nullopt);
-  report.stream.reset();
+  report.limits[1].stream_passes.clear();
   EXPECT_EQ(percent_of_stream(report, report.rows[1]), std::nullopt);
 }
 
@@ -99,17 +98,19 @@ TEST(BenchMarkdown, HasARowPerTestAndARowPerRank) {
       "for each position it attends to.\n"
       "Peak of int8 products: 640 GOP/s with 4 threads. A token of a prompt takes 2.4 GOP with weights.\n"
       "\n"
-      "| rank | host | threads |    load | weights | KV cache | peak memory |\n"
-      "|-----:|------|--------:|--------:|--------:|---------:|------------:|\n"
-      "|    0 | a    |       2 | 0.500 s |  500 MB |  1.00 MB |      520 MB |\n"
-      "|    1 | a    |       2 | 1.500 s |  500 MB |  1.00 MB |      520 MB |\n");
+      "| rank | host | threads |    load | weights | KV cache | peak memory | stream read | int8 products |\n"
+      "|-----:|------|--------:|--------:|--------:|---------:|------------:|------------:|--------------:|\n"
+      "|    0 | a    |       2 | 0.500 s |  500 MB |  1.00 MB |      520 MB |   12.0 GB/s |     400 GOP/s |\n"
+      "|    1 | a    |       2 | 1.500 s |  500 MB |  1.00 MB |      520 MB |   8.00 GB/s |     240 GOP/s "
+      "|\n");
 }
 
 TEST(BenchMarkdown, SaysWhyThereIsNoLimitAndHidesTheExchangeOfOneRank) {
   BenchReport report = example();
   report.ranks.pop_back();
-  report.stream.reset();
-  report.no_stream = "9.0 MiB of free memory are too little to do it with";
+  report.limits.pop_back();
+  report.limits[0].stream_passes.clear();
+  report.limits[0].no_stream = "9.0 MiB of free memory are too little to do it with";
   const std::string text = bench_markdown(report);
   EXPECT_THAT(
       text,
@@ -148,6 +149,8 @@ TEST(BenchJson, NamesWhatLlamaBenchNamesAndAddsOurs) {
   EXPECT_EQ(prompt["load_seconds"], 1.5);
   EXPECT_EQ(prompt["ranks"].size(), 2);
   EXPECT_EQ(prompt["ranks"][1]["weight_bytes"], 500'000'000);
+  EXPECT_EQ(prompt["ranks"][0]["stream_bytes_per_second"], 12e9);
+  EXPECT_EQ(prompt["ranks"][1]["int8_ops_per_second"], 240e9);
   EXPECT_EQ(prompt["ranks"][0]["pinned"], false);
   EXPECT_EQ(prompt["ranks"][1]["pinned"], true);
   EXPECT_NEAR(rows[1]["percent_of_stream"], 60, 1e-9);
