@@ -14,6 +14,7 @@
 #include "cli/interrupt.h"
 #include "cli/line_editor.h"
 #include "cli/section_printer.h"
+#include "cli/tell.h"
 #include "cli/text_file.h"
 
 namespace yoke::cli {
@@ -30,7 +31,7 @@ constexpr std::string_view help =
 /// What the program says beside the conversation, dim where there is a terminal to dim.
 void note(std::string_view sentence) {
   const bool dim = isatty(STDERR_FILENO) == 1;
-  fmt::print(stderr, "{}{}{}\n", dim ? "\033[2m" : "", sentence, dim ? "\033[0m" : "");
+  tell("{}{}{}\n", dim ? "\033[2m" : "", sentence, dim ? "\033[0m" : "");
 }
 
 std::string_view describe(session::Finish finish) {
@@ -98,7 +99,7 @@ class Dialogue {
 
   void perform(const std::string& command) {
     if (command == "/help") {
-      fmt::print(stderr, "{}", help);
+      tell("{}", help);
     } else if (command == "/clear") {
       conversation_.clear();
       note("The conversation is forgotten.");

@@ -1,9 +1,8 @@
 #include "cli/conversation_input.h"
 
-#include <fmt/core.h>
-
-#include <cstdio>
 #include <string_view>
+
+#include "cli/tell.h"
 
 namespace yoke::cli {
 namespace {
@@ -31,7 +30,7 @@ Input ConversationInput::next() {
         (leaving && line.kind == Line::Kind::interrupted && line.text.empty()))
       return {};
     leaving = line.kind == Line::Kind::interrupted && line.text.empty();
-    if (leaving) fmt::print(stderr, "Ctrl-C once more, or Ctrl-D, leaves.\n");
+    if (leaving) tell("Ctrl-C once more, or Ctrl-D, leaves.\n");
     if (line.kind == Line::Kind::interrupted || trim(line.text).empty()) continue;
     if (command) return {Input::Kind::command, trim(line.text)};
     return {Input::Kind::message, std::move(line.text)};

@@ -1,11 +1,9 @@
 // yoke engine: not for people. What the launcher starts on every rank.
-#include <fmt/core.h>
-
-#include <cstdio>
 #include <memory>
 
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
+#include "cli/tell.h"
 #include "cluster/mpirun.h"
 
 namespace yoke::cli {
@@ -15,7 +13,7 @@ int serve(EngineFlags& flags, const std::string& socket) {
   cluster::EngineProcessOptions options = rank_options(flags.engine, flags.ranks);
   options.socket = socket;
   options.last_words = [](const std::string& sentence) {
-    fmt::print(stderr, "{}{}\n", cluster::last_words_prefix, sentence);
+    tell("{}{}\n", cluster::last_words_prefix, sentence);
   };
   return cluster::engine_main(options);
 }

@@ -1,8 +1,5 @@
 // yoke logits: the logits of given tokens, for comparing with other implementations.
-#include <fmt/core.h>
-
 #include <chrono>
-#include <cstdio>
 #include <memory>
 #include <span>
 #include <variant>
@@ -11,6 +8,7 @@
 #include "base/output_file.h"
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
+#include "cli/tell.h"
 #include "cli/token_list.h"
 
 namespace yoke::cli {
@@ -40,8 +38,7 @@ int logits(const LogitsOptions& options) {
     if (std::holds_alternative<runtime::DoneEvent>(*event)) break;
   }
   file.commit();
-  fmt::print(stderr, "{}: {} positions × {} logits, float32\n", options.out, positions,
-             engine->info().vocabulary);
+  tell("{}: {} positions × {} logits, float32\n", options.out, positions, engine->info().vocabulary);
   return 0;
 }
 

@@ -9,6 +9,8 @@
 #include "base/error.h"
 #include "base/file_descriptor.h"
 #include "cli/commands.h"
+#include "cli/standard_streams.h"
+#include "cli/tell.h"
 #include "cli/usage.h"
 
 namespace {
@@ -17,7 +19,7 @@ constexpr int exit_failure = 1;
 constexpr int exit_usage = 2;
 
 int refuse(const std::string& sentence) {
-  fmt::print(stderr, "yoke: {}\nSee 'yoke --help' or 'yoke COMMAND --help'.\n", sentence);
+  yoke::cli::tell("yoke: {}\nSee 'yoke --help' or 'yoke COMMAND --help'.\n", sentence);
   return exit_usage;
 }
 
@@ -59,13 +61,14 @@ void flush_output() {
 
 int main(int argc, char** argv) {
   try {
+    yoke::cli::replace_closed_streams();
     const int exit_code = run(argc, argv);
     flush_output();
     return exit_code;
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "yoke: this machine's memory is full\n");
+    std::fputs("yoke: this machine's memory is full\n", stderr);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "yoke: {}\n", error.what());
+    yoke::cli::tell("yoke: {}\n", error.what());
   }
   return exit_failure;
 }

@@ -12,6 +12,7 @@
 #include "base/topology.h"
 #include "cli/commands.h"
 #include "cli/progress_bar.h"
+#include "cli/tell.h"
 #include "cli/type_flag.h"
 #include "gguf/reader.h"
 #include "model/quantize.h"
@@ -31,17 +32,17 @@ struct QuantizeOptions {
 /// What a person may not expect of the copy.
 void print_notes(const model::QuantizePlan& plan) {
   if (plan.quantised_before > 0) {
-    fmt::print(stderr, "{} of {} matrices were quantised before; what that lost stays lost\n",
-               plan.quantised_before, plan.matrices);
+    tell("{} of {} matrices were quantised before; what that lost stays lost\n", plan.quantised_before,
+         plan.matrices);
   }
   std::map<quant::Type, int> fallbacks;
   for (const gguf::TensorSpec& tensor : plan.fallbacks) ++fallbacks[tensor.type];
   for (const auto& [type, count] : fallbacks) {
     const auto& first = *std::find_if(plan.fallbacks.begin(), plan.fallbacks.end(),
                                       [wanted = type](const auto& tensor) { return tensor.type == wanted; });
-    fmt::print(stderr, "{} of {} matrices become {}, because their rows are no whole blocks ({}, {}{})\n",
-               count, plan.matrices, quant::format(type).name, first.name, gguf::shape_text(first.shape),
-               count > 1 ? ", …" : "");
+    tell("{} of {} matrices become {}, because their rows are no whole blocks ({}, {}{})\n", count,
+         plan.matrices, quant::format(type).name, first.name, gguf::shape_text(first.shape),
+         count > 1 ? ", …" : "");
   }
 }
 

@@ -20,6 +20,7 @@
 #include "cli/sampling_flags.h"
 #include "cli/section_printer.h"
 #include "cli/status_line.h"
+#include "cli/tell.h"
 #include "cli/text_file.h"
 #include "cli/text_printer.h"
 #include "session/chat_prompt.h"
@@ -112,7 +113,7 @@ session::Completion print_answer(runtime::Engine& engine, const text::Tokenizer&
 void print_end(runtime::Engine& engine, const session::Completion& completion, bool quiet) {
   if (completion.finish == session::Finish::context_full) {
     const runtime::EngineInfo info = engine.info();
-    fmt::print(stderr, "\nThe context of {} positions is full; {}.\n", info.context, context_advice(info));
+    tell("\nThe context of {} positions is full; {}.\n", info.context, context_advice(info));
   }
   if (quiet) return;
   const std::vector<runtime::RankReport> ranks = engine.reports();

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Figures that could not be written are a failure, told in one sentence."""
+"""What could not be written is a failure, told in one sentence; where nothing can be told, nothing else fails."""
 import pathlib
 import subprocess
 import tempfile
 
-from harness import DEMO, YOKE, YokeTest, main
+from harness import DEMO, PROMPT, YOKE, YokeTest, main
 
 
 class Output(YokeTest):
@@ -27,6 +27,33 @@ class Output(YokeTest):
             self.assert_refused("perplexity", DEMO, "--text", text, "--ctx", 16)
             self.assert_refused("probe", "--no-disk")
             self.assert_refused("--help")
+
+    def code_and_text(self, redirections, *arguments):
+        """Exit code and output of a command started by a shell with these redirections."""
+        done = subprocess.run(["sh", "-c", f'exec "$@" {redirections}', "sh", YOKE, *map(str, arguments)],
+                              capture_output=True, text=True)
+        return done.returncode, done.stdout
+
+    def test_a_standard_error_that_cannot_be_written_changes_nothing_else(self):
+        text = self.generate(tokens=4)
+        with tempfile.TemporaryDirectory() as folder:
+            for closed in ("2>/dev/full", "2>&-", "0<&- 2>&-"):
+                with self.subTest(closed):
+                    for ranks in (1, 2):
+                        self.assertEqual(self.code_and_text(closed, "run", DEMO, "-p", PROMPT, "-n", 4, "--ranks", ranks),
+                                         (0, text))
+                    logits = pathlib.Path(folder) / "logits"
+                    self.assertEqual(self.code_and_text(closed, "logits", DEMO, "--tokens", 1, "--out", logits), (0, ""))
+                    self.assertEqual(logits.stat().st_size, 2048 * 4)
+                    self.assertEqual(self.code_and_text(closed, "info", f"{folder}/none"), (1, ""))
+                    self.assertEqual(self.code_and_text(closed, "pull"), (2, ""))
+
+    def test_a_closed_standard_output_is_a_failure_and_nothing_else_takes_its_place(self):
+        for closed in (">&-", "<&- >&-", ">&- 2>&-", "<&- >&- 2>&-"):
+            with self.subTest(closed):
+                for command in (("run", DEMO, "-p", PROMPT, "-n", 4), ("run", DEMO, "-p", PROMPT, "-n", 4, "--ranks", 2),
+                                ("info", DEMO)):
+                    self.assertEqual(self.code_and_text(closed, *command), (1, ""))
 
 
 if __name__ == "__main__":
