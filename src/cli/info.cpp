@@ -2,10 +2,12 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/topology.h"
@@ -49,6 +51,19 @@ Contents contents_of(const gguf::Model& file) {
   return contents;
 }
 
+/// "3.672 million", of four digits
+std::string number_in_words(std::int64_t number) {
+  constexpr std::array<std::string_view, 4> words{"thousand", "million", "billion", "trillion"};
+  if (number < 1000) return std::to_string(number);
+  double value = static_cast<double>(number) / 1000;
+  std::size_t word = 0;
+  while (value >= 999.95 && word + 1 < words.size()) {  // what would round to a fifth digit
+    value /= 1000;
+    ++word;
+  }
+  return fmt::format("{:.4g} {}", value, words[word]);
+}
+
 void print_file(const gguf::Model& file) {
   const gguf::Metadata& metadata = file.metadata();
   const Contents contents = contents_of(file);
@@ -57,8 +72,7 @@ void print_file(const gguf::Model& file) {
              file.files() > 1 ? fmt::format(" in {} files", file.files()) : "");
   fmt::print("name          {}\n", metadata.string_or("general.name", "-"));
   fmt::print("license       {}\n", metadata.string_or("general.license", "-"));
-  fmt::print("weights       {:.4g} million in {} tensors\n", static_cast<double>(contents.weights) / 1e6,
-             file.tensors().size());
+  fmt::print("weights       {} in {} tensors\n", number_in_words(contents.weights), file.tensors().size());
   for (const auto& [type, of_type] : contents.types) {
     fmt::print("              {:<7} {:>5} tensors, {}\n", quant::format(type).name, of_type.tensors,
                format_bytes(of_type.bytes));

@@ -174,6 +174,15 @@ class Info(YokeTest):
         for fact in ("llama", "Q8_0", "256", "2048", "512"):
             self.assertIn(fact, out.replace(",", ""))
 
+    def test_info_counts_weights_in_words_that_people_use(self):
+        path = self.scratch() / "large.gguf"
+        for family, shape, weights in (("llama", "tiny", "4.197 million"), ("llama", "8b", "8.03 billion"),
+                                       ("deepseek2", "1t", "1.026 trillion")):
+            code, _, err = self.yoke("synth", "--family", family, "--shape", shape, "--type", "Q4_0", "--sparse", path)
+            self.assertEqual(code, 0, err)
+            _, out, _ = self.yoke("info", path)
+            self.assertIn(f"weights       {weights} in ", out)
+
     def test_info_as_json_holds_the_same(self):
         code, out, err = self.yoke("info", DEMO, "--ranks", 4, "--json")
         self.assertEqual((code, err), (0, ""))
