@@ -137,7 +137,8 @@ int bench(const BenchOptions& options) {
   const std::vector<BenchmarkTest> tests = tests_of(options);
   const EngineFlags flags = engine_for(options, tests);
   if (follow(flags)) return 0;
-  require(!tests.empty(), "there is nothing to measure: expected tokens to compute (-p) or generate (-n)");
+  if (tests.empty())
+    throw UsageError("there is nothing to measure: expected tokens to compute (-p) or generate (-n)");
   BenchReport report;
   report.model_path = flags.engine.model;
   report.model = runtime::summarise(flags.engine.model, flags.engine.kv_type);
@@ -180,7 +181,9 @@ void add_bench(CLI::App& app, Action& action) {
   add_number(*command, "-r,--repetitions", options->repetitions, whole_number_check(1, most_repetitions),
              "Runs of each test")
       ->default_str(std::to_string(options->repetitions));
-  command->add_flag("!--no-warmup", options->warm_up, "Do not run each test once before it is measured");
+  command->add_flag_callback(
+      "--no-warmup", [options] { options->warm_up = false; },
+      "Do not run each test once before it is measured");
   CLI::Option* output = command->add_option("-o,--output", options->output, "md: tables in Markdown; json")
                             ->check(choice_check({"md", "json"}))
                             ->capture_default_str();

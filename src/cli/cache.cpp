@@ -15,6 +15,7 @@
 #include "cli/commands.h"
 #include "cli/piece_format.h"
 #include "cli/table.h"
+#include "cli/usage.h"
 #include "gguf/input_file.h"
 #include "gguf/reader.h"
 #include "runtime/shard_cache.h"
@@ -153,8 +154,8 @@ std::vector<Listed> chosen(const CacheOptions& options) {
 }
 
 int remove_shards(const CacheOptions& options) {
-  require(options.all || !options.what.empty(),
-          "nothing is named: expected a model's file, shards' names, or --all");
+  if (!options.all && options.what.empty())
+    throw UsageError("nothing is named: expected a model's file, shards' names, or --all");
   const std::vector<Listed> shards = chosen(options);
   for (const Listed& each : shards) {
     std::error_code error;

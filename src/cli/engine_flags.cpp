@@ -91,7 +91,7 @@ void add_cache_flags(CLI::App& command, runtime::EngineOptions& engine) {
       "Keep the packed weights in this folder, and take them from there: later starts need not pack them "
       "(--cache-dir ~/.cache/yoke; see yoke cache)");
   folder->type_name("DIR")->check([](const std::string& given) {
-    return given.empty() ? std::string("--cache-dir is empty; expected a folder") : std::string();
+    return given.empty() ? std::string("the name is empty; expected a folder") : std::string();
   });
   add_size(command, "--cache-size", engine.cache_bytes,
            "The most that is kept there; what was not used for longest goes first")

@@ -65,6 +65,8 @@ int main(int argc, char** argv) {
     const int exit_code = run(argc, argv);
     flush_output();
     return exit_code;
+  } catch (const yoke::cli::UsageError& error) {
+    return refuse(error.what());
   } catch (const std::bad_alloc&) {
     std::fputs("yoke: this machine's memory is full\n", stderr);
   } catch (const std::exception& error) {

@@ -23,6 +23,7 @@
 #include "cli/tell.h"
 #include "cli/text_file.h"
 #include "cli/text_printer.h"
+#include "cli/usage.h"
 #include "session/chat_prompt.h"
 #include "session/completion.h"
 #include "session/conversation.h"
@@ -140,8 +141,8 @@ std::string greeting(const RunOptions& options, bool has_template) {
 int run(const RunOptions& options) {
   if (follow(options.engine)) return 0;
   const std::optional<std::string> prompt = find_prompt(options);
-  require(!prompt || options.chat || options.system.empty(),
-          "--system is of no use to a text that is continued; --chat makes the prompt a message");
+  if (prompt && !options.chat && !options.system.empty())
+    throw UsageError("--system is of no use to a text that is continued; --chat makes the prompt a message");
   require_utf8(options.system, "--system");
   const ModelTokenizer model = read_model(options, !prompt);
   const text::Tokenizer& tokenizer = *model.tokenizer;

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "base/error.h"
 #include "base/thread_pool.h"
 #include "base/topology.h"
 #include "cli/commands.h"
@@ -19,6 +20,7 @@
 #include "cli/usage.h"
 #include "gguf/reader.h"
 #include "model/config.h"
+#include "model/family.h"
 #include "model/synth.h"
 
 namespace yoke::cli {
@@ -49,8 +51,27 @@ model::Config config_of(const SynthOptions& options) {
   return config;
 }
 
+void check_shape(const SynthOptions& options, const model::Config& config) {
+  try {
+    model::make_family(config);
+  } catch (const Error& error) {
+    throw UsageError(
+        fmt::format("a {} model cannot have the shape {}: {}", options.family, options.shape, error.what()));
+  }
+}
+
+std::string what_is_wrong_with_family(const std::string& family) {
+  try {
+    model::check_architecture(family, "");
+    return {};
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
 int synth(const SynthOptions& options) {
   const model::Config config = config_of(options);
+  check_shape(options, config);
   gguf::Metadata metadata;
   metadata.set("general.name", fmt::format("Random {} {}", options.family, options.shape));
   set_vocabulary(metadata, config.vocabulary);
@@ -71,7 +92,9 @@ int synth(const SynthOptions& options) {
 void add_synth(CLI::App& app, Action& action) {
   auto options = std::make_shared<SynthOptions>();
   CLI::App* command = app.add_subcommand("synth", "Write a model of random weights, for measuring");
-  command->add_option("--family", options->family, "Family, such as llama or qwen3moe")->required();
+  command->add_option("--family", options->family, "Family, such as llama or qwen3moe")
+      ->required()
+      ->check(what_is_wrong_with_family);
   command->add_option("--shape", options->shape, "Shape")->required()->check(choice_check(synth_shapes()));
   add_type_flag(*command, "--type", options->type, "Format of every matrix", TypeUse::decode)->required();
   constexpr std::int64_t most_layers = 1000;

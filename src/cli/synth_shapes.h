@@ -10,7 +10,7 @@
 
 namespace yoke::cli {
 
-/// Of those without a family of their own.
+/// Their names. Some are for one kind of family, such as those with latent attention.
 std::vector<std::string> synth_shapes();
 
 /// The hyper-parameters of a shape, as a family would have them. The shape has been checked.

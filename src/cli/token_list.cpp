@@ -1,10 +1,12 @@
 #include "cli/token_list.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <charconv>
 #include <system_error>
 
-#include "base/error.h"
+#include "cli/usage.h"
 
 namespace yoke::cli {
 
@@ -14,9 +16,10 @@ std::vector<runtime::Token> parse_tokens(std::string_view text) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
     runtime::Token token = 0;
     const auto [rest, failed] = std::from_chars(text.data() + begin, text.data() + end, token);
-    require(failed == std::errc() && rest == text.data() + end,
-            "--tokens has '{}'; expected token ids separated by commas, such as 1,2,3",
-            text.substr(begin, end - begin));
+    if (failed != std::errc() || rest != text.data() + end) {
+      throw UsageError(fmt::format("--tokens has '{}'; expected token ids separated by commas, such as 1,2,3",
+                                   text.substr(begin, end - begin)));
+    }
     tokens.push_back(token);
     begin = end + 1;
   }

@@ -8,7 +8,7 @@
 
 namespace yoke::cli {
 
-/// "1,2,3" as ids, at least one. Throws Error that shows the part that is no id.
+/// "1,2,3" as ids, at least one. Throws UsageError that shows the part that is no id.
 std::vector<runtime::Token> parse_tokens(std::string_view text);
 
 }  // namespace yoke::cli

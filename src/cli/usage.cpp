@@ -49,6 +49,14 @@ std::string sentence_on_missing(const CLI::App& app, std::string_view found) {
                      option->get_description());
 }
 
+/// The option of which there are more than it takes, if that is what is wrong.
+const CLI::Option* repeated_option(const CLI::App& app, const CLI::ParseError& error) {
+  const std::string_view found = error.what();
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) == nullptr) return nullptr;
+  const CLI::Option* const option = find_option(command_of(app), found.substr(0, found.find(':')));
+  return option != nullptr && option->count() > 1 ? option : nullptr;
+}
+
 }  // namespace
 
 CLI::Validator choice_check(std::vector<std::string> words) {
@@ -82,6 +90,8 @@ std::string usage_sentence(const CLI::App& app, const CLI::ParseError& error) {
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) return sentence_on_missing(app, found);
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr && found.ends_with(" missing"))
     return fmt::format("{} was given without its value", found.substr(0, found.find(':')));
+  if (const CLI::Option* repeated = repeated_option(app, error))
+    return fmt::format("{} was given {} times, expected once", repeated->get_name(), repeated->count());
   constexpr std::string_view excludes = " excludes ";
   const std::size_t between = found.find(excludes);
   if (dynamic_cast<const CLI::ExcludesError*>(&error) != nullptr && between != std::string::npos) {

@@ -6,7 +6,15 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
+
 namespace yoke::cli {
+
+/// One sentence on flags that a command cannot do anything with, though each can be parsed.
+class UsageError : public Error {
+ public:
+  using Error::Error;
+};
 
 /// One of these words.
 CLI::Validator choice_check(std::vector<std::string> words);

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/error.h"
+#include "cli/usage.h"
 
 namespace yoke::cli {
 namespace {
@@ -31,7 +31,7 @@ TEST(TokenList, AnythingElseIsAnErrorThatShowsThePart) {
     try {
       parse_tokens(text);
       ADD_FAILURE() << "accepted '" << text << "'";
-    } catch (const Error& error) {
+    } catch (const UsageError& error) {
       EXPECT_THAT(error.what(), testing::StartsWith("--tokens has '" + part + "'; expected")) << text;
     }
   }

@@ -69,6 +69,13 @@ TEST(Usage, WhatIsMissingIsNamedWithWhatItIs) {
   EXPECT_EQ(sentence_for({"run", "a", "--text", "b", "--steps"}), "--steps was given without its value");
 }
 
+TEST(Usage, AFlagThatIsGivenTooOftenIsNamed) {
+  EXPECT_EQ(sentence_for({"run", "a", "--text", "b", "--pace", "slow", "--pace", "fast"}),
+            "--pace was given 2 times, expected once");
+  EXPECT_EQ(sentence_for({"run", "a", "-m", "b", "-m", "c", "--text", "d"}),
+            "--model was given 3 times, expected once");
+}
+
 TEST(Usage, FlagsThatExcludeEachOtherAreBothNamed) {
   EXPECT_EQ(sentence_for({"run", "a", "--text", "b", "-f", "c"}),
             "--text and --file do not go together: expected one of them");

@@ -113,7 +113,7 @@ class Cache(YokeTest):
     def test_wrong_requests_are_refused(self):
         self.run_cached()
         at = ("--cache-dir", self.folder)
-        self.assert_refused(self.yoke("cache", "rm", *at), "nothing is named")
+        self.assert_refused(self.yoke("cache", "rm", *at), "nothing is named", codes=(2,))
         self.assert_refused(self.yoke("cache", "rm", *at, "letter.txt"), "no shard 'letter.txt'")
         self.assert_refused(self.yoke("cache", "rm", *at, "--all", DEMO), "do not go together", codes=(2,))
         self.assert_refused(self.yoke("cache", "ls", "--cache-dir", self.folder / "nowhere"), "is no folder")

@@ -72,6 +72,10 @@ class Prompt(YokeTest):
     def test_two_prompts_are_one_too_many(self):
         self.assert_says("--prompt and --file do not go together: expected one of them", "-p", PROMPT, "-f", self.file(b"x"), code=2)
 
+    def test_what_a_model_is_told_before_needs_a_message(self):
+        self.assert_says("--system is of no use to a text that is continued; --chat makes the prompt a message", "-p", PROMPT,
+                         "--system", "Be brief.", code=2)
+
     def test_a_prompt_that_may_not_be_read(self):
         folder = self.scratch()
         folder.chmod(0o755)

@@ -200,24 +200,25 @@ class Request(Refusal):
     def test_tokens_to_compute_logits_of(self):
         out = self.scratch() / "x.f32"
         form = "--tokens has '{}'; expected token ids separated by commas, such as 1,2,3"
-        for sentence, tokens in (("token 320 is out of range; the vocabulary has ids 0 to 319", "5,320,7"),
-                                 ("token -1 is out of range; the vocabulary has ids 0 to 319", "5,-1,7"),
-                                 (form.format("2147483648"), "5,2147483648,7"), (form.format("two"), "1,two,3"),
-                                 (form.format(""), "1,,3"), (form.format("1.5"), "1.5"),
-                                 ("the prompt has 513 tokens, but the context holds 512", ",".join(["1"] * 513))):
+        for sentence, tokens, code in (("token 320 is out of range; the vocabulary has ids 0 to 319", "5,320,7", 1),
+                                       ("token -1 is out of range; the vocabulary has ids 0 to 319", "5,-1,7", 1),
+                                       (form.format("2147483648"), "5,2147483648,7", 2), (form.format("two"), "1,two,3", 2),
+                                       (form.format(""), "1,,3", 2), (form.format("1.5"), "1.5", 2),
+                                       ("the prompt has 513 tokens, but the context holds 512", ",".join(["1"] * 513), 1)):
             for ranks in (1, 3):
-                self.assert_says(sentence, "logits", LLAMA, f"--tokens={tokens}", "--out", out, "--ranks", ranks)
+                self.assert_says(sentence, "logits", LLAMA, f"--tokens={tokens}", "--out", out, "--ranks", ranks, code=code)
         self.assertFalse(out.exists())
 
     def test_lengths_to_measure(self):
         for sentence, *flags in (
-                ("there is nothing to measure: expected tokens to compute (-p) or generate (-n)", "-p", 0, "-n", 0),
                 ("-p 513 needs a context of 513 positions, but the model was trained for 512", "-p", 513),
                 ("-n 600 needs a context of 600 positions, but the model was trained for 512", "-n", "128,600"),
                 ("-n 8 -d 510 needs a context of 518 positions, but the model was trained for 512", "-n", 8, "-d", 510),
                 ("-p 256 needs a context of 256 positions, but --ctx 128 was given", "-p", 256, "-n", 64, "--ctx", 128)):
             for ranks in (1, 2):
                 self.assert_says(sentence, "bench", DEMO, "--ranks", ranks, *flags)
+        self.assert_usage("there is nothing to measure: expected tokens to compute (-p) or generate (-n)", "bench", DEMO,
+                          "-p", 0, "-n", 0)
 
     def test_disks_to_read(self):
         empty = self.scratch() / "empty"
@@ -240,7 +241,14 @@ class Request(Refusal):
                 self.assert_says(f"{path}: {why}", *arguments)
 
     def test_a_model_of_a_family_that_is_not_known_is_not_made(self):
-        self.assert_says(UNKNOWN, "synth", "--family", "mamba", "--shape", "tiny", "--type", "Q4_0", NOWHERE)
+        self.assert_usage(f"--family: {UNKNOWN}", "synth", "--family", "mamba", "--shape", "tiny", "--type", "Q4_0", NOWHERE)
+
+    def test_a_model_of_a_shape_that_its_family_cannot_have_is_not_made(self):
+        for family, shape, why in (
+                ("deepseek2", "tiny", "deepseek2.attention.kv_lora_rank is absent or 0; expected the width of a latent"),
+                ("gpt-oss", "tiny", "layer 0 of this gpt-oss model has no experts: gpt-oss.expert_count is expected")):
+            self.assert_usage(f"a {family} model cannot have the shape {shape}: {why}", "synth", "--family", family,
+                              "--shape", shape, "--type", "Q4_0", NOWHERE)
 
 
 class Flags(Refusal):
