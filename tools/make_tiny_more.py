@@ -276,6 +276,8 @@ def build(family, seed=7):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
+        sys.exit(__doc__)
     out = sys.argv[1]
     for f in sys.argv[2:] or FAMILIES:
         build(f).write(f"{out}/{f}.gguf")

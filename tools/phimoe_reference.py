@@ -90,5 +90,7 @@ class Phimoe:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
     ids = [int(token) for token in open(sys.argv[1]).read().split(",")]
     np.array(list(Phimoe("--as-llama-cpp" in sys.argv).logits(ids)), np.float32).tofile(sys.argv[2])

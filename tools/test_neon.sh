@@ -6,6 +6,9 @@
 # Needs an aarch64 cross compiler, qemu-user and GoogleTest's sources (tools/install_packages.sh neon); exits with 77
 # where one of them is missing. YOKE_NEON_BUILD names another build folder.
 set -euo pipefail
+case "${1-}" in
+  -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
+esac
 cd "$(dirname "$(readlink -f "$0")")/.."
 
 for needed in aarch64-linux-gnu-g++ qemu-aarch64; do
