@@ -7,9 +7,11 @@
 #include <deque>
 #include <exception>
 #include <map>
+#include <string>
 #include <utility>
 
 #include "base/error.h"
+#include "runtime/logit_processor.h"
 #include "runtime/sampler.h"
 #include "runtime/scheduler.h"
 #include "runtime/wire.h"
@@ -104,7 +106,10 @@ struct StepUnderWay {
 class LocalEngine final : public Engine {
  public:
   LocalEngine(const EngineOptions& options, comm::Comm& comm, const Progress& progress)
-      : comm_(comm), worker_(options, comm, progress), scheduler_(limits_of(options, worker_)) {
+      : model_(options.model),
+        comm_(comm),
+        worker_(options, comm, progress),
+        scheduler_(limits_of(options, worker_)) {
     rest_if_idle();
   }
 
@@ -223,7 +228,7 @@ class LocalEngine final : public Engine {
       if (!owner) continue;
       switch (strip.rows()[row].want) {
         case model::Want::logits:
-          events_.push_back(LogitsEvent{owner->request, owner->position, strip.logits(row)});
+          take_logits(*owner, strip.logits(row));
           break;
         case model::Want::log_probability:
           take_log_probability(*owner, strip.log_probability(row));
@@ -237,6 +242,11 @@ class LocalEngine final : public Engine {
 
   const std::optional<RowOwner>& owner_of(std::size_t row) const {
     return step_->owners[static_cast<std::size_t>(step_->next) + row];
+  }
+
+  void take_logits(const RowOwner& owner, std::vector<float> logits) {
+    require_finite(all_finite(logits), owner);
+    events_.push_back(LogitsEvent{owner.request, owner.position, std::move(logits)});
   }
 
   void take_log_probability(const RowOwner& owner, double value) {
@@ -269,9 +279,9 @@ class LocalEngine final : public Engine {
     }
   }
 
-  static void require_finite(bool finite, const RowOwner& owner) {
-    require(finite, "the model's logits at position {} are not all finite; its weights are damaged",
-            owner.position);
+  void require_finite(bool finite, const RowOwner& owner) const {
+    require(finite, "{}: the model's logits at position {} are not all finite; its weights are damaged",
+            model_, owner.position);
   }
 
   void take_token(std::uint64_t request, Token token) {
@@ -305,6 +315,7 @@ class LocalEngine final : public Engine {
     events_.push_back(DoneEvent{request, reason, statistics});
   }
 
+  std::string model_;  // the file, for sentences
   comm::Comm& comm_;
   const kernels::Kernels& kernels_ = kernels::best();
   Worker worker_;

@@ -113,7 +113,8 @@ TEST(LocalEngineReports, SaysSoWhenTheWeightsAreDamagedWhateverIsAskedAndRelease
   Request sampled = request(1, {5, 6, 7}, 3);
   sampled.sampling = {.temperature = 1, .top_p = 0.5f};
   for (const Request& asked :
-       {request(1, {5, 6, 7}, 3), sampled, report(1, {5, 6, 7}, PromptReport::log_probabilities)}) {
+       {request(1, {5, 6, 7}, 3), sampled, report(1, {5, 6, 7}, PromptReport::log_probabilities),
+        report(1, {5, 6, 7}, PromptReport::logits)}) {
     for (const int ranks : {1, 3}) {
       const std::string sentence = error_of([&] {
         with_engine(ranks, options, [&](Engine& engine) {
@@ -122,8 +123,8 @@ TEST(LocalEngineReports, SaysSoWhenTheWeightsAreDamagedWhateverIsAskedAndRelease
         });
       });
       EXPECT_THAT(sentence,
-                  testing::MatchesRegex("the model's logits at position [02] are not all finite; its "
-                                        "weights are damaged"));
+                  testing::MatchesRegex(".*\\.gguf: the model's logits at position [02] are not all finite; "
+                                        "its weights are damaged"));
     }
   }
 }
