@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cmath>
 #include <string_view>
 #include <utility>
 
@@ -17,6 +16,18 @@ constexpr std::int64_t max_layers = 10'000;
 constexpr std::int64_t max_count = std::int64_t{1} << 30;
 // Whose weights can be added up in 64 bits when a token is drawn; a hundred times what any vocabulary has.
 constexpr std::int64_t max_vocabulary = std::int64_t{1} << 24;
+
+/// What a number may be, both ends included.
+struct Bounds {
+  double least, most;
+};
+// Far beyond what any model has, and where float32 still holds all that is made with them, float16 the keys.
+constexpr Bounds factors{1e-4, 1e4};
+constexpr Bounds magnitudes{1e-2, 1e2};  // of queries and keys
+constexpr Bounds epsilons{1e-15, 1};
+constexpr Bounds bases{2, 1e12};        // whose powers are a rotation's wavelengths
+constexpr Bounds stretches{1, 1e6};     // of a context
+constexpr Bounds rotations{1e-3, 1e6};  // within a context
 
 /// Reads "ARCH.key" pairs of one model.
 class Reader {
@@ -61,17 +72,17 @@ class Reader {
     return file_.metadata().flag_or(key(name), otherwise);
   }
 
-  /// A positive, finite number.
-  double positive(std::string_view name, double otherwise) const {
-    const double value = metadata_.number_or(key(name), otherwise);
-    require(std::isfinite(value) && value > 0, "{}: {} is {}; expected a positive number",
-            file_.path().string(), key(name), value);
+  double number_or(std::string_view name, double otherwise, const Bounds& bounds) const {
+    if (!has(name)) return otherwise;
+    const double value = metadata_.number(key(name));
+    require(value >= bounds.least && value <= bounds.most, "{}: {} is {}; expected a number from {} to {}",
+            file_.path().string(), key(name), value, bounds.least, bounds.most);
     return value;
   }
 
   /// The same, or `otherwise` where it is 0, too, which stands for none.
-  double number_or_none(std::string_view name, double otherwise) const {
-    return metadata_.number_or(key(name), 0) == 0 ? otherwise : positive(name, otherwise);
+  double number_or_none(std::string_view name, double otherwise, const Bounds& bounds = factors) const {
+    return metadata_.number_or(key(name), 0) == 0 ? otherwise : number_or(name, otherwise, bounds);
   }
 
   std::string architecture;
@@ -94,7 +105,7 @@ RopeConfig read_rope(const gguf::Model& file, const Reader& read, std::int64_t k
   require(rope.dims % 2 == 0 && rope.dims <= k_dim,
           "{}: {} is {}; expected an even number up to the head size {}", name,
           read.key("rope.dimension_count"), rope.dims, k_dim);
-  rope.base = read.positive("rope.freq_base", rope.base);
+  rope.base = read.number_or("rope.freq_base", rope.base, bases);
   // A factor without a type means linear scaling; files of 2023 called it rope.scale_linear; 0 stands for no
   // scaling.
   const char* factor = read.has("rope.scaling.factor") ? "rope.scaling.factor" : "rope.scale_linear";
@@ -104,20 +115,18 @@ RopeConfig read_rope(const gguf::Model& file, const Reader& read, std::int64_t k
     rope.scaling = RopeScaling::linear;
   } else if (scaling == "yarn") {
     rope.scaling = RopeScaling::yarn;
-    rope.beta_fast = read.positive("rope.scaling.yarn_beta_fast", rope.beta_fast);
-    rope.beta_slow = read.positive("rope.scaling.yarn_beta_slow", rope.beta_slow);
-    if (file.metadata().number_or(read.key("rope.scaling.yarn_log_multiplier"), 0) != 0)
-      rope.log_multiplier = read.positive("rope.scaling.yarn_log_multiplier", 0);
+    rope.beta_fast = read.number_or("rope.scaling.yarn_beta_fast", rope.beta_fast, rotations);
+    rope.beta_slow = read.number_or("rope.scaling.yarn_beta_slow", rope.beta_slow, rotations);
+    rope.log_multiplier = read.number_or_none("rope.scaling.yarn_log_multiplier", 0, magnitudes);
   } else {
     require(scaling == "none", "{}: {} is '{}'; none, linear and yarn are supported", name,
             read.key("rope.scaling.type"), scaling);
   }
   rope.original_context = static_cast<double>(
       read.count_or("rope.scaling.original_context_length", read.count("context_length")));
-  rope.attention_factor = read.positive("rope.scaling.attn_factor", rope.attention_factor);
+  rope.attention_factor = read.number_or("rope.scaling.attn_factor", rope.attention_factor, magnitudes);
   rope.finetuned = read.flag_or("rope.scaling.finetuned", true);
-  const bool scaled = file.metadata().number_or(read.key(factor), 0) != 0;
-  if (scaled && rope.scaling != RopeScaling::none) rope.factor = read.positive(factor, 1);
+  if (rope.scaling != RopeScaling::none) rope.factor = read.number_or_none(factor, 1, stretches);
   return rope;
 }
 
@@ -226,8 +235,7 @@ ExpertConfig read_experts(const gguf::Model& file, const Reader& read,
     if (gating > 0) experts.probability = known[gating - 1];
   }
   if (read.has("expert_weights_norm")) experts.normalised = read.flag_or("expert_weights_norm", false);
-  if (file.metadata().number_or(read.key("expert_weights_scale"), 0) != 0)
-    experts.scale = static_cast<float>(read.positive("expert_weights_scale", 1));
+  experts.scale = static_cast<float>(read.number_or_none("expert_weights_scale", 1));
   if (read.count_or_none("expert_group_count") == 0) return experts;
   experts.groups = read.count("expert_group_count");
   experts.groups_used = read.count("expert_group_used_count");
@@ -290,8 +298,9 @@ Config read_config(const gguf::Model& file) {
           config.dim, read.key("attention.head_count"), heads[0], read.key("attention.key_length"));
   config.k_dim = has_head_size ? read.count("attention.key_length") : config.dim / heads[0];
   config.v_dim = read.count_or("attention.value_length", config.k_dim);
-  config.norm_epsilon = static_cast<float>(
-      read.positive("attention.layer_norm_rms_epsilon", read.positive("attention.layer_norm_epsilon", 1e-5)));
+  const double layer_norm_epsilon = read.number_or("attention.layer_norm_epsilon", 1e-5, epsilons);
+  config.norm_epsilon =
+      static_cast<float>(read.number_or("attention.layer_norm_rms_epsilon", layer_norm_epsilon, epsilons));
   config.window = read.count_or_none("attention.sliding_window");
   config.attention_scale = static_cast<float>(read.number_or_none("attention.scale", 0));
   config.score_cap = static_cast<float>(read.number_or_none("attn_logit_softcapping", 0));
@@ -332,7 +341,7 @@ void Config::require_experts() const {
 }
 
 void Config::add_draft_layers() {
-  require(n_draft_layers > 0, "this {} model has no draft layers", architecture);
+  require(n_draft_layers > 0, "{}this {} model has no draft layers", where, architecture);
   assert(n_drafting == 0);
   layers.insert(layers.end(), static_cast<std::size_t>(n_draft_layers), LayerConfig(layers.back()));
   n_drafting = n_draft_layers;

@@ -1,7 +1,10 @@
 #include "model/loader.h"
 
 #include <algorithm>
+#include <charconv>
 #include <deque>
+#include <map>
+#include <optional>
 #include <set>
 #include <tuple>
 
@@ -165,12 +168,48 @@ void load(std::span<const ops::Slice> slices, const TensorEntry& entry, ops::Ops
   std::visit(Load{slices, entry, ops}, entry.destination);
 }
 
-/// Whether the tensor belongs to a layer that only foretells further tokens, which nobody asked for.
-bool is_of_skipped_layer(std::string_view name, const Config& config) {
-  for (std::int64_t i = config.n_drafting; i < config.n_draft_layers; ++i) {
-    if (name.starts_with(fmt::format("blk.{}.", config.n_layers() + i))) return true;
+/// The layer of a tensor "blk.N.…"; nothing where it is of none.
+std::optional<std::int64_t> layer_of(std::string_view name) {
+  constexpr std::string_view prefix = "blk.";
+  if (!name.starts_with(prefix)) return std::nullopt;
+  std::int64_t layer = 0;
+  const auto [end, error] = std::from_chars(name.data() + prefix.size(), name.data() + name.size(), layer);
+  const bool is_number = error == std::errc() && end < name.data() + name.size() && *end == '.';
+  return is_number ? std::optional(layer) : std::nullopt;
+}
+
+/// Whether the tensor belongs to a layer that only foretells further tokens, which nobody asked for. Throws
+/// Error where the file counts a layer among those that is none.
+bool is_of_skipped_layer(const gguf::Model& file, const gguf::TensorInfo& tensor, const Config& config) {
+  const std::optional<std::int64_t> layer = layer_of(tensor.name);
+  const std::int64_t first = config.n_layers() + config.n_drafting;
+  if (!layer || *layer < first || *layer >= config.n_layers() + config.n_draft_layers) return false;
+  const std::string joining = fmt::format("blk.{}.nextn.eh_proj.weight", *layer);
+  require(file.find(joining) != nullptr,
+          "{}: {}.nextn_predict_layers is {}, but layer {}, which would be for drafts, has a tensor '{}' and "
+          "no '{}'",
+          file.path().string(), config.architecture, config.n_draft_layers, *layer, tensor.name, joining);
+  return true;
+}
+
+/// An optional tensor is in every layer whose table has it, or in none: a file that lacks one has lost it.
+/// Layers for drafts may differ from the others.
+void check_optional_tensors(const gguf::Model& file, const Config& config,
+                            const std::vector<TensorEntry>& table) {
+  struct Layers {
+    const TensorEntry* with = nullptr;
+    const TensorEntry* without = nullptr;
+  };
+  std::map<std::string_view, Layers> by_name;  // without the layer's
+  for (const TensorEntry& entry : table) {
+    if (!entry.optional || entry.layer < 0 || entry.layer >= config.n_layers()) continue;
+    const std::string_view name = std::string_view(entry.name).substr(entry.name.find('.', 4));
+    Layers& layers = by_name[name];
+    (find_source(file, entry) != nullptr ? layers.with : layers.without) = &entry;
+    if (layers.with == nullptr || layers.without == nullptr) continue;
+    fail("{}: tensor '{}' of shape {} is missing; the model needs it, as it has '{}'", file.path().string(),
+         layers.without->name, gguf::shape_text(layers.without->shape), layers.with->name);
   }
-  return false;
 }
 
 }  // namespace
@@ -188,9 +227,10 @@ void check_tensors(const gguf::Model& file, const Config& config, const std::vec
     check_format(file, entry, *tensor, ops);
     used.insert(tensor->name);
   }
+  check_optional_tensors(file, config, table);
   for (const gguf::TensorInfo& tensor : file.tensors()) {
     require(
-        used.contains(tensor.name) || is_of_skipped_layer(tensor.name, config),
+        used.contains(tensor.name) || is_of_skipped_layer(file, tensor, config),
         "{}: tensor '{}' of shape {} is unknown to the {} family, and ignoring it would give wrong results",
         file.path().string(), tensor.name, tensor.shape_text(), config.architecture);
   }

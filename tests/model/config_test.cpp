@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "model/config_metadata.h"
 #include "model/edited_model.h"
 #include "model/family.h"
@@ -75,6 +77,36 @@ TEST(Config, RefusesWhatCannotBe) {
   EXPECT_THAT(set("general.architecture", std::string("gpt5")),
               HasSubstr("the model's architecture is 'gpt5', which is not supported; the nearest name that "
                         "is: 'gpt2', of "));
+}
+
+TEST(Config, RefusesNumbersThatNothingCanBeComputedWith) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  const double hostile[] = {
+      std::numeric_limits<double>::quiet_NaN(), infinity, -infinity, -1, 1e-45, 1e-30, 1e30};
+  for (const char* key :
+       {"attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon", "attention.scale",
+        "attn_logit_softcapping", "final_logit_softcapping", "embedding_scale", "residual_scale",
+        "logit_scale", "attention.temperature_scale", "rope.freq_base", "rope.scaling.factor",
+        "rope.scaling.attn_factor", "rope.scaling.yarn_beta_fast", "rope.scaling.yarn_beta_slow",
+        "rope.scaling.yarn_log_multiplier"}) {
+    for (const double value : hostile) {
+      const std::string sentence = config_error([&](gguf::Metadata& metadata) {
+        metadata.set("llama.rope.scaling.type", std::string("yarn"));
+        metadata.set(std::string("llama.") + key, value);
+      });
+      EXPECT_THAT(sentence, testing::ContainsRegex(fmt::format("\\.gguf: llama\\.{} is .*; expected a number "
+                                                               "from",
+                                                               key)))
+          << value;
+    }
+  }
+}
+
+TEST(Config, RefusesBasesWhosePowersDoNotGrow) {
+  for (const double base : {0.0, 0.5, 1.0}) {
+    EXPECT_THAT(config_error([&](gguf::Metadata& metadata) { metadata.set("llama.rope.freq_base", base); }),
+                HasSubstr(fmt::format("llama.rope.freq_base is {}; expected a number from 2 to ", base)));
+  }
 }
 
 TEST(Config, AFactorWithoutATypeIsLinearScaling) {

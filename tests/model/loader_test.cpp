@@ -55,6 +55,46 @@ TEST(CheckTensors, RefusesAFormatItCannotMultiply) {
               AllOf(HasSubstr("'blk.0.attn_q.weight'"), HasSubstr("I32")));
 }
 
+TEST(CheckTensors, RefusesALayerForDraftsThatIsNone) {
+  // A layer of the model must not be left out because the file counts one too many.
+  EXPECT_THAT(
+      check_error([](Draft& draft) { draft.metadata.set("llama.nextn_predict_layers", std::uint64_t{1}); }),
+      HasSubstr(".gguf: llama.nextn_predict_layers is 1, but layer 2, which would be for drafts, has a "
+                "tensor 'blk.2.attn_norm.weight' and no 'blk.2.nextn.eh_proj.weight'"));
+}
+
+TEST(CheckTensors, RefusesAnOptionalTensorThatOneLayerHasLost) {
+  const EditedModel model([](Draft& draft) { draft.remove("blk.1.exp_probs_b.bias"); }, "deepseek2");
+  EXPECT_THAT(error_of([&] { run_batches(model.path(), 1, {}, 1, equal_shares(1)); }),
+              HasSubstr(".gguf: tensor 'blk.1.exp_probs_b.bias' of shape (8) is missing; the model needs it, "
+                        "as it has 'blk.2.exp_probs_b.bias'"));
+}
+
+TEST(Load, RefusesDivisorsOfARotationThatDivideNothing) {
+  for (const float divisor :
+       {0.0f, -1.0f, std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+    const EditedModel model(
+        [&](Draft& draft) {
+          draft.data["rope_freqs.weight"].assign(16, 1);
+          draft.data["rope_freqs.weight"][3] = divisor;
+        },
+        "llama-rope3");
+    EXPECT_THAT(error_of([&] { run_batches(model.path(), 1, {}, 1, equal_shares(1)); }),
+                HasSubstr(fmt::format(".gguf: value 3 of tensor 'rope_freqs.weight' is {}; expected positive "
+                                      "numbers",
+                                      divisor)));
+  }
+}
+
+TEST(Load, RefusesOneOfTwoSetsOfDivisors) {
+  for (const std::string lost : {"short", "long"}) {
+    const EditedModel model([&](Draft& draft) { draft.remove(fmt::format("rope_factors_{}.weight", lost)); },
+                            "phi3-long");
+    EXPECT_THAT(error_of([&] { run_batches(model.path(), 1, {}, 1, equal_shares(1)); }),
+                HasSubstr(fmt::format(".gguf: tensor 'rope_factors_{}.weight' is missing", lost)));
+  }
+}
+
 TEST(MakeFamily, RefusesAnUnknownArchitectureAndListsTheKnown) {
   Config config;
   config.architecture = "gpt5";
@@ -72,20 +112,24 @@ TEST(Load, TiedOutputIsTheEmbedding) {
   EXPECT_GT(normalised_error(logits, run_batches(tiny_model("llama"), 1, batches, 1, equal_shares(1))), 0.1);
 }
 
-/// A bias per row of `matrix`, different for each.
+/// A bias per row of `matrix` in the second layer, different for each; zeros in the others.
 void add_bias(Draft& draft, const std::string& matrix) {
-  const std::int64_t rows = draft.tensor(matrix + ".weight").shape[0];
-  std::vector<float> values;
-  for (std::int64_t i = 0; i < rows; ++i) values.push_back(0.3f * std::sin(static_cast<float>(i * i + rows)));
-  draft.tensors.push_back({matrix + ".bias", quant::Type::f32, {rows}});
-  draft.data[matrix + ".bias"] = values;
+  for (int layer = 0; layer < 3; ++layer) {
+    const std::string name = fmt::format("blk.{}.{}", layer, matrix);
+    const std::int64_t rows = draft.tensor(name + ".weight").shape[0];
+    std::vector<float> values;
+    for (std::int64_t i = 0; i < rows; ++i)
+      values.push_back(layer == 1 ? 0.3f * std::sin(static_cast<float>(i * i + rows)) : 0);
+    draft.tensors.push_back({name + ".bias", quant::Type::f32, {rows}});
+    draft.data[name + ".bias"] = values;
+  }
 }
 
 TEST(Load, BiasesMoveTheLogitsAndAreSplitLikeTheirRows) {
   const std::vector<Batch> batches = in_chunks(golden_tokens(), 48);
   const std::vector<float> plain = run_batches(tiny_model("llama"), 1, batches, 1, equal_shares(1));
   for (const char* name : {"attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"}) {
-    const EditedModel biased([&](Draft& draft) { add_bias(draft, fmt::format("blk.1.{}", name)); });
+    const EditedModel biased([&](Draft& draft) { add_bias(draft, name); });
     const std::vector<float> one = run_batches(biased.path(), 1, batches, 1, equal_shares(1));
     EXPECT_GT(normalised_error(one, plain), 1e-5) << name;
     for (const int ranks : {3, 5}) {
@@ -105,12 +149,13 @@ TEST(Load, AValueBiasIsAConstantAddedToTheAttendedValues) {
     quant::format(info.type).dequantize(tiny.read(info), values);
     return values;
   };
-  const EditedModel of_values([](Draft& draft) { add_bias(draft, "blk.1.attn_v"); });
+  const EditedModel of_values([](Draft& draft) { add_bias(draft, "attn_v"); });
   const EditedModel of_output([&](Draft& draft) {
-    add_bias(draft, "blk.1.attn_v");
+    add_bias(draft, "attn_v");
     const std::vector<float> v =
         draft.data["blk.1.attn_v.bias"];  // 4 KV heads of 32; two query heads read each
-    draft.remove("blk.1.attn_v.bias");
+    for (int layer = 0; layer < 3; ++layer) draft.remove(fmt::format("blk.{}.attn_v.bias", layer));
+    add_bias(draft, "attn_output");
     const std::vector<float> w = decode("blk.1.attn_output.weight");  // (128, 256)
     std::vector<float> out(128);
     for (std::size_t r = 0; r < 128; ++r) {
@@ -120,7 +165,6 @@ TEST(Load, AValueBiasIsAConstantAddedToTheAttendedValues) {
       }
       out[r] = static_cast<float>(sum);
     }
-    draft.tensors.push_back({"blk.1.attn_output.bias", quant::Type::f32, {128}});
     draft.data["blk.1.attn_output.bias"] = out;
   });
   const std::vector<Batch> batches = in_chunks(golden_tokens(), 48);

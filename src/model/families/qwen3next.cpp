@@ -58,9 +58,11 @@ std::unique_ptr<Family> make_qwen3next(Config config) {
   config.require_experts();
   require(
       config.experts.shared_dim > 0,
-      "this qwen3next model has no shared expert: qwen3next.expert_shared_feed_forward_length is expected");
+      "{}this qwen3next model has no shared expert: qwen3next.expert_shared_feed_forward_length is expected",
+      config.where);
   require(config.delta.k_heads > 0,
-          "this qwen3next model does not say qwen3next.ssm.group_count, as one with recurrent layers does");
+          "{}this qwen3next model does not say qwen3next.ssm.group_count, as one with recurrent layers does",
+          config.where);
   return std::make_unique<Decoder<Layer>>(std::move(config), Rotation(ops::RopeStyle::neox));
 }
 

@@ -29,7 +29,8 @@ struct Rotation {
       : style(style_), kind(kind_), windowed(windowed_) {}
 
   void add_tensors(TableBuilder& table, const Config& config);
-  /// `positions` is how many a sequence may have.
+  /// `positions` is how many a sequence may have. Throws Error where the file's factors divide nothing, or it
+  /// has one of two sets.
   void prepare(ops::Ops& ops, const Config& config, std::int64_t positions);
   const ops::Rope& of(const LayerConfig& layer) const {
     return windowed && layer.window > 0 ? windowed_rope : rope;
