@@ -25,6 +25,7 @@ TEST(MeasureMultiply, GivesARateForEachPassOfEveryInstructionSetOnAnyNumberOfThr
 
 TEST(MeasureMultiply, FindsTheUnitsFasterThanPlainCode) {
   if (kernels::available().size() == 1) GTEST_SKIP() << "this machine runs plain code only";
+  if (YOKE_SANITIZED) GTEST_SKIP() << "a sanitizer's times say nothing";
   ThreadPool pool(1);
   const auto best_of = [&](const kernels::Kernels& kernels) {
     const std::vector<double> rates = measure_multiply(pool, kernels, Operands::int8, 5);
