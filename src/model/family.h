@@ -58,8 +58,8 @@ ops::DeltaHeads local_delta_heads(const Config& config, const Partition& partiti
 /// those that there are, the one with the most similar name first.
 void check_architecture(std::string_view architecture, std::string_view where);
 
-/// The family that config.architecture names. Throws Error for one that is not supported, whose sentence lists
-/// those that are, and for layers that models of the family do not have.
+/// The family that config.architecture names. Throws Error for one that is not supported, whose sentence
+/// lists those that are, and for layers that models of the family do not have.
 std::unique_ptr<Family> make_family(const Config& config);
 
 }  // namespace yoke::model

@@ -82,7 +82,7 @@ class Text(YokeTest):
         self.assertEqual((code, out), (1, ""))
         self.assertRegex(err, r"demo\.gguf: has no chat template .*, which --chat needs\n$")
         code, out, err = self.yoke("run", DEMO, "--system", "x", "-p", "y")
-        self.assertEqual((code, out), (1, ""))
+        self.assertEqual((code, out), (2, ""))
         self.assertIn("--chat makes the prompt a message", err)
 
     def test_statistics_go_to_stderr(self):

@@ -157,7 +157,8 @@ TEST(DraftLayers, CostNothingUnlessTheyAreAskedFor) {
 
 TEST(DraftLayers, AreRefusedWhereThereAreNone) {
   const gguf::Model plain = gguf::Model::open(tiny_model("glm4moe"));
-  EXPECT_EQ(error_of([&] { with_draft_layers(plain); }), "this glm4moe model has no draft layers");
+  EXPECT_EQ(error_of([&] { with_draft_layers(plain); }),
+            plain.path().string() + ": this glm4moe model has no draft layers");
 }
 
 TEST(DraftLayers, AreCheckedWhereTheyAreAskedFor) {
@@ -170,8 +171,8 @@ TEST(DraftLayers, AreCheckedWhereTheyAreAskedFor) {
     });
   };
   EXPECT_EQ(error([](Draft&) {}), "");
-  EXPECT_THAT(error([](Draft& draft) { draft.remove("blk.3.nextn.eh_proj.weight"); }),
-              testing::HasSubstr("tensor 'blk.3.nextn.eh_proj.weight' of shape (128, 256) is missing"));
+  EXPECT_THAT(error([](Draft& draft) { draft.remove("blk.3.nextn.enorm.weight"); }),
+              testing::HasSubstr("tensor 'blk.3.nextn.enorm.weight' of shape (128) is missing"));
   EXPECT_THAT(error([](Draft& draft) {
                 draft.tensors.push_back({"blk.3.layer_output_norm.weight", quant::Type::f32, {128}});
               }),
