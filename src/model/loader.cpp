@@ -184,11 +184,13 @@ bool is_of_skipped_layer(const gguf::Model& file, const gguf::TensorInfo& tensor
   const std::optional<std::int64_t> layer = layer_of(tensor.name);
   const std::int64_t first = config.n_layers() + config.n_drafting;
   if (!layer || *layer < first || *layer >= config.n_layers() + config.n_draft_layers) return false;
-  const std::string joining = fmt::format("blk.{}.nextn.eh_proj.weight", *layer);
-  require(file.find(joining) != nullptr,
+  const std::string prefix = fmt::format("blk.{}.nextn.", *layer);
+  const bool drafts = std::any_of(file.tensors().begin(), file.tensors().end(),
+                                  [&](const auto& other) { return other.name.starts_with(prefix); });
+  require(drafts,
           "{}: {}.nextn_predict_layers is {}, but layer {}, which would be for drafts, has a tensor '{}' and "
-          "no '{}'",
-          file.path().string(), config.architecture, config.n_draft_layers, *layer, tensor.name, joining);
+          "none that begins with '{}'",
+          file.path().string(), config.architecture, config.n_draft_layers, *layer, tensor.name, prefix);
   return true;
 }
 

@@ -171,8 +171,8 @@ TEST(DraftLayers, AreCheckedWhereTheyAreAskedFor) {
     });
   };
   EXPECT_EQ(error([](Draft&) {}), "");
-  EXPECT_THAT(error([](Draft& draft) { draft.remove("blk.3.nextn.enorm.weight"); }),
-              testing::HasSubstr("tensor 'blk.3.nextn.enorm.weight' of shape (128) is missing"));
+  EXPECT_THAT(error([](Draft& draft) { draft.remove("blk.3.nextn.eh_proj.weight"); }),
+              testing::HasSubstr("tensor 'blk.3.nextn.eh_proj.weight' of shape (128, 256) is missing"));
   EXPECT_THAT(error([](Draft& draft) {
                 draft.tensors.push_back({"blk.3.layer_output_norm.weight", quant::Type::f32, {128}});
               }),

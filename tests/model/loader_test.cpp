@@ -60,7 +60,7 @@ TEST(CheckTensors, RefusesALayerForDraftsThatIsNone) {
   EXPECT_THAT(
       check_error([](Draft& draft) { draft.metadata.set("llama.nextn_predict_layers", std::uint64_t{1}); }),
       HasSubstr(".gguf: llama.nextn_predict_layers is 1, but layer 2, which would be for drafts, has a "
-                "tensor 'blk.2.attn_norm.weight' and no 'blk.2.nextn.eh_proj.weight'"));
+                "tensor 'blk.2.attn_norm.weight' and none that begins with 'blk.2.nextn.'"));
 }
 
 TEST(CheckTensors, RefusesAnOptionalTensorThatOneLayerHasLost) {
