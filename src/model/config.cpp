@@ -72,6 +72,7 @@ class Reader {
     return file_.metadata().flag_or(key(name), otherwise);
   }
 
+  /// A number within its bounds; NaN is in none.
   double number_or(std::string_view name, double otherwise, const Bounds& bounds) const {
     if (!has(name)) return otherwise;
     const double value = metadata_.number(key(name));
