@@ -10,7 +10,7 @@
 #include "base/topology.h"
 #include "kernels/pack.h"
 #include "kernels/panels.h"
-#include "runtime/stream_rate.h"
+#include "rates/stream_rate.h"
 
 namespace yoke::bench {
 namespace {
@@ -66,7 +66,7 @@ std::vector<std::byte> random_pieces(const MatrixShape& shape) {
 
 std::uint64_t uncached_bytes() {
   const std::optional<std::uint64_t> bytes =
-      runtime::stream_bytes(read_topology().cache, read_memory().available);
+      rates::stream_bytes(read_topology().cache, read_memory().available);
   require(bytes.has_value(), "too little memory is free for what no cache holds");
   return *bytes;
 }

@@ -25,7 +25,7 @@ void Stage::prepare(int threads) {
     pool_ = std::make_unique<ThreadPool>(threads, true);
   }
   if (stale) {
-    runtime::Roofline roofline = runtime::measure_roofline(*pool_, 1, [] {});
+    rates::Roofline roofline = rates::measure_roofline(*pool_, 1, [] {});
     limits_.insert_or_assign(threads, Limits{std::move(roofline), Clock::now()});
   }
 }
@@ -52,7 +52,7 @@ void Stage::run(benchmark::State& state, const Work& work, const std::function<v
   const std::chrono::duration<double> elapsed = Clock::now() - start;
   const double per_second = static_cast<double>(state.iterations()) / elapsed.count();
 
-  const runtime::Roofline& roofline = limits_.at(pool_->size()).roofline;
+  const rates::Roofline& roofline = limits_.at(pool_->size()).roofline;
   state.counters["GB/s"] = work.bytes * per_second / 1e9;
   state.counters["GOP/s"] = work.ops * per_second / 1e9;
   if (const std::optional<double> stream = roofline.stream())

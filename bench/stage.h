@@ -13,7 +13,7 @@
 #include "bench/kv_layers.h"
 #include "bench/matrices.h"
 #include "kernels/kernels.h"
-#include "runtime/roofline.h"
+#include "rates/roofline.h"
 
 namespace yoke::bench {
 
@@ -44,7 +44,7 @@ class Stage {
  private:
   using Clock = std::chrono::steady_clock;
   struct Limits {
-    runtime::Roofline roofline;
+    rates::Roofline roofline;
     Clock::time_point measured;
   };
 

@@ -19,7 +19,7 @@
 #include "cli/status_line.h"
 #include "cli/usage.h"
 #include "gguf/reader.h"
-#include "runtime/roofline.h"
+#include "rates/roofline.h"
 
 namespace yoke::cli {
 namespace {
@@ -118,7 +118,7 @@ class Runner {
 };
 
 /// What each rank can do while all others do, right now.
-std::vector<runtime::Roofline> measure_limits(runtime::Engine& engine) {
+std::vector<rates::Roofline> measure_limits(runtime::Engine& engine) {
   StatusLine line;
   line.show("measuring the machines' limits");
   return engine.measure_rooflines();
@@ -129,7 +129,7 @@ void measure(const std::vector<BenchmarkTest>& tests, runtime::Engine& engine, R
              BenchReport& report) {
   report.limits = measure_limits(engine);
   for (const BenchmarkTest& test : tests) report.rows.push_back(runner.run(test));
-  const std::vector<runtime::Roofline> later = measure_limits(engine);
+  const std::vector<rates::Roofline> later = measure_limits(engine);
   for (std::size_t r = 0; r < later.size(); ++r) report.limits[r].append(later[r]);
 }
 

@@ -98,7 +98,7 @@ std::string rate_text(double bytes_per_second) {
 }
 
 std::string line_on_stream(const BenchReport& report) {
-  const runtime::Roofline limit = runtime::sum(report.limits);
+  const rates::Roofline limit = rates::sum(report.limits);
   if (!limit.stream()) return fmt::format("Stream read bandwidth: not measured, for {}.\n", limit.no_stream);
   const model::TokenReads& reads = report.model.reads;
   const std::string states =
@@ -118,7 +118,7 @@ std::string line_on_stream(const BenchReport& report) {
 std::string line_on_int8(const BenchReport& report) {
   return fmt::format(
       "Peak of int8 products: {:.4g} GOP/s with {}. A token of a prompt takes {:.4g} GOP with weights.\n",
-      runtime::sum(report.limits).int8_ops() / 1e9, threads_text(report), prompt_ops(report) / 1e9);
+      rates::sum(report.limits).int8_ops() / 1e9, threads_text(report), prompt_ops(report) / 1e9);
 }
 
 std::string table_of_ranks(const BenchReport& report) {
@@ -134,7 +134,7 @@ std::string table_of_ranks(const BenchReport& report) {
                {"int8 products", Align::right}});
   for (std::size_t r = 0; r < report.ranks.size(); ++r) {
     const runtime::RankReport& rank = report.ranks[r];
-    const runtime::Roofline& limit = report.limits[r];
+    const rates::Roofline& limit = report.limits[r];
     table.add_row({fmt::format("{}", rank.rank), rank.host, fmt::format("{}", rank.threads),
                    fmt::format("{:.3f} s", rank.load_seconds), format_bytes(rank.weight_bytes),
                    format_bytes(rank.kv_bytes), format_bytes(rank.peak_bytes),
@@ -150,7 +150,7 @@ Json json_of_ranks(const BenchReport& report) {
   Json list = Json::array();
   for (std::size_t r = 0; r < report.ranks.size(); ++r) {
     const runtime::RankReport& rank = report.ranks[r];
-    const runtime::Roofline& limit = report.limits[r];
+    const rates::Roofline& limit = report.limits[r];
     list.push_back({{"rank", rank.rank},
                     {"host", rank.host},
                     {"n_threads", rank.threads},
@@ -181,7 +181,7 @@ Json json_of_windows(const model::TokenReads& reads) {
 Json json_of_row(const BenchReport& report, const BenchRow& row) {
   const auto whole = [](double value) { return static_cast<std::uint64_t>(std::llround(value)); };
   const std::vector<double> times = nanoseconds(row), rates = tokens_per_second(row);
-  const runtime::Roofline limit = runtime::sum(report.limits);
+  const rates::Roofline limit = rates::sum(report.limits);
   Json samples_ns = Json::array();
   for (const double time : times) samples_ns.push_back(whole(time));
   return {{"yoke_version", report.version},
@@ -223,7 +223,7 @@ Json json_of_row(const BenchReport& report, const BenchRow& row) {
 }  // namespace
 
 std::optional<double> percent_of_stream(const BenchReport& report, const BenchRow& row) {
-  const std::optional<double> stream = runtime::sum(report.limits).stream();
+  const std::optional<double> stream = rates::sum(report.limits).stream();
   if (!stream || row.test.n_gen == 0) return std::nullopt;
   const double bytes = report.model.reads.total(row.test.average_positions());
   return 100 * bytes * mean(tokens_per_second(row)) / *stream;
@@ -231,7 +231,7 @@ std::optional<double> percent_of_stream(const BenchReport& report, const BenchRo
 
 std::optional<double> percent_of_int8(const BenchReport& report, const BenchRow& row) {
   if (row.test.n_gen > 0) return std::nullopt;
-  return 100 * prompt_ops(report) * mean(tokens_per_second(row)) / runtime::sum(report.limits).int8_ops();
+  return 100 * prompt_ops(report) * mean(tokens_per_second(row)) / rates::sum(report.limits).int8_ops();
 }
 
 std::string bench_markdown(const BenchReport& report) {

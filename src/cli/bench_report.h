@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "rates/roofline.h"
 #include "runtime/engine.h"
 #include "runtime/model_summary.h"
-#include "runtime/roofline.h"
 #include "session/benchmark.h"
 
 namespace yoke::cli {
@@ -24,7 +24,7 @@ struct BenchReport {
   std::int32_t prefill_chunk = 0;          // prompt tokens computed in one step at most
   kernels::KvType kv_type{};               // how keys and values are stored
   std::vector<runtime::RankReport> ranks;  // at least one
-  std::vector<runtime::Roofline> limits;   // of each rank's threads, measured at once
+  std::vector<rates::Roofline> limits;     // of each rank's threads, measured at once
   std::string version;                     // of this program
   std::string time;                        // of the start: "2026-11-22T16:33:45Z"
   std::vector<BenchRow> rows;

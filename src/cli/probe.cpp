@@ -25,7 +25,7 @@ DiskReport probe_disk(const ProbeOptions& options, StatusLine& line) {
   report.path = options.disk.empty() ? "." : options.disk;
   line.show(fmt::format("measuring: disk read, {}", report.path));
   try {
-    report.rate = cluster::measure_disk(report.path);
+    report.rate = rates::measure_disk(report.path);
   } catch (const Error& error) {
     if (!options.disk.empty()) throw;
     report.why_not = error.what();
@@ -38,8 +38,8 @@ int probe(const ProbeOptions& options) {
   {
     StatusLine line;
     const DiskReport disk = probe_disk(options, line);
-    const cluster::ProbeReport report =
-        cluster::probe([&](std::string_view what) { line.show(fmt::format("measuring: {}", what)); });
+    const rates::ProbeReport report =
+        rates::probe([&](std::string_view what) { line.show(fmt::format("measuring: {}", what)); });
     text = options.json ? probe_json(report, disk) : probe_text(report, disk);
   }
   fmt::print("{}", text);

@@ -11,8 +11,8 @@
 namespace yoke::cli {
 namespace {
 
-using cluster::ProbeReport;
-using runtime::Operands;
+using rates::Operands;
+using rates::ProbeReport;
 using Json = nlohmann::ordered_json;
 
 std::string or_unknown(const std::string& text) { return text.empty() ? "unknown" : text; }

@@ -253,7 +253,7 @@ class JoinedEngine final : public runtime::Engine {
   std::vector<runtime::RankReport> reports() override {
     return guard([&] { return engine_->reports(); });
   }
-  std::vector<runtime::Roofline> measure_rooflines() override {
+  std::vector<rates::Roofline> measure_rooflines() override {
     return guard([&] { return engine_->measure_rooflines(); });
   }
 

@@ -82,7 +82,7 @@ struct Reports {
 };
 struct AskRooflines {};
 struct Rooflines {
-  std::vector<runtime::Roofline> ranks;
+  std::vector<rates::Roofline> ranks;
 };
 
 /// How the other ranks reach rank 0, and what proves that they are who they say. Rank 0 → others, over MPI.

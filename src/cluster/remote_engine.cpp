@@ -116,7 +116,7 @@ class RemoteEngine::State {
   }
 
   std::vector<runtime::RankReport> wait_for_reports() { return wait_for(reports_); }
-  std::vector<runtime::Roofline> wait_for_rooflines() { return wait_for(rooflines_); }
+  std::vector<rates::Roofline> wait_for_rooflines() { return wait_for(rooflines_); }
 
  private:
   void throw_if_dead() const {
@@ -229,7 +229,7 @@ class RemoteEngine::State {
   std::optional<GroupProgress> progress_;
   std::optional<runtime::EngineInfo> info_;
   std::optional<std::vector<runtime::RankReport>> reports_;
-  std::optional<std::vector<runtime::Roofline>> rooflines_;
+  std::optional<std::vector<rates::Roofline>> rooflines_;
   std::deque<runtime::Event> events_;
 
   std::thread listener_;  // last: it uses all of the above
@@ -255,7 +255,7 @@ std::vector<runtime::RankReport> RemoteEngine::reports() {
   return state_->wait_for_reports();
 }
 
-std::vector<runtime::Roofline> RemoteEngine::measure_rooflines() {
+std::vector<rates::Roofline> RemoteEngine::measure_rooflines() {
   state_->send(AskRooflines{});
   return state_->wait_for_rooflines();
 }

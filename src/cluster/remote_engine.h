@@ -36,7 +36,7 @@ class RemoteEngine final : public runtime::Engine {
   void cancel(std::uint64_t request) override;
   std::optional<runtime::Event> next(std::chrono::milliseconds patience) override;
   std::vector<runtime::RankReport> reports() override;
-  std::vector<runtime::Roofline> measure_rooflines() override;
+  std::vector<rates::Roofline> measure_rooflines() override;
 
  private:
   class State;

@@ -9,7 +9,7 @@
 #include <variant>
 #include <vector>
 
-#include "runtime/roofline.h"
+#include "rates/roofline.h"
 
 namespace yoke::runtime {
 
@@ -147,7 +147,7 @@ class Engine {
   virtual std::vector<RankReport> reports() = 0;
   /// What the threads of each rank can do at most while those of all others are at it too, in rank order.
   /// Takes some seconds, in which no request advances.
-  virtual std::vector<Roofline> measure_rooflines() = 0;
+  virtual std::vector<rates::Roofline> measure_rooflines() = 0;
 };
 
 }  // namespace yoke::runtime

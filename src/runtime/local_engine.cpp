@@ -161,9 +161,9 @@ class LocalEngine final : public Engine {
     return reports;
   }
 
-  std::vector<Roofline> measure_rooflines() override {
+  std::vector<rates::Roofline> measure_rooflines() override {
     command(Command::roofline);
-    std::vector<Roofline> rooflines = exchange(comm_, worker_.measure_roofline());
+    std::vector<rates::Roofline> rooflines = exchange(comm_, worker_.measure_roofline());
     rest_if_idle();
     return rooflines;
   }

@@ -4,6 +4,14 @@
 #include "base/bytes.h"
 #include "runtime/engine.h"
 
+namespace yoke::rates {
+
+void fields(auto& archive, Is<Roofline> auto& m) {
+  archive(m.stream_passes, m.no_stream, m.int8_passes, m.f32_passes);
+}
+
+}  // namespace yoke::rates
+
 namespace yoke::runtime {
 
 constexpr FinishReason last_enumerator(FinishReason) { return FinishReason::cancelled; }
@@ -33,9 +41,6 @@ void fields(auto& archive, Is<RankReport> auto& m) {
   archive(m.rank, m.host, m.pid, m.threads, m.pinned, m.isa, m.weight_bytes, m.kv_bytes, m.share,
           m.load_seconds, m.peak_bytes, m.compute_seconds, m.exchange_seconds, m.reduced_bytes,
           m.cache_read_bytes, m.cache_written_bytes, m.cache_write_seconds, m.notices);
-}
-void fields(auto& archive, Is<Roofline> auto& m) {
-  archive(m.stream_passes, m.no_stream, m.int8_passes, m.f32_passes);
 }
 void fields(auto& archive, Is<EngineInfo> auto& m) { archive(m.vocabulary, m.context, m.trained_context); }
 

@@ -203,8 +203,8 @@ void Worker::check(const model::Batch& batch) const {
     require(slot < caches_.slots, "a batch has slot {} of {}", slot, caches_.slots);
 }
 
-Roofline Worker::measure_roofline() {
-  return runtime::measure_roofline(pool_, ranks_beside(places_, comm_.rank()), [this] { meet(); });
+rates::Roofline Worker::measure_roofline() {
+  return rates::measure_roofline(pool_, ranks_beside(places_, comm_.rank()), [this] { meet(); });
 }
 
 void Worker::meet() {

@@ -13,10 +13,10 @@
 #include "model/family.h"
 #include "model/loader.h"
 #include "model/partition.h"
+#include "rates/roofline.h"
 #include "runtime/engine.h"
 #include "runtime/local_engine.h"
 #include "runtime/placement.h"
-#include "runtime/roofline.h"
 #include "runtime/strip.h"
 
 namespace yoke::runtime {
@@ -50,7 +50,7 @@ class Worker {
 
   RankReport report() const;
   /// A collective: what this rank's threads can do while those of all others are at it too.
-  Roofline measure_roofline();
+  rates::Roofline rates::measure_roofline();
 
  private:
   void check(const model::Batch& batch) const;

@@ -8,14 +8,14 @@
 namespace yoke::cli {
 namespace {
 
-using runtime::Operands;
+using rates::Operands;
 using testing::HasSubstr;
 using testing::Not;
 
 constexpr std::uint64_t kibi = 1024, mebi = 1024 * kibi;
 
-cluster::ProbeReport example() {
-  cluster::ProbeReport report;
+rates::ProbeReport example() {
+  rates::ProbeReport report;
   report.host = "ox";
   report.topology.cores = 2;
   report.topology.logical_cpus = 4;
@@ -33,7 +33,7 @@ cluster::ProbeReport example() {
   return report;
 }
 
-DiskReport disk_example() { return {"model.gguf", cluster::DiskRate{500'000'000, 0.25, true}, ""}; }
+DiskReport disk_example() { return {"model.gguf", rates::DiskRate{500'000'000, 0.25, true}, ""}; }
 
 TEST(ProbeText, TellsTheMachineAndThenItsLimits) {
   EXPECT_EQ(probe_text(example(), disk_example()),
@@ -56,7 +56,7 @@ TEST(ProbeText, TellsTheMachineAndThenItsLimits) {
 }
 
 TEST(ProbeText, SaysWhatIsUnknownAndWhyThingsWereNotMeasured) {
-  cluster::ProbeReport report = example();
+  rates::ProbeReport report = example();
   report.topology.processor = report.huge_pages = "";
   report.topology.caches.clear();
   report.topology.numa_nodes.clear();

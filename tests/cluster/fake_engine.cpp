@@ -117,7 +117,7 @@ class FakeEngine final : public Engine {
     return reports;
   }
 
-  std::vector<Roofline> measure_rooflines() override {
+  std::vector<rates::Roofline> measure_rooflines() override {
     return {static_cast<std::size_t>(comm_.size()), {{30e9}, "", {1e12}, {0.5e12}}};
   }
 

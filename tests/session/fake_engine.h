@@ -41,7 +41,7 @@ class FakeEngine final : public runtime::Engine {
   }
 
   std::vector<runtime::RankReport> reports() override { return {}; }
-  std::vector<runtime::Roofline> measure_rooflines() override { return {}; }
+  std::vector<rates::Roofline> measure_rooflines() override { return {}; }
 
   std::vector<runtime::Request> requests;
   std::vector<std::uint64_t> cancelled;

@@ -56,7 +56,7 @@ class Foreseer final : public Engine {
     return event;
   }
   std::vector<runtime::RankReport> reports() override { return {}; }
-  std::vector<runtime::Roofline> measure_rooflines() override { return {}; }
+  std::vector<rates::Roofline> measure_rooflines() override { return {}; }
 
   std::deque<Event> script;
   std::vector<std::vector<Token>> prompts;
@@ -167,7 +167,7 @@ TEST(MeasurePerplexity, TheDeathOfTheEngineIsAnError) {
     void cancel(std::uint64_t) override {}
     std::optional<Event> next(std::chrono::milliseconds) override { throw Error("rank 2 was lost"); }
     std::vector<runtime::RankReport> reports() override { return {}; }
-    std::vector<runtime::Roofline> measure_rooflines() override { return {}; }
+    std::vector<rates::Roofline> measure_rooflines() override { return {}; }
   };
   Dead engine;
   EXPECT_EQ(error_with(engine), "rank 2 was lost");
@@ -193,7 +193,7 @@ class RowTeller final : public Engine {
     return event;
   }
   std::vector<runtime::RankReport> reports() override { return {}; }
-  std::vector<runtime::Roofline> measure_rooflines() override { return {}; }
+  std::vector<rates::Roofline> measure_rooflines() override { return {}; }
 
   static std::vector<float> row(std::uint64_t window, std::int32_t position, int rows) {
     std::vector<float> logits;

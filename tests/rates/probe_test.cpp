@@ -1,11 +1,11 @@
-#include "cluster/probe.h"
+#include "rates/probe.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
-namespace yoke::cluster {
+namespace yoke::rates {
 namespace {
 
 using testing::ElementsAre;
@@ -51,4 +51,4 @@ TEST(Probe, MeasuresEachLimitOnOneThreadAndOnAllCores) {
 }
 
 }  // namespace
-}  // namespace yoke::cluster
+}  // namespace yoke::rates

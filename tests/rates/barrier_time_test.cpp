@@ -1,8 +1,8 @@
-#include "cluster/barrier_time.h"
+#include "rates/barrier_time.h"
 
 #include <gtest/gtest.h>
 
-namespace yoke::cluster {
+namespace yoke::rates {
 namespace {
 
 TEST(MeasureBarrier, GivesATimeForEachPassOnAnyNumberOfThreads) {
@@ -18,4 +18,4 @@ TEST(MeasureBarrier, GivesATimeForEachPassOnAnyNumberOfThreads) {
 }
 
 }  // namespace
-}  // namespace yoke::cluster
+}  // namespace yoke::rates

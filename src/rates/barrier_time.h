@@ -5,10 +5,10 @@
 
 #include "base/thread_pool.h"
 
-namespace yoke::cluster {
+namespace yoke::rates {
 
 /// Seconds from the start of a parallel region that does nothing to its end on all threads, the mean of
 /// many that follow one another at once; of each pass. A pass takes about a millisecond.
 std::vector<double> measure_barrier(ThreadPool& pool, int passes);
 
-}  // namespace yoke::cluster
+}  // namespace yoke::rates

@@ -1,4 +1,4 @@
-#include "cluster/disk_rate.h"
+#include "rates/disk_rate.h"
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -20,7 +20,7 @@
 #include "base/file_descriptor.h"
 #include "base/thread_pool.h"
 
-namespace yoke::cluster {
+namespace yoke::rates {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -154,4 +154,4 @@ DiskRate measure_disk(const std::filesystem::path& path) {
                                                       : measure_file(path.string());
 }
 
-}  // namespace yoke::cluster
+}  // namespace yoke::rates

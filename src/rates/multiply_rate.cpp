@@ -1,9 +1,9 @@
-#include "runtime/multiply_rate.h"
+#include "rates/multiply_rate.h"
 
 #include <chrono>
 #include <numeric>
 
-namespace yoke::runtime {
+namespace yoke::rates {
 namespace {
 
 using Peak = std::int64_t (*)(std::int64_t rounds);
@@ -43,4 +43,4 @@ std::vector<double> measure_multiply(ThreadPool& pool, const kernels::Kernels& k
   return rates;
 }
 
-}  // namespace yoke::runtime
+}  // namespace yoke::rates

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <string>
 
-namespace yoke::cluster {
+namespace yoke::rates {
 
 struct DiskRate {
   std::uint64_t bytes = 0;  // that were read
@@ -23,4 +23,4 @@ struct DiskRate {
 /// where `path` is neither, is empty, is kept in memory by its file system, or cannot be read or written.
 DiskRate measure_disk(const std::filesystem::path& path);
 
-}  // namespace yoke::cluster
+}  // namespace yoke::rates

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "base/topology.h"
-#include "runtime/multiply_rate.h"
+#include "rates/multiply_rate.h"
 
-namespace yoke::cluster {
+namespace yoke::rates {
 
 /// Each figure is the best of several passes: what else runs on the machine only takes away from it.
 struct ProbeReport {
@@ -19,7 +19,7 @@ struct ProbeReport {
   };
   struct Multiply {
     std::string isa;
-    runtime::Operands operands = runtime::Operands::int8;
+    rates::Operands operands = rates::Operands::int8;
     int threads = 0;
     double ops_per_second = 0;  // a multiply-add is two
   };
@@ -47,4 +47,4 @@ std::vector<int> thread_counts(int cores);
 /// set named by YOKE_ISA that this machine has not got.
 ProbeReport probe(const std::function<void(std::string_view)>& progress);
 
-}  // namespace yoke::cluster
+}  // namespace yoke::rates

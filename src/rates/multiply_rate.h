@@ -7,7 +7,7 @@
 #include "base/thread_pool.h"
 #include "kernels/kernels.h"
 
-namespace yoke::runtime {
+namespace yoke::rates {
 
 /// What is multiplied.
 enum class Operands { int8, f32 };
@@ -17,4 +17,4 @@ enum class Operands { int8, f32 };
 std::vector<double> measure_multiply(ThreadPool& pool, const kernels::Kernels& kernels, Operands operands,
                                      int passes);
 
-}  // namespace yoke::runtime
+}  // namespace yoke::rates

@@ -9,7 +9,7 @@
 
 #include "base/thread_pool.h"
 
-namespace yoke::runtime {
+namespace yoke::rates {
 
 /// What some threads can do at most, pass by pass of a measurement. Machines drift, so it is measured again
 /// and again around what is held against it, and the median of all passes counts.
@@ -36,4 +36,4 @@ Roofline measure_roofline(ThreadPool& pool, int ranks_here, const std::function<
 /// What ranks that measured at once can do together: pass by pass the sum.
 Roofline sum(std::span<const Roofline> ranks);
 
-}  // namespace yoke::runtime
+}  // namespace yoke::rates

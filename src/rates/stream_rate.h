@@ -7,7 +7,7 @@
 
 #include "base/thread_pool.h"
 
-namespace yoke::runtime {
+namespace yoke::rates {
 
 /// Bytes that measure_stream() should read on a machine with a last-level cache of `cache` bytes and
 /// `available` bytes of free memory: far more than the cache holds, and no more than a quarter of what is
@@ -19,4 +19,4 @@ std::optional<std::uint64_t> stream_bytes(std::uint64_t cache, std::uint64_t ava
 /// memory is given back. Throws Error where the system does not give it.
 std::vector<double> measure_stream(ThreadPool& pool, std::uint64_t bytes, int passes);
 
-}  // namespace yoke::runtime
+}  // namespace yoke::rates

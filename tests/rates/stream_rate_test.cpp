@@ -1,10 +1,10 @@
-#include "runtime/stream_rate.h"
+#include "rates/stream_rate.h"
 
 #include <gtest/gtest.h>
 
 #include "base/error.h"
 
-namespace yoke::runtime {
+namespace yoke::rates {
 namespace {
 
 constexpr std::uint64_t mebi = std::uint64_t{1} << 20;
@@ -44,4 +44,4 @@ TEST(MeasureStream, SaysSoWhereTheMemoryIsNotToBeHad) {
 }
 
 }  // namespace
-}  // namespace yoke::runtime
+}  // namespace yoke::rates

@@ -1,4 +1,4 @@
-#include "runtime/stream_rate.h"
+#include "rates/stream_rate.h"
 
 #include <algorithm>
 #include <array>
@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/topology.h"
 
-namespace yoke::runtime {
+namespace yoke::rates {
 namespace {
 
 using Word = std::uint64_t;
@@ -72,4 +72,4 @@ std::vector<double> measure_stream(ThreadPool& pool, std::uint64_t bytes, int pa
   return rates;
 }
 
-}  // namespace yoke::runtime
+}  // namespace yoke::rates

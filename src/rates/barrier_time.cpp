@@ -1,8 +1,8 @@
-#include "cluster/barrier_time.h"
+#include "rates/barrier_time.h"
 
 #include <chrono>
 
-namespace yoke::cluster {
+namespace yoke::rates {
 
 std::vector<double> measure_barrier(ThreadPool& pool, int passes) {
   constexpr int regions = 1000;
@@ -16,4 +16,4 @@ std::vector<double> measure_barrier(ThreadPool& pool, int passes) {
   return times;
 }
 
-}  // namespace yoke::cluster
+}  // namespace yoke::rates

@@ -1,4 +1,4 @@
-#include "cluster/disk_rate.h"
+#include "rates/disk_rate.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 
-namespace yoke::cluster {
+namespace yoke::rates {
 namespace {
 
 using testing::AnyOf;
@@ -95,4 +95,4 @@ TEST(MeasureDisk, DoesNotWaitForTheWriterOfAPipe) {
 }
 
 }  // namespace
-}  // namespace yoke::cluster
+}  // namespace yoke::rates

@@ -1,4 +1,4 @@
-#include "cluster/probe.h"
+#include "rates/probe.h"
 
 #include <fmt/core.h>
 
@@ -6,10 +6,10 @@
 #include <optional>
 
 #include "base/thread_pool.h"
-#include "cluster/barrier_time.h"
-#include "runtime/stream_rate.h"
+#include "rates/barrier_time.h"
+#include "rates/stream_rate.h"
 
-namespace yoke::cluster {
+namespace yoke::rates {
 namespace {
 
 using Progress = std::function<void(std::string_view)>;
@@ -27,7 +27,7 @@ std::vector<int> one_and_all(int cores) { return cores > 1 ? std::vector{1, core
 
 void probe_stream(ProbeReport& report, const Progress& progress) {
   const std::optional<std::uint64_t> bytes =
-      runtime::stream_bytes(report.topology.cache, read_memory().available);
+      rates::stream_bytes(report.topology.cache, read_memory().available);
   if (!bytes) {
     report.no_stream =
         fmt::format("{} of free memory are too little to do it with", format_bytes(report.memory.available));
@@ -36,7 +36,7 @@ void probe_stream(ProbeReport& report, const Progress& progress) {
   for (const int threads : thread_counts(report.topology.cores)) {
     progress("stream read, " + threads_text(threads));
     ThreadPool pool(threads, true);
-    report.stream.push_back({threads, best_rate(runtime::measure_stream(pool, *bytes, passes))});
+    report.stream.push_back({threads, best_rate(rates::measure_stream(pool, *bytes, passes))});
   }
 }
 
@@ -45,9 +45,9 @@ void probe_multiply(ProbeReport& report, const Progress& progress) {
     for (const int threads : one_and_all(report.topology.cores)) {
       progress(fmt::format("multiplying with {}, {}", table->isa, threads_text(threads)));
       ThreadPool pool(threads, true);
-      for (const runtime::Operands operands : {runtime::Operands::int8, runtime::Operands::f32}) {
+      for (const rates::Operands operands : {rates::Operands::int8, rates::Operands::f32}) {
         report.multiply.push_back({std::string(table->isa), operands, threads,
-                                   best_rate(runtime::measure_multiply(pool, *table, operands, passes))});
+                                   best_rate(rates::measure_multiply(pool, *table, operands, passes))});
       }
     }
   }
@@ -88,4 +88,4 @@ ProbeReport probe(const Progress& progress) {
   return report;
 }
 
-}  // namespace yoke::cluster
+}  // namespace yoke::rates

@@ -1,4 +1,4 @@
-#include "runtime/roofline.h"
+#include "rates/roofline.h"
 
 #include <fmt/core.h>
 
@@ -7,10 +7,10 @@
 
 #include "base/statistics.h"
 #include "base/topology.h"
-#include "runtime/multiply_rate.h"
-#include "runtime/stream_rate.h"
+#include "rates/multiply_rate.h"
+#include "rates/stream_rate.h"
 
-namespace yoke::runtime {
+namespace yoke::rates {
 namespace {
 
 constexpr int passes = 7;
@@ -82,4 +82,4 @@ Roofline sum(std::span<const Roofline> ranks) {
   return total;
 }
 
-}  // namespace yoke::runtime
+}  // namespace yoke::rates

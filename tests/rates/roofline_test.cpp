@@ -1,11 +1,11 @@
-#include "runtime/roofline.h"
+#include "rates/roofline.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/topology.h"
 
-namespace yoke::runtime {
+namespace yoke::rates {
 namespace {
 
 using testing::ElementsAre;
@@ -64,4 +64,4 @@ TEST(Roofline, RanksHaveNoStreamTogetherWhereOneHasNone) {
 }
 
 }  // namespace
-}  // namespace yoke::runtime
+}  // namespace yoke::rates

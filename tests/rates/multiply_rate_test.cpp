@@ -1,10 +1,10 @@
-#include "runtime/multiply_rate.h"
+#include "rates/multiply_rate.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
-namespace yoke::runtime {
+namespace yoke::rates {
 namespace {
 
 TEST(MeasureMultiply, GivesARateForEachPassOfEveryInstructionSetOnAnyNumberOfThreads) {
@@ -35,4 +35,4 @@ TEST(MeasureMultiply, FindsTheUnitsFasterThanPlainCode) {
 }
 
 }  // namespace
-}  // namespace yoke::runtime
+}  // namespace yoke::rates
