@@ -18,8 +18,8 @@
 #include "cli/usage.h"
 #include "gguf/input_file.h"
 #include "gguf/reader.h"
-#include "runtime/shard_cache.h"
-#include "runtime/shard_folder.h"
+#include "shards/shard_cache.h"
+#include "shards/shard_folder.h"
 
 namespace yoke::cli {
 namespace {
@@ -36,24 +36,24 @@ struct CacheOptions {
 
 /// A shard and what its header tells.
 struct Listed {
-  runtime::CachedShard shard;
-  std::optional<runtime::ShardKey> key;  // nothing where the header is damaged
-  std::string trouble;                   // empty where the next start can use it
+  shards::CachedShard shard;
+  std::optional<shards::ShardKey> key;  // nothing where the header is damaged
+  std::string trouble;                  // empty where the next start can use it
 };
 
 /// What is wrong with a shard as far as its header and its model's file tell.
-std::string trouble_of(const runtime::ShardKey& key) {
+std::string trouble_of(const shards::ShardKey& key) {
   try {
     const gguf::Model model = gguf::Model::open(key.model);
-    return runtime::shard_difference(key, runtime::shard_key(model, key.rank, key.ranks));
+    return shards::shard_difference(key, shards::shard_key(model, key.rank, key.ranks));
   } catch (const Error& error) {
     return error.what();
   }
 }
 
-Listed examine(const runtime::CachedShard& shard) {
+Listed examine(const shards::CachedShard& shard) {
   try {
-    const runtime::ShardKey key = runtime::read_shard_header(gguf::InputFile(shard.path, "a shard")).key;
+    const shards::ShardKey key = shards::read_shard_header(gguf::InputFile(shard.path, "a shard")).key;
     return {shard, key, trouble_of(key)};
   } catch (const Error& error) {
     return {shard, std::nullopt, error.what()};
@@ -65,7 +65,7 @@ std::vector<Listed> list(const std::string& folder) {
   require(fs::is_directory(folder, error), "{}: is no folder that can be read; expected that of --cache-dir",
           folder);
   std::vector<Listed> listed;
-  for (const runtime::CachedShard& shard : runtime::cached_shards(folder)) listed.push_back(examine(shard));
+  for (const shards::CachedShard& shard : shards::cached_shards(folder)) listed.push_back(examine(shard));
   return listed;
 }
 

@@ -15,7 +15,7 @@
 #include "model/forward.h"
 #include "model/loader.h"
 #include "ops/cpu/cpu_ops.h"
-#include "runtime/shard_cache.h"
+#include "shards/shard_cache.h"
 
 namespace yoke::runtime {
 namespace {
@@ -68,8 +68,8 @@ class Loading {
           ThreadPool& pool, const Progress& progress)
       : model_(model), partition_(partition), rank_(rank), progress_(progress) {
     if (!options.cache_dir.empty() && options.activations == kernels::ActivationType::q8)
-      cache_.emplace(options.cache_dir, options.cache_bytes, shard_key(model.file, rank, partition.size()),
-                     pool);
+      cache_.emplace(options.cache_dir, options.cache_bytes,
+                     shards::shard_key(model.file, rank, partition.size()), pool);
   }
 
   void run(ops::Ops& ops, RankReport& report) {
@@ -99,7 +99,7 @@ class Loading {
   const model::Partition& partition_;
   const int rank_;
   const Progress& progress_;
-  std::optional<ShardCache> cache_;
+  std::optional<shards::ShardCache> cache_;
 };
 
 }  // namespace

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "runtime/shard_header.h"
+#include "shards/shard_header.h"
 
 namespace {
 
@@ -20,12 +20,12 @@ void check(bool holds) {
   if (!holds) std::abort();
 }
 
-void check_matrices(const ShardHeader& header, std::uint64_t file_bytes) {
-  std::uint64_t end = shard_prefix_bytes;
-  for (const ShardMatrix& matrix : header.matrices) {
-    check(matrix.offset >= end && matrix.offset % shard_alignment == 0);
+void check_matrices(const shards::ShardHeader& header, std::uint64_t file_bytes) {
+  std::uint64_t end = shards::shard_prefix_bytes;
+  for (const shards::ShardMatrix& matrix : header.matrices) {
+    check(matrix.offset >= end && matrix.offset % shards::shard_alignment == 0);
     check(matrix.bytes > 0 && matrix.bytes <= file_bytes - matrix.offset);
-    check(matrix.checksums.size() == shard_pieces(matrix.bytes));
+    check(matrix.checksums.size() == shards::shard_pieces(matrix.bytes));
     end = matrix.offset + matrix.bytes;
   }
   check(end == file_bytes);
@@ -33,7 +33,7 @@ void check_matrices(const ShardHeader& header, std::uint64_t file_bytes) {
 
 void parse(std::span<const std::byte> file) {
   try {
-    check_matrices(parse_shard_header(file, file.size(), "fuzz"), file.size());
+    check_matrices(shards::parse_shard_header(file, file.size(), "fuzz"), file.size());
   } catch (const yoke::Error& error) {
     check(std::string_view(error.what()).starts_with("fuzz: "));
   }
@@ -44,14 +44,15 @@ void parse(std::span<const std::byte> file) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::span<const std::byte> file = std::as_bytes(std::span(data, size));
   parse(file);
-  if (size < shard_prefix_bytes) return 0;
+  if (size < shards::shard_prefix_bytes) return 0;
   // No change of the description gets past its checksum: the same with one that is right.
   std::vector<std::byte> sealed(file.begin(), file.end());
   std::uint64_t length = 0;
   std::memcpy(&length, sealed.data() + 12, sizeof length);
-  length = std::min<std::uint64_t>(length, size - shard_prefix_bytes);
+  length = std::min<std::uint64_t>(length, size - shards::shard_prefix_bytes);
   std::memcpy(sealed.data() + 12, &length, sizeof length);
-  const std::uint64_t checksum = shard_checksum(std::span(sealed).subspan(shard_prefix_bytes, length));
+  const std::uint64_t checksum =
+      shards::shard_checksum(std::span(sealed).subspan(shards::shard_prefix_bytes, length));
   std::memcpy(sealed.data() + 20, &checksum, sizeof checksum);
   parse(sealed);
   return 0;

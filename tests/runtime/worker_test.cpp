@@ -9,7 +9,7 @@
 #include "common/error_of.h"
 #include "common/scratch.h"
 #include "runtime/run_engine.h"
-#include "runtime/shard_folder.h"
+#include "shards/shard_folder.h"
 
 namespace yoke::runtime {
 namespace {
@@ -111,7 +111,7 @@ TEST(WorkersCache, ThatIsDamagedOnOneRankIsReportedByThatRankAndRepaired) {
   EngineOptions options = demo_options();
   options.cache_dir = folder.path();
   const Prompted first = run(3, options);
-  for (const CachedShard& shard : cached_shards(folder.path())) {
+  for (const shards::CachedShard& shard : shards::cached_shards(folder.path())) {
     if (shard.path.string().find(".1-of-3") == std::string::npos) continue;
     std::string bytes = read_file(shard.path);
     bytes.back() ^= 1;

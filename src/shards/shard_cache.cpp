@@ -1,4 +1,4 @@
-#include "runtime/shard_cache.h"
+#include "shards/shard_cache.h"
 
 #include <fmt/core.h>
 
@@ -12,9 +12,9 @@
 #include "base/output_file.h"
 #include "gguf/fingerprint.h"
 #include "kernels/panels.h"
-#include "runtime/shard_folder.h"
+#include "shards/shard_folder.h"
 
-namespace yoke::runtime {
+namespace yoke::shards {
 namespace {
 
 namespace fs = std::filesystem;
@@ -217,4 +217,4 @@ void ShardCache::write_file(const std::function<void(std::uint64_t, std::uint64_
   bytes_written_ = total;
 }
 
-}  // namespace yoke::runtime
+}  // namespace yoke::shards

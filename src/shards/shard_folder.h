@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "base/file_descriptor.h"
-#include "runtime/shard_header.h"
+#include "shards/shard_header.h"
 
-namespace yoke::runtime {
+namespace yoke::shards {
 
 inline constexpr std::string_view shard_suffix = ".yoke-shard";
 
@@ -49,4 +49,4 @@ class FolderLock {
 /// unfinished, too. Throws Error where there cannot be room: nothing is removed then.
 void make_room(const std::filesystem::path& path, std::uint64_t bytes, std::uint64_t bound);
 
-}  // namespace yoke::runtime
+}  // namespace yoke::shards

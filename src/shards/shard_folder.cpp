@@ -1,4 +1,4 @@
-#include "runtime/shard_folder.h"
+#include "shards/shard_folder.h"
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -19,7 +19,7 @@
 #include "base/error.h"
 #include "base/topology.h"
 
-namespace yoke::runtime {
+namespace yoke::shards {
 namespace {
 
 namespace fs = std::filesystem;
@@ -160,4 +160,4 @@ void make_room(const fs::path& path, std::uint64_t bytes, std::uint64_t bound) {
   for (const CachedShard& shard : std::span(removable).first(n)) ::unlink(shard.path.c_str());
 }
 
-}  // namespace yoke::runtime
+}  // namespace yoke::shards

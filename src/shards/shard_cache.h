@@ -14,9 +14,9 @@
 #include "base/thread_pool.h"
 #include "gguf/reader.h"
 #include "model/packed_store.h"
-#include "runtime/shard_header.h"
+#include "shards/shard_header.h"
 
-namespace yoke::runtime {
+namespace yoke::shards {
 
 /// The key for a rank of this program, which packs as its kernels read.
 ShardKey shard_key(const gguf::Model& model, int rank, int ranks);
@@ -73,4 +73,4 @@ class ShardCache final : public model::PackedStore {
   std::vector<std::string> notices_;
 };
 
-}  // namespace yoke::runtime
+}  // namespace yoke::shards

@@ -17,7 +17,7 @@
 
 #include "gguf/input_file.h"
 
-namespace yoke::runtime {
+namespace yoke::shards {
 
 /// What a shard was made of. One with another key is of no use.
 struct ShardKey {
@@ -66,4 +66,4 @@ ShardHeader read_shard_header(const gguf::InputFile& file);
 /// Why a shard of key `found` is of no use where `wanted` is: "was packed for …"; empty if they are alike.
 std::string shard_difference(const ShardKey& found, const ShardKey& wanted);
 
-}  // namespace yoke::runtime
+}  // namespace yoke::shards

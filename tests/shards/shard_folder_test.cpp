@@ -1,4 +1,4 @@
-#include "runtime/shard_folder.h"
+#include "shards/shard_folder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,7 +13,7 @@
 #include "common/error_of.h"
 #include "common/scratch.h"
 
-namespace yoke::runtime {
+namespace yoke::shards {
 namespace {
 
 namespace fs = std::filesystem;
@@ -141,4 +141,4 @@ TEST(FolderLock, OfNoFolderIsRefused) {
 }
 
 }  // namespace
-}  // namespace yoke::runtime
+}  // namespace yoke::shards

@@ -1,4 +1,4 @@
-#include "runtime/shard_cache.h"
+#include "shards/shard_cache.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -16,9 +16,9 @@
 
 #include "common/error_of.h"
 #include "common/scratch.h"
-#include "runtime/shard_folder.h"
+#include "shards/shard_folder.h"
 
-namespace yoke::runtime {
+namespace yoke::shards {
 namespace {
 
 namespace fs = std::filesystem;
@@ -294,4 +294,4 @@ TEST_F(ShardCaches, LeastRecentlyUsedGoFirst) {
 }
 
 }  // namespace
-}  // namespace yoke::runtime
+}  // namespace yoke::shards

@@ -1,4 +1,4 @@
-#include "runtime/shard_header.h"
+#include "shards/shard_header.h"
 
 #include <fmt/core.h>
 #include <xxhash.h>
@@ -18,7 +18,7 @@ void fields(auto& archive, Is<FileVersion> auto& m) { archive(m.bytes, m.written
 
 }  // namespace yoke::gguf
 
-namespace yoke::runtime {
+namespace yoke::shards {
 
 void fields(auto& archive, Is<ShardKey> auto& m) {
   archive(m.layout, m.model, m.fingerprint, m.files, m.rank, m.ranks);
@@ -149,4 +149,4 @@ std::string shard_difference(const ShardKey& found, const ShardKey& wanted) {
   return {};
 }
 
-}  // namespace yoke::runtime
+}  // namespace yoke::shards

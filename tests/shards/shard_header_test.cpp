@@ -1,4 +1,4 @@
-#include "runtime/shard_header.h"
+#include "shards/shard_header.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,7 +12,7 @@
 #include "base/bytes.h"
 #include "common/error_of.h"
 
-namespace yoke::runtime {
+namespace yoke::shards {
 namespace {
 
 using testing::HasSubstr;
@@ -166,4 +166,4 @@ TEST(ShardDifference, NamesWhatIsNotAlike) {
 }
 
 }  // namespace
-}  // namespace yoke::runtime
+}  // namespace yoke::shards
