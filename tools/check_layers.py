@@ -30,7 +30,8 @@ MAY_USE = {
     "runtime": ["shards", "rates"],
     "cluster": ["runtime"],
     "session": ["runtime", "text"],
-    "cli": ["session", "cluster"],
+    "measure": ["session"],
+    "cli": ["measure", "cluster"],
 }
 MPI_FILE = "src/cluster/mpi_comm.cpp"
 SOURCE_SUFFIXES = (".cpp", ".h", ".inc")

@@ -24,7 +24,7 @@
 namespace yoke::cli {
 namespace {
 
-using session::BenchmarkTest;
+using measure::BenchmarkTest;
 
 constexpr int most_repetitions = 10'000;
 constexpr std::uint64_t seed = 1;
@@ -85,7 +85,7 @@ void check_lengths(const BenchOptions& options, const std::vector<BenchmarkTest>
 /// Runs tests and shows how far it is.
 class Runner {
  public:
-  Runner(const BenchOptions& options, runtime::Engine& engine, session::RandomPrompts prompts)
+  Runner(const BenchOptions& options, runtime::Engine& engine, measure::RandomPrompts prompts)
       : options_(options), engine_(engine), prompts_(std::move(prompts)) {}
 
   BenchRow run(const BenchmarkTest& test) {
@@ -104,16 +104,16 @@ class Runner {
     return {test.n_prompt, std::min(test.n_gen, 16), 0};
   }
 
-  session::BenchmarkSample run_once(const BenchmarkTest& test, const std::string& name) {
+  measure::BenchmarkSample run_once(const BenchmarkTest& test, const std::string& name) {
     line_.show(name);
-    return session::run_test(engine_, test, prompts_, [&](std::int32_t generated) {
+    return measure::run_test(engine_, test, prompts_, [&](std::int32_t generated) {
       line_.show(fmt::format("{}: {} of {} tokens", name, generated, test.n_gen));
     });
   }
 
   const BenchOptions& options_;
   runtime::Engine& engine_;
-  session::RandomPrompts prompts_;
+  measure::RandomPrompts prompts_;
   StatusLine line_;
 };
 

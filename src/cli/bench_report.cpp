@@ -18,7 +18,7 @@ using Json = nlohmann::ordered_json;
 
 std::vector<double> tokens_per_second(const BenchRow& row) {
   std::vector<double> rates;
-  for (const session::BenchmarkSample& sample : row.samples) {
+  for (const measure::BenchmarkSample& sample : row.samples) {
     rates.push_back(row.test.tokens() / sample.seconds);
   }
   return rates;
@@ -26,14 +26,14 @@ std::vector<double> tokens_per_second(const BenchRow& row) {
 
 std::vector<double> nanoseconds(const BenchRow& row) {
   std::vector<double> times;
-  for (const session::BenchmarkSample& sample : row.samples) times.push_back(1e9 * sample.seconds);
+  for (const measure::BenchmarkSample& sample : row.samples) times.push_back(1e9 * sample.seconds);
   return times;
 }
 
 /// Of the time of all runs, what rank 0 spent exchanging; 0 to 1.
 double exchange_share(const BenchRow& row) {
   double seconds = 0, exchange = 0;
-  for (const session::BenchmarkSample& sample : row.samples) {
+  for (const measure::BenchmarkSample& sample : row.samples) {
     seconds += sample.seconds;
     exchange += sample.exchange_seconds;
   }

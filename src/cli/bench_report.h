@@ -6,16 +6,16 @@
 #include <string>
 #include <vector>
 
+#include "measure/benchmark.h"
 #include "rates/roofline.h"
 #include "runtime/engine.h"
 #include "runtime/model_summary.h"
-#include "session/benchmark.h"
 
 namespace yoke::cli {
 
 struct BenchRow {
-  session::BenchmarkTest test;
-  std::vector<session::BenchmarkSample> samples;  // at least one
+  measure::BenchmarkTest test;
+  std::vector<measure::BenchmarkSample> samples;  // at least one
 };
 
 struct BenchReport {

@@ -16,10 +16,10 @@
 #include "cli/status_line.h"
 #include "cli/text_file.h"
 #include "gguf/printable.h"
+#include "measure/distributions.h"
+#include "measure/divergence.h"
+#include "measure/perplexity.h"
 #include "runtime/model_summary.h"
-#include "session/distributions.h"
-#include "session/divergence.h"
-#include "session/perplexity.h"
 
 namespace yoke::cli {
 namespace {
@@ -60,7 +60,7 @@ EngineFlags engine_of_follower(const PerplexityOptions& options) {
   }
 }
 
-session::Windows cut(const PerplexityOptions& options, std::int32_t length) {
+measure::Windows cut(const PerplexityOptions& options, std::int32_t length) {
   const std::unique_ptr<text::Tokenizer> tokenizer = read_tokenizer(options.engine.engine.model).tokenizer;
   const std::string text = read_text(options.text);
   require(!text.empty(), "{}: is empty, expected some text", source_name(options.text));
@@ -69,10 +69,10 @@ session::Windows cut(const PerplexityOptions& options, std::int32_t length) {
           tokenizer->adds_bos() ? tokenizer->bos() : std::nullopt};
 }
 
-session::SavedRun describe_run(const PerplexityOptions& options, const runtime::ModelSummary& model,
-                               const session::Windows& windows) {
+measure::SavedRun describe_run(const PerplexityOptions& options, const runtime::ModelSummary& model,
+                               const measure::Windows& windows) {
   const std::string file = std::filesystem::path(options.engine.engine.model).filename().string();
-  return session::describe_run(windows, model.vocabulary,
+  return measure::describe_run(windows, model.vocabulary,
                                fmt::format("{} ({}), activations {}", file, model.description,
                                            kernels::name_of(options.engine.engine.activations)));
 }
@@ -81,7 +81,7 @@ session::SavedRun describe_run(const PerplexityOptions& options, const runtime::
 class Distributions {
  public:
   /// Throws Error where those to compare with are of other tokens, or the others cannot be written.
-  Distributions(const PerplexityOptions& options, const session::SavedRun& run) {
+  Distributions(const PerplexityOptions& options, const measure::SavedRun& run) {
     if (!options.compare.empty()) {
       base_.emplace(options.compare);
       base_->require_same_tokens(run);
@@ -91,9 +91,9 @@ class Distributions {
   }
 
   /// What takes the rows; empty where nobody wants them.
-  session::TakeRow taker() {
+  measure::TakeRow taker() {
     if (!divergence_ && !writer_) return {};
-    return [this](const session::ScoredRow& row) {
+    return [this](const measure::ScoredRow& row) {
       if (divergence_) divergence_->add(row);
       if (writer_) writer_->add(row);
     };
@@ -103,38 +103,38 @@ class Distributions {
     if (writer_) writer_->commit();
   }
 
-  const session::DistributionFile* base() const { return base_ ? &*base_ : nullptr; }
+  const measure::DistributionFile* base() const { return base_ ? &*base_ : nullptr; }
   /// Where there is a base.
-  const session::Divergence& divergence() const { return divergence_.value(); }
+  const measure::Divergence& divergence() const { return divergence_.value(); }
 
  private:
-  std::optional<session::DistributionFile> base_;
-  std::optional<session::Divergence> divergence_;
-  std::optional<session::DistributionWriter> writer_;
+  std::optional<measure::DistributionFile> base_;
+  std::optional<measure::Divergence> divergence_;
+  std::optional<measure::DistributionWriter> writer_;
 };
 
 struct Measured {
-  session::Perplexity perplexity;
+  measure::Perplexity perplexity;
   double seconds = 0;
 };
 
-Measured measure(runtime::Engine& engine, const session::Windows& windows, Distributions& distributions) {
+Measured measure(runtime::Engine& engine, const measure::Windows& windows, Distributions& distributions) {
   StatusLine line;
   const auto start = std::chrono::steady_clock::now();
-  const auto progress = [&](std::int32_t computed, const session::Perplexity& so_far) {
+  const auto progress = [&](std::int32_t computed, const measure::Perplexity& so_far) {
     line.show(
         fmt::format("perplexity {:.2f} after {} of {} windows", so_far.value(), computed, windows.count()));
   };
-  const session::Perplexity perplexity =
-      session::measure_perplexity(engine, windows, progress, distributions.taker());
+  const measure::Perplexity perplexity =
+      measure::measure_perplexity(engine, windows, progress, distributions.taker());
   distributions.finish();
   return {perplexity, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
 }
 
 void print_divergence(const Distributions& distributions) {
-  const session::Divergence& divergence = distributions.divergence();
-  const session::DivergenceFigures figures = divergence.figures();
-  const session::Perplexity& base = divergence.base_perplexity();
+  const measure::Divergence& divergence = distributions.divergence();
+  const measure::DivergenceFigures figures = divergence.figures();
+  const measure::Perplexity& base = divergence.base_perplexity();
   fmt::print("base        {}: perplexity {:.4f} ± {:.4f}\n",
              gguf::printable(distributions.base()->run().source, longest_source), base.value(),
              base.standard_error());
@@ -143,7 +143,7 @@ void print_divergence(const Distributions& distributions) {
   fmt::print("likeliest   the same token in {:.3f}% of {}\n", 100 * figures.same_top, figures.rows);
 }
 
-void print_text(const session::Windows& windows, const Measured& measured,
+void print_text(const measure::Windows& windows, const Measured& measured,
                 const Distributions& distributions) {
   const std::int64_t tokens = std::int64_t{windows.count()} * windows.length();
   fmt::print("perplexity  {:.4f} ± {:.4f}\n", measured.perplexity.value(),
@@ -156,8 +156,8 @@ void print_text(const session::Windows& windows, const Measured& measured,
 }
 
 nlohmann::ordered_json divergence_json(const PerplexityOptions& options, const Distributions& distributions) {
-  const session::Divergence& divergence = distributions.divergence();
-  const session::DivergenceFigures figures = divergence.figures();
+  const measure::Divergence& divergence = distributions.divergence();
+  const measure::DivergenceFigures figures = divergence.figures();
   return {{"base_filename", options.compare},
           {"base_source", distributions.base()->run().source},
           {"base_perplexity", divergence.base_perplexity().value()},
@@ -170,7 +170,7 @@ nlohmann::ordered_json divergence_json(const PerplexityOptions& options, const D
 }
 
 void print_json(const PerplexityOptions& options, const runtime::ModelSummary& model,
-                const std::vector<runtime::RankReport>& ranks, const session::Windows& windows,
+                const std::vector<runtime::RankReport>& ranks, const measure::Windows& windows,
                 const Measured& measured, const Distributions& distributions) {
   using Json = nlohmann::ordered_json;
   const std::int64_t tokens = std::int64_t{windows.count()} * windows.length();
@@ -196,7 +196,7 @@ int perplexity(const PerplexityOptions& options) {
   if (is_follower() && follow(engine_of_follower(options))) return 0;
   const runtime::ModelSummary model =
       runtime::summarise(options.engine.engine.model, options.engine.engine.kv_type);
-  const session::Windows windows = cut(options, window_length(options, model.context));
+  const measure::Windows windows = cut(options, window_length(options, model.context));
   Distributions distributions(options, describe_run(options, model, windows));
   const std::unique_ptr<runtime::Engine> engine = start_engine(engine_for(options, model.context));
   const Measured measured = measure(*engine, windows, distributions);

@@ -1,4 +1,4 @@
-#include "session/perplexity.h"
+#include "measure/perplexity.h"
 
 #include <algorithm>
 #include <chrono>
@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 
-namespace yoke::session {
+namespace yoke::measure {
 namespace {
 
 constexpr std::chrono::milliseconds patience{1000};  // between looks at whether the engine lives
@@ -204,4 +204,4 @@ Perplexity measure_perplexity(runtime::Engine& engine, const Windows& windows, c
   return measurement.perplexity();
 }
 
-}  // namespace yoke::session
+}  // namespace yoke::measure

@@ -1,4 +1,4 @@
-#include "session/distributions.h"
+#include "measure/distributions.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,7 +13,7 @@
 #include "common/error_of.h"
 #include "common/scratch.h"
 
-namespace yoke::session {
+namespace yoke::measure {
 namespace {
 
 using runtime::Token;
@@ -199,4 +199,4 @@ TEST(Distributions, OfOtherTokensAreRefusedWithWhatDiffers) {
 }
 
 }  // namespace
-}  // namespace yoke::session
+}  // namespace yoke::measure

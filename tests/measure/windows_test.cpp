@@ -1,4 +1,4 @@
-#include "session/windows.h"
+#include "measure/windows.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 
 #include "common/error_of.h"
 
-namespace yoke::session {
+namespace yoke::measure {
 namespace {
 
 using runtime::Token;
@@ -60,4 +60,4 @@ TEST(Windows, RefuseALengthOfWhichNothingWouldCount) {
 }
 
 }  // namespace
-}  // namespace yoke::session
+}  // namespace yoke::measure

@@ -1,4 +1,4 @@
-#include "session/distributions.h"
+#include "measure/distributions.h"
 
 #include <xxhash.h>
 
@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "base/saturating.h"
 
-namespace yoke::session {
+namespace yoke::measure {
 
 void fields(auto& archive, Is<SavedRun> auto& m) {
   archive(m.vocabulary, m.window, m.windows, m.tokens, m.source);
@@ -191,4 +191,4 @@ SavedRow DistributionFile::row(std::uint64_t index) const {
   return parse_distribution_row(bytes, run_, index, name());
 }
 
-}  // namespace yoke::session
+}  // namespace yoke::measure

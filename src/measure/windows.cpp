@@ -1,4 +1,4 @@
-#include "session/windows.h"
+#include "measure/windows.h"
 
 #include <cassert>
 #include <limits>
@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-namespace yoke::session {
+namespace yoke::measure {
 
 Windows::Windows(std::vector<runtime::Token> text, std::int32_t length, std::optional<runtime::Token> bos)
     : text_(std::move(text)), length_(length), bos_(bos) {
@@ -28,4 +28,4 @@ std::vector<runtime::Token> Windows::tokens(std::int32_t window) const {
   return tokens;
 }
 
-}  // namespace yoke::session
+}  // namespace yoke::measure

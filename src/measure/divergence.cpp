@@ -1,4 +1,4 @@
-#include "session/divergence.h"
+#include "measure/divergence.h"
 
 #include <algorithm>
 #include <cassert>
@@ -6,7 +6,7 @@
 
 #include "base/statistics.h"
 
-namespace yoke::session {
+namespace yoke::measure {
 
 double kl_divergence(const SavedRow& saved, std::span<const float> logits) {
   assert(saved.steps.size() == logits.size() && !logits.empty());
@@ -46,4 +46,4 @@ DivergenceFigures Divergence::figures() const {
   return figures;
 }
 
-}  // namespace yoke::session
+}  // namespace yoke::measure

@@ -7,7 +7,7 @@
 
 #include "runtime/engine.h"
 
-namespace yoke::session {
+namespace yoke::measure {
 
 /// Consecutive windows of the same length; what is left at the end is not used. In each, the first token
 /// becomes BOS where the model adds one, the first half is there only to be read, and the tokens after the
@@ -34,4 +34,4 @@ class Windows {
   std::optional<runtime::Token> bos_;
 };
 
-}  // namespace yoke::session
+}  // namespace yoke::measure

@@ -1,4 +1,4 @@
-#include "session/perplexity.h"
+#include "measure/perplexity.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -14,7 +14,7 @@
 #include "common/error_of.h"
 #include "runtime/run_engine.h"
 
-namespace yoke::session {
+namespace yoke::measure {
 namespace {
 
 using runtime::Engine;
@@ -330,4 +330,4 @@ TEST(MeasurePerplexity, IsWhatTheLogitsOfTheModelSay) {
 }
 
 }  // namespace
-}  // namespace yoke::session
+}  // namespace yoke::measure

@@ -5,10 +5,10 @@
 #include <span>
 #include <vector>
 
-#include "session/distributions.h"
-#include "session/perplexity.h"
+#include "measure/distributions.h"
+#include "measure/perplexity.h"
 
-namespace yoke::session {
+namespace yoke::measure {
 
 /// The Kullback-Leibler divergence Σ p ln(p ÷ q) in nats, p being the saved distribution and q the one that
 /// `logits` (of the same vocabulary, all finite) make. Not negative.
@@ -44,4 +44,4 @@ class Divergence {
   Perplexity base_perplexity_;
 };
 
-}  // namespace yoke::session
+}  // namespace yoke::measure

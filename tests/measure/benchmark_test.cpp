@@ -1,4 +1,4 @@
-#include "session/benchmark.h"
+#include "measure/benchmark.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 #include "gguf/reader.h"
 #include "runtime/run_engine.h"
 
-namespace yoke::session {
+namespace yoke::measure {
 namespace {
 
 using runtime::Engine;
@@ -96,4 +96,4 @@ TEST(RunTest, WhatDoesNotFitIsAnError) {
 }
 
 }  // namespace
-}  // namespace yoke::session
+}  // namespace yoke::measure

@@ -1,4 +1,4 @@
-#include "session/benchmark.h"
+#include "measure/benchmark.h"
 
 #include <fmt/core.h>
 
@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 
-namespace yoke::session {
+namespace yoke::measure {
 namespace {
 
 constexpr std::chrono::milliseconds patience{1000};  // between looks at whether the engine lives
@@ -82,4 +82,4 @@ BenchmarkSample run_test(runtime::Engine& engine, const BenchmarkTest& test, Ran
   }
 }
 
-}  // namespace yoke::session
+}  // namespace yoke::measure

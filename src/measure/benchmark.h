@@ -10,7 +10,7 @@
 #include "gguf/metadata.h"
 #include "runtime/engine.h"
 
-namespace yoke::session {
+namespace yoke::measure {
 
 /// What is timed: a prompt computed, or tokens generated. One of the two counts is 0. Tokens are generated
 /// after a prompt of `depth` tokens, whose time is not taken; where that is 0, after one of one token, whose
@@ -53,4 +53,4 @@ class RandomPrompts {
 BenchmarkSample run_test(runtime::Engine& engine, const BenchmarkTest& test, RandomPrompts& prompts,
                          const std::function<void(std::int32_t)>& progress);
 
-}  // namespace yoke::session
+}  // namespace yoke::measure

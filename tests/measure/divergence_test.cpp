@@ -1,4 +1,4 @@
-#include "session/divergence.h"
+#include "measure/divergence.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,7 +11,7 @@
 #include "common/scratch.h"
 #include "runtime/run_engine.h"
 
-namespace yoke::session {
+namespace yoke::measure {
 namespace {
 
 using runtime::Token;
@@ -192,4 +192,4 @@ TEST(Divergence, OfAModelFromItselfIsNoneOnAnyNumberOfRanks) {
 }
 
 }  // namespace
-}  // namespace yoke::session
+}  // namespace yoke::measure

@@ -28,10 +28,10 @@
 
 #include "base/output_file.h"
 #include "gguf/input_file.h"
-#include "session/perplexity.h"
-#include "session/windows.h"
+#include "measure/perplexity.h"
+#include "measure/windows.h"
 
-namespace yoke::session {
+namespace yoke::measure {
 
 /// What a file's distributions are of.
 struct SavedRun {
@@ -110,4 +110,4 @@ DistributionHeader parse_distribution_header(std::span<const std::byte> start, s
 SavedRow parse_distribution_row(std::span<const std::byte> bytes, const SavedRun& run, std::uint64_t index,
                                 std::string_view name);
 
-}  // namespace yoke::session
+}  // namespace yoke::measure

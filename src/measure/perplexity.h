@@ -5,10 +5,10 @@
 #include <functional>
 #include <span>
 
+#include "measure/windows.h"
 #include "runtime/engine.h"
-#include "session/windows.h"
 
-namespace yoke::session {
+namespace yoke::measure {
 
 /// e^(mean of −ln p) over the tokens counted so far, p being what the model gave each, and how far chance may
 /// have moved it.
@@ -50,4 +50,4 @@ Perplexity measure_perplexity(runtime::Engine& engine, const Windows& windows,
 Perplexity measure_perplexity(runtime::Engine& engine, const Windows& windows, const WindowProgress& progress,
                               const TakeRow& take_row);
 
-}  // namespace yoke::session
+}  // namespace yoke::measure
