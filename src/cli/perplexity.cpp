@@ -10,12 +10,12 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/printable.h"
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
 #include "cli/read_tokenizer.h"
 #include "cli/status_line.h"
 #include "cli/text_file.h"
-#include "gguf/printable.h"
 #include "measure/distributions.h"
 #include "measure/divergence.h"
 #include "measure/perplexity.h"
@@ -136,7 +136,7 @@ void print_divergence(const Distributions& distributions) {
   const measure::DivergenceFigures figures = divergence.figures();
   const measure::Perplexity& base = divergence.base_perplexity();
   fmt::print("base        {}: perplexity {:.4f} ± {:.4f}\n",
-             gguf::printable(distributions.base()->run().source, longest_source), base.value(),
+             printable(distributions.base()->run().source, longest_source), base.value(),
              base.standard_error());
   fmt::print("divergence  mean {:.8f} ± {:.8f}, 99% at most {:.8f}, highest {:.8f}\n", figures.mean,
              figures.standard_error, figures.quantile_99, figures.highest);

@@ -2,7 +2,7 @@
 
 #include <fmt/core.h>
 
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 namespace yoke::cli {
 namespace {
@@ -28,11 +28,11 @@ std::string escaped(std::string_view unit) {
 std::string escaped_piece(std::string_view piece) {
   std::string text;
   while (!piece.empty()) {
-    const text::Utf8Unit unit = text::front_unit(piece);
+    const Utf8Unit unit = front_unit(piece);
     const std::string_view bytes = piece.substr(0, unit.bytes);
     if (bytes == "\"" || bytes == "\\")
       text.append("\\").append(bytes);
-    else if (unit.kind != text::Utf8::character || is_control(bytes))
+    else if (unit.kind != Utf8::character || is_control(bytes))
       text += escaped(bytes);
     else
       text += bytes;

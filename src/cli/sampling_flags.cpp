@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "cli/number_check.h"
-#include "text/utf8.h"
 
 namespace yoke::cli {
 namespace {
@@ -121,7 +121,7 @@ runtime::TokenBias parse_bias(std::string_view text) {
 
 std::string parse_stop(std::string_view text) {
   require(!text.empty(), "the text is empty; expected one that ends what the model writes");
-  require(text::is_utf8(text), "the text is not UTF-8");
+  require(is_utf8(text), "the text is not UTF-8");
   std::string stop;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '\\') {

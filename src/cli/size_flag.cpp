@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "gguf/printable.h"
+#include "base/printable.h"
 
 namespace yoke::cli {
 namespace {
@@ -41,7 +41,7 @@ std::uint64_t parse_size(const std::string& text) {
   const double unit = unit_named(after.starts_with(' ') ? after.substr(1) : after);
   const double bytes = number * unit;
   require(error == std::errc() && unit > 0 && bytes >= 1 && bytes <= most,
-          "'{}' is no size; expected a number and B, KB, MB, GB or TB, like 64GB", gguf::printable(text));
+          "'{}' is no size; expected a number and B, KB, MB, GB or TB, like 64GB", printable(text));
   return static_cast<std::uint64_t>(bytes);
 }
 

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/file_descriptor.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 namespace yoke::cli {
 namespace {
@@ -40,7 +40,7 @@ std::string read_text(const std::string& path, std::size_t longest_mib) {
 }
 
 void require_utf8(std::string_view text, std::string_view name) {
-  const std::size_t valid = text::valid_prefix(text);
+  const std::size_t valid = valid_prefix(text);
   require(valid == text.size(), "{}: is not UTF-8: byte {} of {} begins no character", name, valid + 1,
           text.size());
 }

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/utf8.h"
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
 #include "cli/piece_format.h"
@@ -18,7 +19,6 @@
 #include "cli/text_printer.h"
 #include "session/chat_prompt.h"
 #include "text/tokenizer.h"
-#include "text/utf8.h"
 
 namespace yoke::cli {
 namespace {
@@ -59,7 +59,7 @@ std::string json(const text::Tokenizer& tokenizer, const Tokenized& tokenized) {
   nlohmann::ordered_json pieces = nlohmann::ordered_json::array();
   for (const text::Token token : tokenized.tokens) {
     const std::string_view piece = piece_of(tokenizer, token);
-    if (text::is_utf8(piece))
+    if (is_utf8(piece))
       pieces.push_back(piece);
     else
       pieces.push_back(std::vector<unsigned char>(piece.begin(), piece.end()));

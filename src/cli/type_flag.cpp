@@ -4,7 +4,7 @@
 
 #include <string_view>
 
-#include "gguf/printable.h"
+#include "base/printable.h"
 
 namespace yoke::cli {
 namespace {
@@ -25,7 +25,7 @@ quant::Type parse_type(const std::string& flag, const std::string& name, TypeUse
   const quant::Format* const format = quant::find_format(name);
   if (format == nullptr) {
     throw CLI::ValidationError(flag, fmt::format("'{}' is no format of weights; there are {}",
-                                                 gguf::printable(name), possible_names(use)));
+                                                 printable(name), possible_names(use)));
   }
   if (!is_possible(*format, use)) {
     throw CLI::ValidationError(

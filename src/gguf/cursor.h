@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/printable.h"
 #include "gguf/header.h"
-#include "gguf/printable.h"
 
 namespace yoke::gguf {
 

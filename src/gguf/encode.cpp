@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/printable.h"
 #include "gguf/header.h"
-#include "gguf/printable.h"
 #include "gguf/wire.h"
 
 namespace yoke::gguf {

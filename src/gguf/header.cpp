@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/printable.h"
 #include "gguf/cursor.h"
-#include "gguf/printable.h"
 #include "gguf/wire.h"
 
 namespace yoke::gguf {

@@ -5,7 +5,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "gguf/printable.h"
+#include "base/printable.h"
 
 namespace yoke::gguf {
 namespace {

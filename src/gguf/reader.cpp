@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/printable.h"
 #include "gguf/input_file.h"
-#include "gguf/printable.h"
 #include "gguf/split_name.h"
 #include "gguf/wire.h"
 

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "gguf/printable.h"
+#include "base/printable.h"
 #include "gguf/split_name.h"
 #include "gguf/wire.h"
 

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "session/sections.h"
-#include "text/utf8.h"
 
 namespace yoke::session {
 namespace {
@@ -16,8 +16,8 @@ namespace {
 std::size_t bytes_behind_text(std::string_view bytes, std::size_t length) {
   std::size_t behind = 0;
   for (std::size_t shown = 0; shown < length;) {
-    const text::Utf8Unit unit = text::front_unit(bytes.substr(behind));
-    shown += unit.kind == text::Utf8::character ? unit.bytes : text::replacement_character.size();
+    const Utf8Unit unit = front_unit(bytes.substr(behind));
+    shown += unit.kind == Utf8::character ? unit.bytes : replacement_character.size();
     behind += unit.bytes;
   }
   return behind;

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 namespace yoke::session {
 namespace {
@@ -31,7 +31,7 @@ std::string parted(const std::string& text, const text::SpecialTokens& control_t
   std::string result;
   std::string_view rest = text;
   while (const std::optional<text::SpecialTokens::Match> found = control_tokens.find(rest)) {
-    const std::size_t end = found->begin + text::front_unit(rest.substr(found->begin)).bytes;
+    const std::size_t end = found->begin + front_unit(rest.substr(found->begin)).bytes;
     result.append(rest.substr(0, end)).append(seam);
     rest.remove_prefix(end);
   }

@@ -4,13 +4,13 @@
 #include <cassert>
 #include <utility>
 
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 namespace yoke::session {
 
 StopMatcher::StopMatcher(std::vector<std::string> stops) : stops_(std::move(stops)) {
   assert(std::all_of(stops_.begin(), stops_.end(),
-                     [](const std::string& stop) { return !stop.empty() && text::is_utf8(stop); }));
+                     [](const std::string& stop) { return !stop.empty() && is_utf8(stop); }));
 }
 
 std::string StopMatcher::push(std::string_view text) {

@@ -9,8 +9,8 @@
 #include <cstring>
 
 #include "base/bytes.h"
+#include "base/printable.h"
 #include "base/saturating.h"
-#include "gguf/printable.h"
 
 namespace yoke::gguf {
 
@@ -122,8 +122,8 @@ ShardHeader parse_shard_header(std::span<const std::byte> start, std::uint64_t f
   place(header.matrices, end);
   for (const ShardMatrix& matrix : header.matrices) {
     require(matrix.bytes > 0 && matrix.checksums.size() == shard_pieces(matrix.bytes),
-            "{}: '{}' has {} checksums for {} bytes", file, gguf::printable(matrix.name),
-            matrix.checksums.size(), matrix.bytes);
+            "{}: '{}' has {} checksums for {} bytes", file, printable(matrix.name), matrix.checksums.size(),
+            matrix.bytes);
   }
   require(shard_file_bytes(header) == file_bytes, "{}: has {} bytes, expected {}", file, file_bytes,
           shard_file_bytes(header));
@@ -141,7 +141,7 @@ ShardHeader read_shard_header(const gguf::InputFile& file) {
 std::string shard_difference(const ShardKey& found, const ShardKey& wanted) {
   if (found.layout != wanted.layout)
     return fmt::format("has packed layout {}, expected {}", found.layout, wanted.layout);
-  if (found.model != wanted.model) return fmt::format("was packed from {}", gguf::printable(found.model));
+  if (found.model != wanted.model) return fmt::format("was packed from {}", printable(found.model));
   if (found.ranks != wanted.ranks || found.rank != wanted.rank)
     return fmt::format("was packed for rank {} of {}", found.rank, found.ranks);
   if (found.fingerprint != wanted.fingerprint || found.files != wanted.files)

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "gguf/printable.h"
+#include "base/printable.h"
 #include "text/bpe.h"
 #include "text/byte_alphabet.h"
 #include "text/normal_form.h"
@@ -24,14 +24,14 @@ Bpe::Merge parse_merge(std::string_view merge, std::size_t number, const Ids& id
   const std::size_t space = merge.find(' ');
   if (space == std::string_view::npos || space == 0 || space + 1 == merge.size() || space != merge.rfind(' '))
     fail("merge {} in tokenizer.ggml.merges is \"{}\"; a merge is two tokens with one space between them",
-         number, gguf::printable(merge));
+         number, printable(merge));
   const auto id = [&](std::string_view text) {
     const auto found = ids.find(text);
     if (found == ids.end())
       fail(
           "merge {} in tokenizer.ggml.merges, \"{}\", needs the token \"{}\", which the vocabulary does not "
           "have",
-          number, gguf::printable(merge), gguf::printable(text));
+          number, printable(merge), printable(text));
     return found->second;
   };
   const std::string_view left = merge.substr(0, space);

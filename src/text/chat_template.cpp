@@ -6,9 +6,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "text/jinja/interpreter.h"
 #include "text/jinja/parser.h"
-#include "text/utf8.h"
 
 namespace yoke::text {
 namespace {

@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 namespace yoke::text {
 namespace {

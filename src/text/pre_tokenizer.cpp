@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <optional>
 
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 namespace yoke::text {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/nearest_name.h"
-#include "gguf/printable.h"
+#include "base/printable.h"
 
 namespace yoke::text {
 namespace {
@@ -198,7 +198,7 @@ std::string names_of_pre_tokenizers() { return fmt::format("{}", fmt::join(all_n
 const PreTokenizerKind& pre_tokenizer_kind(std::string_view name) {
   if (const PreTokenizerKind* const kind = find_known(name)) return *kind;
   fail("pre-tokenizer \"{}\" (tokenizer.ggml.pre) is not supported; the nearest name that is: \"{}\", of {}",
-       gguf::printable(name), nearest_name(name, all_names()), names_of_pre_tokenizers());
+       printable(name), nearest_name(name, all_names()), names_of_pre_tokenizers());
 }
 
 }  // namespace yoke::text

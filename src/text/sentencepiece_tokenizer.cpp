@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "base/error.h"
-#include "gguf/printable.h"
+#include "base/printable.h"
+#include "base/utf8.h"
 #include "text/bpe.h"
 #include "text/score_merges.h"
-#include "text/utf8.h"
 #include "text/vocabulary_tokenizer.h"
 
 namespace yoke::text {
@@ -40,7 +40,7 @@ std::uint8_t byte_of(const Vocabulary& vocabulary, Token id) {
     if (std::from_chars(text.data() + 3, end, byte, 16).ptr == end) return static_cast<std::uint8_t>(byte);
   }
   fail("token {} in tokenizer.ggml.tokens is of type 6 (byte) and called \"{}\"; expected <0x00> to <0xFF>",
-       id, gguf::printable(text));
+       id, printable(text));
 }
 
 std::array<Token, 256> find_byte_tokens(const Vocabulary& vocabulary) {

@@ -1,7 +1,7 @@
 #include "text/tokenizer.h"
 
 #include "base/error.h"
-#include "gguf/printable.h"
+#include "base/printable.h"
 #include "text/bpe_tokenizer.h"
 #include "text/sentencepiece_tokenizer.h"
 
@@ -24,8 +24,7 @@ std::unique_ptr<Tokenizer> make_tokenizer(const gguf::Metadata& metadata) {
   const std::string& model = metadata.string("tokenizer.ggml.model");
   if (model == "gpt2") return make_bpe_tokenizer(metadata);
   if (model == "llama") return make_sentencepiece_tokenizer(metadata);
-  fail("tokenizer \"{}\" (tokenizer.ggml.model) is not supported; known: gpt2, llama",
-       gguf::printable(model));
+  fail("tokenizer \"{}\" (tokenizer.ggml.model) is not supported; known: gpt2, llama", printable(model));
 }
 
 }  // namespace yoke::text

@@ -8,8 +8,8 @@
 #include <unordered_set>
 
 #include "base/error.h"
-#include "gguf/printable.h"
-#include "text/utf8.h"
+#include "base/printable.h"
+#include "base/utf8.h"
 
 namespace yoke::text {
 namespace {
@@ -132,8 +132,7 @@ Ids ids_by_text(const Vocabulary& vocabulary) {
     if (vocabulary.types[id] == TokenType::unused || text.empty()) continue;
     const auto [before, added] = ids.emplace(text, id);
     if (!added)
-      fail("tokens {} and {} in tokenizer.ggml.tokens are both \"{}\"", before->second, id,
-           gguf::printable(text));
+      fail("tokens {} and {} in tokenizer.ggml.tokens are both \"{}\"", before->second, id, printable(text));
   }
   return ids;
 }

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "text/jinja/interpreter.h"
 #include "text/jinja/parser.h"
-#include "text/utf8.h"
 
 namespace {
 

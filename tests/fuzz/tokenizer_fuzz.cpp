@@ -10,10 +10,10 @@
 
 #include "../text/byte_vocabulary.h"
 #include "../text/score_vocabulary.h"
+#include "base/utf8.h"
 #include "text/normal_form.h"
 #include "text/pre_tokenizer_kind.h"
 #include "text/tokenizer.h"
-#include "text/utf8.h"
 
 namespace {
 

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <random>
 
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 namespace yoke::session {
 namespace {
@@ -24,7 +24,7 @@ Shown show(const std::vector<std::string>& stops, const std::vector<std::string>
   for (const std::string& part : parts) {
     if (matcher.stopped()) break;
     shown.text += matcher.push(part);
-    EXPECT_TRUE(text::is_utf8(shown.text));
+    EXPECT_TRUE(is_utf8(shown.text));
   }
   shown.text += matcher.finish();
   shown.stopped = matcher.stopped();

@@ -8,11 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "base/utf8.h"
 #include "fixtures.h"
 #include "real_vocabularies.h"
 #include "text/normal_form.h"
 #include "text/tokenizer.h"
-#include "text/utf8.h"
 
 namespace yoke::text {
 namespace {

@@ -9,9 +9,9 @@
 #include <random>
 #include <string>
 
+#include "base/utf8.h"
 #include "fixtures.h"
 #include "text/pre_tokenizer_kind.h"
-#include "text/utf8.h"
 
 namespace yoke::text {
 

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "base/utf8.h"
 #include "fixtures.h"
 #include "score_vocabulary.h"
-#include "text/utf8.h"
 
 namespace yoke::text {
 namespace {

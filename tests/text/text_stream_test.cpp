@@ -3,9 +3,9 @@
 #include <random>
 #include <string>
 
+#include "base/utf8.h"
 #include "fixtures.h"
 #include "text/tokenizer.h"
-#include "text/utf8.h"
 
 namespace yoke::text {
 namespace {

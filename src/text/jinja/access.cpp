@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "gguf/printable.h"
+#include "base/printable.h"
 #include "text/jinja/characters.h"
 #include "text/jinja/methods.h"
 
@@ -16,7 +16,7 @@ namespace yoke::text::jinja {
 namespace {
 
 Value missing(const Value& value, std::string_view name) {
-  return Value::undefined(fmt::format("{} has no '{}'", value.kind(), gguf::printable(name)));
+  return Value::undefined(fmt::format("{} has no '{}'", value.kind(), printable(name)));
 }
 
 std::optional<Value> attribute_of_loop(const Loop& loop, std::string_view name) {

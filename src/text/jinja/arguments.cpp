@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "gguf/printable.h"
+#include "base/printable.h"
 
 namespace yoke::text::jinja {
 
@@ -66,7 +66,7 @@ void ArgumentReader::finish() const {
     fail("{} takes at most {} arguments, not {}", callee_, next_, arguments_.positional.size());
   for (const auto& [name, value] : arguments_.named)
     if (std::find(taken_.begin(), taken_.end(), name) == taken_.end())
-      fail("{} has no argument {}", callee_, gguf::printable(name));
+      fail("{} has no argument {}", callee_, printable(name));
 }
 
 }  // namespace yoke::text::jinja

@@ -9,7 +9,7 @@
 #include <span>
 #include <string_view>
 
-#include "gguf/printable.h"
+#include "base/printable.h"
 #include "text/jinja/filters.h"
 #include "text/jinja/methods.h"
 #include "text/jinja/tests.h"
@@ -190,7 +190,7 @@ Expression ExpressionParser::parse_primary() {
       const std::string text = tokens_.next().text;
       std::int64_t value = 0;
       const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-      if (error != std::errc()) fail("line {}: the integer {} exceeds 64 bits", line, gguf::printable(text));
+      if (error != std::errc()) fail("line {}: the integer {} exceeds 64 bits", line, printable(text));
       return literal(Value::integer(value), line);
     }
     case Token::Kind::number:
@@ -302,7 +302,7 @@ Expression ExpressionParser::parse_call(Expression callee) {
   const int line = tokens_.line();
   const auto* attribute = std::get_if<AttributeOf>(&callee.of);
   if (attribute != nullptr && !is_method(attribute->name))
-    tokens_.fail_here("the method {}() is not supported", gguf::printable(attribute->name));
+    tokens_.fail_here("the method {}() is not supported", printable(attribute->name));
   if (const auto* name = std::get_if<Name>(&callee.of)) called_.emplace_back(name->name, line);
   ArgumentList arguments = parse_arguments();
   return {Call{boxed(std::move(callee)), std::move(arguments)}, line};
@@ -335,8 +335,7 @@ ArgumentList ExpressionParser::parse_arguments() {
 FilterCall ExpressionParser::parse_filter() {
   const int line = tokens_.line();
   FilterCall filter{nullptr, tokens_.expect_name(), {}};
-  if (!is_filter(filter.name))
-    fail("line {}: the filter {} is not supported", line, gguf::printable(filter.name));
+  if (!is_filter(filter.name)) fail("line {}: the filter {} is not supported", line, printable(filter.name));
   if (tokens_.is_operator("(")) filter.arguments = parse_arguments();
   return filter;
 }
@@ -370,7 +369,7 @@ Expression ExpressionParser::parse_test(Expression subject) {
   tokens_.next();  // is
   const bool negated = tokens_.skip_name("not");
   TestCall test{boxed(std::move(subject)), tokens_.expect_name(), {}};
-  if (!is_test(test.name)) fail("line {}: the test {} is not supported", line, gguf::printable(test.name));
+  if (!is_test(test.name)) fail("line {}: the test {} is not supported", line, printable(test.name));
   test.arguments = parse_test_arguments();
   Expression result = {std::move(test), line};
   if (!negated) return result;

@@ -6,7 +6,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
-#include "gguf/printable.h"
+#include "base/printable.h"
 #include "text/jinja/sequence_filters.h"
 #include "text/jinja/text_filters.h"
 
@@ -30,7 +30,7 @@ bool is_filter(std::string_view name) { return find_filter(name) != nullptr; }
 
 Value apply_filter(std::string_view name, const Value& input, const Arguments& arguments, Budget& budget) {
   const Filter filter = find_filter(name);
-  if (filter == nullptr) fail("there is no filter {}", gguf::printable(name));
+  if (filter == nullptr) fail("there is no filter {}", printable(name));
   const std::string callee = fmt::format("the filter {}", name);
   ArgumentReader reader(callee, arguments);
   Value result = filter(input, reader, budget);

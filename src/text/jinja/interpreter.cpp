@@ -12,7 +12,7 @@
 #include <variant>
 
 #include "base/error.h"
-#include "gguf/printable.h"
+#include "base/printable.h"
 #include "text/jinja/access.h"
 #include "text/jinja/filters.h"
 #include "text/jinja/methods.h"
@@ -195,8 +195,7 @@ class Interpreter {
 
   Value look_up(const std::string& name) const {
     const Value* found = scope_->find(name);
-    return found != nullptr ? *found
-                            : Value::undefined(fmt::format("'{}' is undefined", gguf::printable(name)));
+    return found != nullptr ? *found : Value::undefined(fmt::format("'{}' is undefined", printable(name)));
   }
 
   // Expressions.
@@ -336,7 +335,7 @@ class Interpreter {
   Value call_macro(const Macro& macro, const Arguments& arguments) {
     const std::shared_ptr<Scope> around = macro.scope.lock();
     require(around != nullptr, "the macro {} is called after the block that defines it",
-            gguf::printable(macro.definition->name));
+            printable(macro.definition->name));
     std::string text = capture(around, [&] {
       give_parameters(*macro.definition, arguments);
       execute(macro.definition->body);
@@ -346,13 +345,12 @@ class Interpreter {
 
   /// A default may use the parameters before it.
   void give_parameters(const MacroDefinition& macro, const Arguments& arguments) {
-    const std::string callee = fmt::format("the macro {}", gguf::printable(macro.name));
+    const std::string callee = fmt::format("the macro {}", printable(macro.name));
     ArgumentReader reader(callee, arguments);
     for (const auto& [name, otherwise] : macro.parameters) {
       std::optional<Value> given = reader.take(name);
       if (!given && otherwise) given = evaluate(*otherwise);
-      if (!given)
-        given = Value::undefined(fmt::format("the parameter '{}' was not given", gguf::printable(name)));
+      if (!given) given = Value::undefined(fmt::format("the parameter '{}' was not given", printable(name)));
       scope_->set(name, *std::move(given));
     }
     reader.finish();
@@ -412,7 +410,7 @@ class Interpreter {
     ArgumentReader reader("raise_exception()", arguments);
     const Value message = reader.required("message");
     reader.finish();
-    fail("the template refuses this: {}", gguf::printable(to_text(message, budget_), 400));
+    fail("the template refuses this: {}", printable(to_text(message, budget_), 400));
   }
 
   Value strftime_now(const Arguments& arguments) {
@@ -422,7 +420,7 @@ class Interpreter {
     if (format.empty()) return Value::text("");
     std::array<char, 256> text;
     const std::size_t length = std::strftime(text.data(), text.size(), format.c_str(), &now_);
-    require(length > 0, "the date in the format \"{}\" is empty or too long", gguf::printable(format));
+    require(length > 0, "the date in the format \"{}\" is empty or too long", printable(format));
     return Value::text(std::string(text.data(), length));
   }
 

@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "base/error.h"
-#include "gguf/printable.h"
+#include "base/printable.h"
+#include "base/utf8.h"
 #include "text/jinja/characters.h"
-#include "text/utf8.h"
 
 namespace yoke::text::jinja {
 namespace {
@@ -192,8 +192,7 @@ class Lexer {
     const auto found =
         std::find_if(operators.begin(), operators.end(), [this](std::string_view text) { return at(text); });
     if (found == operators.end())
-      fail_here("\"{}\" has no meaning here",
-                gguf::printable(rest().substr(0, front_character(rest()).bytes)));
+      fail_here("\"{}\" has no meaning here", printable(rest().substr(0, front_character(rest()).bytes)));
     keep_balance(*found);
     add(Token::Kind::operator_, std::string(*found));
     advance(found->size());
@@ -298,7 +297,7 @@ class Lexer {
     }
     const bool surrogate = code >= 0xD800 && code < 0xE000;
     if ((base == 16 && end < begin + most) || code > 0x10FFFF || surrogate)
-      fail_here("\"\\{}\" is no character", gguf::printable(text.substr(0, end)));
+      fail_here("\"\\{}\" is no character", printable(text.substr(0, end)));
     append_character(static_cast<char32_t>(code), meaning);
     return end;
   }

@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "gguf/printable.h"
+#include "base/printable.h"
 #include "text/jinja/expression_parser.h"
 #include "text/jinja/lexer.h"
 #include "text/jinja/token_stream.h"
@@ -90,7 +90,7 @@ class Parser {
     if (word == "generation") return {Scoped{parse_own_body("endgeneration")}, line};
     if (word == "break") return parse_jump(Break{}, word, line);
     if (word == "continue") return parse_jump(Continue{}, word, line);
-    fail("line {}: the statement {{% {} %}} is not supported here", line, gguf::printable(word));
+    fail("line {}: the statement {{% {} %}} is not supported here", line, printable(word));
   }
 
   If parse_if() {
@@ -202,7 +202,7 @@ class Parser {
     for (const auto& [name, line] : expressions_.called()) {
       const bool known =
           bound_.contains(name) || std::find(functions.begin(), functions.end(), name) != functions.end();
-      if (!known) fail("line {}: the function {}() is not supported", line, gguf::printable(name));
+      if (!known) fail("line {}: the function {}() is not supported", line, printable(name));
     }
   }
 

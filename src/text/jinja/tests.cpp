@@ -9,7 +9,7 @@
 #include <variant>
 
 #include "base/error.h"
-#include "gguf/printable.h"
+#include "base/printable.h"
 #include "text/jinja/characters.h"
 #include "text/jinja/printing.h"
 
@@ -131,7 +131,7 @@ bool is_test(std::string_view name) { return all_tests().contains(name); }
 
 bool passes_test(std::string_view name, const Value& value, const Arguments& arguments, Budget& budget) {
   const auto found = all_tests().find(name);
-  if (found == all_tests().end()) fail("there is no test {}", gguf::printable(name));
+  if (found == all_tests().end()) fail("there is no test {}", printable(name));
   const std::string callee = fmt::format("the test {}", name);
   ArgumentReader reader(callee, arguments);
   const bool passes = found->second(value, reader, budget);

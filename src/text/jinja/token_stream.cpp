@@ -1,6 +1,6 @@
 #include "text/jinja/token_stream.h"
 
-#include "gguf/printable.h"
+#include "base/printable.h"
 
 namespace yoke::text::jinja {
 namespace {
@@ -22,7 +22,7 @@ std::string describe(const Token& token) {
     case Token::Kind::end:
       return "the end of the template";
     default:
-      return gguf::printable(token.text);
+      return printable(token.text);
   }
 }
 

@@ -1,8 +1,8 @@
-#include "gguf/printable.h"
+#include "base/printable.h"
 
 #include <fmt/core.h>
 
-namespace yoke::gguf {
+namespace yoke {
 
 std::string printable(std::string_view text, std::size_t longest) {
   std::string out;
@@ -17,4 +17,4 @@ std::string printable(std::string_view text, std::size_t longest) {
   return out;
 }
 
-}  // namespace yoke::gguf
+}  // namespace yoke

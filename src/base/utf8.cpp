@@ -1,8 +1,8 @@
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 #include <cassert>
 
-namespace yoke::text {
+namespace yoke {
 
 Utf8Unit front_unit(std::string_view text) {
   assert(!text.empty());
@@ -44,4 +44,4 @@ std::size_t invalid_prefix(std::string_view text) {
   return length;
 }
 
-}  // namespace yoke::text
+}  // namespace yoke

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace yoke::text {
+namespace yoke {
 
 /// U+FFFD, which stands in text for bytes that are no character.
 inline constexpr std::string_view replacement_character = "\xEF\xBF\xBD";
@@ -31,4 +31,4 @@ std::size_t invalid_prefix(std::string_view text);
 
 inline bool is_utf8(std::string_view text) { return valid_prefix(text) == text.size(); }
 
-}  // namespace yoke::text
+}  // namespace yoke

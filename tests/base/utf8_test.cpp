@@ -1,4 +1,4 @@
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace yoke::text {
+namespace yoke {
 namespace {
 
 /// The bytes of a code point by the scheme of RFC 3629, for surrogates too.
@@ -83,4 +83,4 @@ TEST(Utf8, MeasuresTheValidAndTheInvalidFront) {
 }
 
 }  // namespace
-}  // namespace yoke::text
+}  // namespace yoke

@@ -1,8 +1,8 @@
-#include "gguf/printable.h"
+#include "base/printable.h"
 
 #include <gtest/gtest.h>
 
-namespace yoke::gguf {
+namespace yoke {
 namespace {
 
 TEST(Printable, HidesWhatATerminalMightActUpon) {
@@ -13,4 +13,4 @@ TEST(Printable, HidesWhatATerminalMightActUpon) {
 }
 
 }  // namespace
-}  // namespace yoke::gguf
+}  // namespace yoke
