@@ -7,8 +7,8 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
-#include "text/jinja/interpreter.h"
-#include "text/jinja/parser.h"
+#include "jinja/interpreter.h"
+#include "jinja/parser.h"
 
 namespace yoke::text {
 namespace {
