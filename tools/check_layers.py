@@ -18,6 +18,7 @@ import sys
 # "May use" is transitive. This table is the architecture: change it only together with docs/architecture.md.
 MAY_USE = {
     "base": [],
+    "system": ["base"],
     "quant": ["base"],
     "gguf": ["base", "quant"],
     "jinja": ["base"],
@@ -29,7 +30,7 @@ MAY_USE = {
     "shards": ["model"],
     "text": ["gguf", "jinja"],
     "runtime": ["shards", "rates"],
-    "cluster": ["runtime"],
+    "cluster": ["runtime", "system"],
     "session": ["runtime", "text"],
     "measure": ["session"],
     "cli": ["measure", "cluster"],

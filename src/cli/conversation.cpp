@@ -64,7 +64,7 @@ class Dialogue {
       : engine_(engine), options_(options), conversation_(engine, tokenizer, utf8_turns(options.turns)) {}
 
   void run() {
-    LineEditor editor(history_file(cluster::current_environment()));
+    LineEditor editor(history_file(system::current_environment()));
     ConversationInput inputs([&editor](const std::string& prompt) { return editor.read(prompt); });
     note(options_.greeting + "/help shows the commands.");
     while (true) {

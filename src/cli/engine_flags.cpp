@@ -14,8 +14,8 @@
 #include "cli/progress_bar.h"
 #include "cli/size_flag.h"
 #include "cli/tell.h"
-#include "cluster/environment.h"
 #include "cluster/launcher.h"
+#include "cluster/mpi_start.h"
 #include "gguf/fingerprint.h"
 #include "runtime/worker.h"
 
@@ -117,7 +117,7 @@ std::string load_note(const cluster::GroupProgress& progress) {
   return fmt::format("rank {} at {}%", progress.slowest, static_cast<int>(100 * share));
 }
 
-bool is_follower() { return cluster::detect_mpi(cluster::current_environment()).rank > 0; }
+bool is_follower() { return cluster::detect_mpi(system::current_environment()).rank > 0; }
 
 bool follow(const EngineFlags& flags) {
   if (!is_follower()) return false;
@@ -132,7 +132,7 @@ std::unique_ptr<runtime::Engine> start(const EngineFlags& flags) {
   const auto progress = [&bar](const cluster::GroupProgress& loaded) {
     bar.update(loaded.all.done, loaded.all.total, load_note(loaded));
   };
-  const cluster::MpiStart job = cluster::detect_mpi(cluster::current_environment());
+  const cluster::MpiStart job = cluster::detect_mpi(system::current_environment());
   if (job.under_mpi) return join_job(flags, job, progress);
   cluster::LaunchOptions options;
   options.engine = flags.engine;

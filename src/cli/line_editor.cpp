@@ -135,7 +135,7 @@ LineEditor::~LineEditor() = default;
 
 Line LineEditor::read(const std::string& prompt) { return state_->read(prompt); }
 
-std::filesystem::path history_file(const cluster::Environment& environment) {
+std::filesystem::path history_file(const system::Environment& environment) {
   const auto folder = [&environment](const char* name) {
     const auto found = environment.find(name);
     return std::filesystem::path(found == environment.end() ? "" : found->second);

@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "cluster/environment.h"
+#include "system/environment.h"
 
 namespace yoke::cli {
 
@@ -42,6 +42,6 @@ class LineEditor {
 
 /// Where history is kept: yoke/history in XDG_STATE_HOME, by default ~/.local/state. Empty where the
 /// environment names neither.
-std::filesystem::path history_file(const cluster::Environment& environment);
+std::filesystem::path history_file(const system::Environment& environment);
 
 }  // namespace yoke::cli

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "cluster/protocol.h"
-#include "cluster/socket.h"
+#include "system/socket.h"
 
 namespace yoke::cluster {
 

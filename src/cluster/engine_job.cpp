@@ -14,15 +14,16 @@ using std::chrono::milliseconds;
 constexpr milliseconds explanation_patience{2000};
 constexpr milliseconds term_patience{300};
 
-Environment with_temporary_directory(Environment environment, const RunDirectory& directory) {
+system::Environment with_temporary_directory(system::Environment environment,
+                                             const system::RunDirectory& directory) {
   environment["TMPDIR"] = directory.path().native();
   return environment;
 }
 
 }  // namespace
 
-EngineJob::EngineJob(std::unique_ptr<RunDirectory> directory, const std::vector<std::string>& command,
-                     Environment environment)
+EngineJob::EngineJob(std::unique_ptr<system::RunDirectory> directory, const std::vector<std::string>& command,
+                     system::Environment environment)
     : directory_(std::move(directory)),
       child_(command, with_temporary_directory(std::move(environment), *directory_)) {}
 

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "cluster/child_process.h"
 #include "cluster/protocol.h"
-#include "cluster/run_directory.h"
+#include "system/child_process.h"
+#include "system/run_directory.h"
 
 namespace yoke::cluster {
 
@@ -16,8 +16,8 @@ namespace yoke::cluster {
 class EngineJob {
  public:
   /// The directory is the job's from now on, and its TMPDIR. Throws Error if the command cannot be executed.
-  EngineJob(std::unique_ptr<RunDirectory> directory, const std::vector<std::string>& command,
-            Environment environment);
+  EngineJob(std::unique_ptr<system::RunDirectory> directory, const std::vector<std::string>& command,
+            system::Environment environment);
   /// end(), then the directory goes.
   ~EngineJob();
 
@@ -30,8 +30,8 @@ class EngineJob {
   void end(std::chrono::milliseconds patience);
 
  private:
-  std::unique_ptr<RunDirectory> directory_;
-  ChildProcess child_;
+  std::unique_ptr<system::RunDirectory> directory_;
+  system::ChildProcess child_;
 };
 
 }  // namespace yoke::cluster

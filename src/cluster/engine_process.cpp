@@ -192,7 +192,7 @@ void serve_starter(Group& group, EngineServer& server, const EngineProcessOption
 }
 
 void lead(Group& group, const EngineProcessOptions& options) {
-  EngineServer server(connect_unix(options.socket));
+  EngineServer server(system::connect_unix(options.socket));
   std::unique_ptr<runtime::Engine> engine;
   try {
     serve_starter(group, server, options, engine);

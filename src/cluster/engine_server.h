@@ -42,11 +42,11 @@ class EngineServer {
   Channel channel_;
   std::set<std::uint64_t> in_flight_;
   bool resting_ = false;  // the engine has been told by next() that there is nothing to do
-  Alarm interrupted_;
+  system::Alarm interrupted_;
   std::mutex mutex_;
   std::string interruption_;
   std::atomic<bool> stopping_ = false;
-  Alarm stop_;
+  system::Alarm stop_;
   std::thread heart_;  // last: it uses the channel
 };
 

@@ -26,14 +26,14 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds version_patience{10};
 constexpr std::chrono::seconds connection_patience{30};
 
-int ask_version(const fs::path& mpirun, const Environment& environment) {
-  ChildProcess child({mpirun.native(), "--version"}, environment);
+int ask_version(const fs::path& mpirun, const system::Environment& environment) {
+  system::ChildProcess child({mpirun.native(), "--version"}, environment);
   require(child.wait(version_patience).has_value(), "{} --version did not end", mpirun.native());
   return parse_mpirun_version(child.output());
 }
 
 std::vector<std::string> job_command(LocalJob job, const std::vector<std::string>& engine,
-                                     const Environment& environment) {
+                                     const system::Environment& environment) {
   if (job.ranks == 1) return engine;
   require(built_with_mpi(),
           "{} ranks were asked for, but this program was built without MPI and has only one", job.ranks);
@@ -60,7 +60,7 @@ std::unique_ptr<Channel> wait_for_rank_0(const FileDescriptor& listener, EngineJ
             connection_patience.count());
     std::array<pollfd, 2> polled{{{listener.get(), POLLIN, 0}, {job.output_fd(), POLLIN, 0}}};
     ::poll(polled.data(), polled.size(), 100);
-    if (FileDescriptor socket = accept_connection(listener))
+    if (FileDescriptor socket = system::accept_connection(listener))
       return std::make_unique<Channel>(std::move(socket));
     output_open = job.read_output();
   }
@@ -106,10 +106,10 @@ std::unique_ptr<runtime::Engine> launch(const LaunchOptions& options,
   runtime::EngineOptions engine = options.engine;
   if (engine.threads == 0) engine.threads = threads_per_rank(cores, options.ranks);
 
-  auto directory = std::make_unique<RunDirectory>();
+  auto directory = std::make_unique<system::RunDirectory>();
   const fs::path socket = directory->path() / "engine.socket";
-  const FileDescriptor listener = listen_unix(socket);
-  const Environment environment = without_job(options.environment);
+  const FileDescriptor listener = system::listen_unix(socket);
+  const system::Environment environment = without_job(options.environment);
 
   std::vector<std::string> program{resolve(options.executable).native()};
   for (std::string& argument : engine_arguments(engine, options.ranks, socket)) program.push_back(argument);

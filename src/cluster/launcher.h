@@ -6,18 +6,18 @@
 #include <functional>
 #include <memory>
 
-#include "cluster/environment.h"
 #include "cluster/protocol.h"
 #include "runtime/engine.h"
 #include "runtime/local_engine.h"
+#include "system/environment.h"
 
 namespace yoke::cluster {
 
 struct LaunchOptions {
   runtime::EngineOptions engine;  // threads = 0: the cores, shared out among the ranks
   int ranks = 1;
-  std::filesystem::path executable = "/proc/self/exe";  // must know the command `engine`
-  Environment environment = current_environment();      // for the engine
+  std::filesystem::path executable = "/proc/self/exe";              // must know the command `engine`
+  system::Environment environment = system::current_environment();  // for the engine
 };
 
 /// An even share of `cores` for each of `ranks` ranks on one machine; at least one.

@@ -86,7 +86,7 @@ void add(std::vector<std::string>& command, std::initializer_list<std::string> w
 
 }  // namespace
 
-fs::path find_mpirun(const Environment& environment) {
+fs::path find_mpirun(const system::Environment& environment) {
   const auto path = environment.find("PATH");
   std::istringstream folders((path == environment.end() ? "/usr/bin:/bin" : path->second) +
                              ":/usr/lib64/openmpi/bin:/usr/lib/x86_64-linux-gnu/openmpi/bin"

@@ -7,13 +7,13 @@
 #include <string_view>
 #include <vector>
 
-#include "cluster/environment.h"
 #include "cluster/protocol.h"
+#include "system/environment.h"
 
 namespace yoke::cluster {
 
 /// In PATH, or where Fedora and Debian put it aside. Throws Error naming the package to install.
-std::filesystem::path find_mpirun(const Environment& environment);
+std::filesystem::path find_mpirun(const system::Environment& environment);
 
 /// The major version in what `mpirun --version` prints. Throws Error if it is not Open MPI 4 or later.
 int parse_mpirun_version(const std::string& printed);

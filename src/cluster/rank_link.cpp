@@ -260,7 +260,7 @@ class Link final : public RankLink {
   std::vector<Peer> peers_;
   const LinkObserver observer_;
   const LinkTiming timing_;
-  Alarm alarm_;
+  system::Alarm alarm_;
   std::atomic<bool> stopping_ = false;
   bool told_ = false;         // the monitor's
   bool was_stopped_ = false;  // the monitor's: since it last listened

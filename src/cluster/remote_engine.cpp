@@ -213,7 +213,7 @@ class RemoteEngine::State {
   const std::unique_ptr<Channel> channel_;
   const std::unique_ptr<EngineJob> job_;  // the listener's, then the destructor's
   const RemoteTiming timing_;
-  const Alarm alarm_;
+  const system::Alarm alarm_;
   std::atomic<bool> stopping_ = false;
 
   // The listener's.

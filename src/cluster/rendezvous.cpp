@@ -128,9 +128,9 @@ Door open_door(std::span<const RankPlace> places) {
   const bool one_network = std::all_of(places.begin(), places.end(), [&](const RankPlace& place) {
     return place.network == places.front().network;
   });
-  Door door{listen_tcp(one_network), {}};
+  Door door{system::listen_tcp(one_network), {}};
   door.invitation.port = door.listener.port;
-  door.invitation.addresses = one_network ? std::vector<std::string>{"127.0.0.1"} : local_addresses();
+  door.invitation.addresses = one_network ? std::vector<std::string>{"127.0.0.1"} : system::local_addresses();
   door.invitation.to_leader = random_cookie();
   door.invitation.from_leader = random_cookie();
   return door;
@@ -165,7 +165,7 @@ std::vector<std::unique_ptr<Channel>> gather_followers(const Door& door, std::sp
     ::poll(polled.data(), polled.size(), milliseconds_until(deadline));
     attend_to(strangers, std::span(polled).first(polled.size() - 1), admit);
     if (polled.back().revents != 0) {
-      if (FileDescriptor socket = accept_connection(door.listener.socket))
+      if (FileDescriptor socket = system::accept_connection(door.listener.socket))
         strangers.emplace_back(std::move(socket));
       if (strangers.size() > max_strangers) strangers.pop_front();
     }
@@ -195,7 +195,7 @@ std::unique_ptr<Channel> join_leader(const Invitation& invitation, int rank, mil
             patience.count(), invitation.port, fmt::join(invitation.addresses, ", "));
     if (attempts.empty())
       for (const std::string& address : invitation.addresses)
-        if (FileDescriptor socket = begin_connect_tcp(address, invitation.port))
+        if (FileDescriptor socket = system::begin_connect_tcp(address, invitation.port))
           attempts.emplace_back(std::move(socket));
     std::vector<pollfd> polled;
     for (const Candidate& attempt : attempts)

@@ -8,8 +8,8 @@
 
 #include "cluster/channel.h"
 #include "cluster/protocol.h"
-#include "cluster/socket.h"
 #include "comm/comm.h"
+#include "system/socket.h"
 
 namespace yoke::cluster {
 
@@ -20,7 +20,7 @@ std::vector<RankPlace> introduce_ranks(comm::Comm& comm);
 
 /// Rank 0's open door: on the loopback interface only where all ranks share it.
 struct Door {
-  TcpListener listener;
+  system::TcpListener listener;
   Invitation invitation;
 };
 Door open_door(std::span<const RankPlace> places);

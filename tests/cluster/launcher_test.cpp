@@ -14,12 +14,12 @@
 #include <sstream>
 
 #include "base/error.h"
-#include "cluster/child_process.h"
 #include "cluster/mpi_comm.h"
 #include "cluster/mpirun.h"
-#include "cluster/run_directory.h"
 #include "common/error_of.h"
 #include "fake_engine.h"
+#include "system/child_process.h"
+#include "system/run_directory.h"
 
 namespace yoke::cluster {
 namespace {
@@ -104,7 +104,7 @@ struct Job {
 struct SlowLoad {
   explicit SlowLoad(int ranks)
       : child({YOKE_TEST_RANK, "launch", std::to_string(ranks), "slow-load:" + directory.path().native()},
-              current_environment()) {
+              system::current_environment()) {
     for (int r = 0; r < ranks; ++r) {
       const auto file = directory.path() / ("rank-" + std::to_string(r));
       while (!std::filesystem::exists(file)) ::poll(nullptr, 0, 5);
@@ -113,8 +113,8 @@ struct SlowLoad {
       pids.push_back(pid);
     }
   }
-  RunDirectory directory;
-  ChildProcess child;
+  system::RunDirectory directory;
+  system::ChildProcess child;
   std::vector<pid_t> pids;
 };
 
@@ -299,16 +299,16 @@ TEST_F(Jobs, NothingSurvivesTheStartersDeath) {
   for (const bool loading : {true, false}) {
     for (const int ranks : {1, 3}) {
       std::unique_ptr<SlowLoad> slow;
-      std::unique_ptr<ChildProcess> ready;
+      std::unique_ptr<system::ChildProcess> ready;
       std::vector<pid_t> pids;
       if (loading) {
         slow = std::make_unique<SlowLoad>(ranks);
         pids = slow->pids;
         slow->child.signal(SIGKILL);
       } else {
-        ready = std::make_unique<ChildProcess>(
+        ready = std::make_unique<system::ChildProcess>(
             std::vector<std::string>{YOKE_TEST_RANK, "launch", std::to_string(ranks), "well"},
-            current_environment());
+            system::current_environment());
         while (ready->output().find('\n') == std::string::npos && ready->read_output()) ::poll(nullptr, 0, 5);
         std::istringstream printed(ready->output());
         for (pid_t pid = 0; printed >> pid;) pids.push_back(pid);
@@ -347,18 +347,18 @@ TEST_F(Jobs, ThoseOfASlurmAllocationOrAnOuterMpirunStayOnThisMachine) {
 /// The test program under an mpirun that is not ours: what it printed, and its exit code.
 std::pair<std::string, int> run_under_mpirun(int ranks, const std::vector<std::string>& arguments) {
   LocalJob local;
-  local.mpirun = find_mpirun(current_environment());
+  local.mpirun = find_mpirun(system::current_environment());
   local.as_root = ::geteuid() == 0;
   local.ranks = ranks;
   local.cores_shared = true;
-  const RunDirectory directory;
+  const system::RunDirectory directory;
   local.directory = directory.path();
-  ChildProcess version({local.mpirun.native(), "--version"}, current_environment());
+  system::ChildProcess version({local.mpirun.native(), "--version"}, system::current_environment());
   version.wait(patience);
   local.major_version = parse_mpirun_version(version.output());
   std::vector<std::string> program{YOKE_TEST_RANK};
   program.insert(program.end(), arguments.begin(), arguments.end());
-  ChildProcess child(mpirun_command(local, program), current_environment());
+  system::ChildProcess child(mpirun_command(local, program), system::current_environment());
   const auto status = child.wait(patience);
   return {child.output(), status && WIFEXITED(*status) ? WEXITSTATUS(*status) : -1};
 }

@@ -9,7 +9,7 @@
 #include <set>
 
 #include "base/error.h"
-#include "cluster/run_directory.h"
+#include "system/run_directory.h"
 
 namespace yoke::cluster {
 namespace {
@@ -87,9 +87,9 @@ TEST(Mpirun, VersionIsReadAndOthersAreRefused) {
 }
 
 TEST(Mpirun, IsFoundInPathAndNowhereElseFirst) {
-  const RunDirectory directory(std::filesystem::path(testing::TempDir()));
+  const system::RunDirectory directory(std::filesystem::path(testing::TempDir()));
   const auto fake = directory.path() / "mpirun";
-  const Environment environment{{"PATH", "relative::/nonexistent:" + directory.path().native()}};
+  const system::Environment environment{{"PATH", "relative::/nonexistent:" + directory.path().native()}};
   std::ofstream(fake) << "#!/bin/sh\n";
   std::filesystem::permissions(fake, std::filesystem::perms::owner_all);
   EXPECT_EQ(find_mpirun(environment), fake);

@@ -68,7 +68,7 @@ TEST(Rendezvous, OpensOnLoopbackOnlyWhereAllRanksShareIt) {
   auto places = local_places(2);
   EXPECT_EQ(open_door(places).invitation.addresses, std::vector<std::string>{"127.0.0.1"});
   places[1].network = "elsewhere";
-  EXPECT_EQ(open_door(places).invitation.addresses, local_addresses());
+  EXPECT_EQ(open_door(places).invitation.addresses, system::local_addresses());
 }
 
 TEST(Rendezvous, StrangersAreDroppedAndHoldNobodyUp) {
@@ -76,12 +76,12 @@ TEST(Rendezvous, StrangersAreDroppedAndHoldNobodyUp) {
   const Door door = open_door(places);
   const Invitation& invitation = door.invitation;
   std::vector<FileDescriptor> silent;
-  for (int i = 0; i < 100; ++i) silent.push_back(begin_connect_tcp("127.0.0.1", invitation.port));
+  for (int i = 0; i < 100; ++i) silent.push_back(system::begin_connect_tcp("127.0.0.1", invitation.port));
   auto gathered =
       std::async(std::launch::async, [&] { return gather_followers(door, places, milliseconds(20000)); });
 
   const auto is_dropped = [&](const Message& greeting) {
-    Channel channel(begin_connect_tcp("127.0.0.1", invitation.port));
+    Channel channel(system::begin_connect_tcp("127.0.0.1", invitation.port));
     channel.send(greeting);
     for (;;) {
       pollfd readable{channel.fd(), POLLIN, 0};
@@ -134,12 +134,12 @@ TEST(Rendezvous, AFollowerTriesEveryAddressAndGivesUpInTheEnd) {
 }
 
 TEST(Rendezvous, AFollowerDoesNotTrustAListenerWithoutTheCookie) {
-  const TcpListener impostor = listen_tcp(true);
+  const system::TcpListener impostor = system::listen_tcp(true);
   auto served = std::async(std::launch::async, [&] {
     for (;;) {
       pollfd readable{impostor.socket.get(), POLLIN, 0};
       ::poll(&readable, 1, -1);
-      if (FileDescriptor socket = accept_connection(impostor.socket)) {
+      if (FileDescriptor socket = system::accept_connection(impostor.socket)) {
         Channel(std::move(socket)).send(Hello{});
         return;
       }

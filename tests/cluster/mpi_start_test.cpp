@@ -1,11 +1,12 @@
-#include "cluster/environment.h"
+#include "cluster/mpi_start.h"
+#include "system/environment.h"
 
 #include <gtest/gtest.h>
 
 namespace yoke::cluster {
 namespace {
 
-TEST(Environment, KnowsWhoStartedThisProcess) {
+TEST(system::Environment, KnowsWhoStartedThisProcess) {
   EXPECT_FALSE(detect_mpi({}).under_mpi);
   EXPECT_FALSE(
       detect_mpi({{"PATH", "/bin"}, {"SLURM_JOB_ID", "7"}, {"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "4"}})
@@ -25,15 +26,15 @@ TEST(Environment, KnowsWhoStartedThisProcess) {
   EXPECT_EQ(detect_mpi({{"SLURM_STEP_NUM_TASKS", "3"}}).ranks, 3);
 }
 
-TEST(Environment, WithoutTheJobItBelongsToKeepsTheRest) {
-  const Environment mine{{"PATH", "/bin"},
-                         {"SLURM_JOBID", "7"},
-                         {"PMIX_RANK", "0"},
-                         {"OMPI_COMM_WORLD_SIZE", "4"},
-                         {"OMPI_MCA_btl_base_verbose", "1"},
-                         {"HOME", "/root"}};
+TEST(system::Environment, WithoutTheJobItBelongsToKeepsTheRest) {
+  const system::Environment mine{{"PATH", "/bin"},
+                                 {"SLURM_JOBID", "7"},
+                                 {"PMIX_RANK", "0"},
+                                 {"OMPI_COMM_WORLD_SIZE", "4"},
+                                 {"OMPI_MCA_btl_base_verbose", "1"},
+                                 {"HOME", "/root"}};
   EXPECT_EQ(without_job(mine),
-            (Environment{{"PATH", "/bin"}, {"OMPI_MCA_btl_base_verbose", "1"}, {"HOME", "/root"}}));
+            (system::Environment{{"PATH", "/bin"}, {"OMPI_MCA_btl_base_verbose", "1"}, {"HOME", "/root"}}));
 }
 
 }  // namespace

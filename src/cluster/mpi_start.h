@@ -1,15 +1,9 @@
-// The process's environment variables as a value: passed in, never looked up on the side.
+// Whether somebody's mpirun or srun has started this process, and how to be free of that.
 #pragma once
 
-#include <map>
-#include <string>
+#include "system/environment.h"
 
 namespace yoke::cluster {
-
-using Environment = std::map<std::string, std::string>;
-
-/// A copy of this process's environment.
-Environment current_environment();
 
 /// How an MPI starter (mpirun, srun, …) announced itself to this process.
 struct MpiStart {
@@ -18,10 +12,10 @@ struct MpiStart {
   int ranks = 0;           // of that job; 0 when the starter did not say
   int local_ranks = 1;     // of that job on this machine; 1 when the starter did not say
 };
-MpiStart detect_mpi(const Environment& environment);
+MpiStart detect_mpi(const system::Environment& environment);
 
 /// `environment` without what describes an MPI or Slurm job that this process belongs to, so that an mpirun
-/// started with it begins a job of its own on this machine.
-Environment without_job(Environment environment);
+/// started with it begins a job of its own.
+system::Environment without_job(system::Environment environment);
 
 }  // namespace yoke::cluster

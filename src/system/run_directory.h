@@ -3,9 +3,9 @@
 
 #include <filesystem>
 
-#include "cluster/socket.h"
+#include "system/socket.h"
 
-namespace yoke::cluster {
+namespace yoke::system {
 
 /// Removed with everything in it at the end. What runs that were killed have left is removed by the next one
 /// of the same user.
@@ -27,4 +27,4 @@ class RunDirectory {
   FileDescriptor lock_;  // held while the run lives; its death frees it
 };
 
-}  // namespace yoke::cluster
+}  // namespace yoke::system

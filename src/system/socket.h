@@ -9,7 +9,7 @@
 
 #include "base/file_descriptor.h"
 
-namespace yoke::cluster {
+namespace yoke::system {
 
 /// Creates the socket file; its directory must be private. Throws Error.
 FileDescriptor listen_unix(const std::filesystem::path& path);
@@ -43,4 +43,4 @@ class Alarm {
   FileDescriptor event_;
 };
 
-}  // namespace yoke::cluster
+}  // namespace yoke::system

@@ -1,4 +1,4 @@
-#include "cluster/child_process.h"
+#include "system/child_process.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-namespace yoke::cluster {
+namespace yoke::system {
 namespace {
 
 constexpr std::chrono::seconds patience{20};
@@ -72,4 +72,4 @@ TEST(ChildProcess, AProgramThatCannotBeExecutedIsAnError) {
 }
 
 }  // namespace
-}  // namespace yoke::cluster
+}  // namespace yoke::system

@@ -1,6 +1,4 @@
-#include "cluster/environment.h"
-
-#include <unistd.h>
+#include "cluster/mpi_start.h"
 
 #include <algorithm>
 #include <array>
@@ -9,6 +7,8 @@
 #include <string_view>
 
 namespace yoke::cluster {
+
+using system::Environment;
 
 namespace {
 
@@ -25,16 +25,6 @@ int number_in(const Environment& environment, const std::string& name) {
 }
 
 }  // namespace
-
-Environment current_environment() {
-  Environment variables;
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
-    const std::string_view text(*entry);
-    const auto equals = text.find('=');
-    if (equals != std::string_view::npos) variables.emplace(text.substr(0, equals), text.substr(equals + 1));
-  }
-  return variables;
-}
 
 MpiStart detect_mpi(const Environment& environment) {
   MpiStart start;

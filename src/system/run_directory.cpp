@@ -1,4 +1,4 @@
-#include "cluster/run_directory.h"
+#include "system/run_directory.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 
-namespace yoke::cluster {
+namespace yoke::system {
 
 namespace {
 
@@ -68,4 +68,4 @@ RunDirectory::~RunDirectory() {
   fs::remove_all(path_, ignored);
 }
 
-}  // namespace yoke::cluster
+}  // namespace yoke::system

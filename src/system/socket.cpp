@@ -1,4 +1,4 @@
-#include "cluster/socket.h"
+#include "system/socket.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 
 #include "base/error.h"
 
-namespace yoke::cluster {
+namespace yoke::system {
 
 namespace {
 
@@ -173,4 +173,4 @@ void Alarm::clear() const noexcept {
   [[maybe_unused]] const auto read = ::read(event_.get(), &count, sizeof count);
 }
 
-}  // namespace yoke::cluster
+}  // namespace yoke::system

@@ -1,4 +1,4 @@
-#include "cluster/run_directory.h"
+#include "system/run_directory.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-namespace yoke::cluster {
+namespace yoke::system {
 namespace {
 
 namespace fs = std::filesystem;
@@ -51,4 +51,4 @@ TEST(RunDirectory, RemovesWhatKilledRunsLeftButNothingElse) {
 TEST(RunDirectory, SaysWhereItCannotBeMade) { EXPECT_THROW(RunDirectory("/nonexistent/place"), Error); }
 
 }  // namespace
-}  // namespace yoke::cluster
+}  // namespace yoke::system

@@ -9,10 +9,10 @@
 #include <string_view>
 #include <vector>
 
-#include "cluster/environment.h"
-#include "cluster/socket.h"
+#include "system/environment.h"
+#include "system/socket.h"
 
-namespace yoke::cluster {
+namespace yoke::system {
 
 /// The beginning and the end of a text of any length.
 class BoundedText {
@@ -58,4 +58,4 @@ class ChildProcess {
   std::optional<int> status_;
 };
 
-}  // namespace yoke::cluster
+}  // namespace yoke::system

@@ -1,4 +1,4 @@
-#include "cluster/child_process.h"
+#include "system/child_process.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -14,7 +14,7 @@
 
 #include "base/error.h"
 
-namespace yoke::cluster {
+namespace yoke::system {
 
 namespace {
 
@@ -149,4 +149,4 @@ void ChildProcess::signal(int number) const {
   if (!status_) ::kill(pid_, number);
 }
 
-}  // namespace yoke::cluster
+}  // namespace yoke::system
