@@ -33,7 +33,8 @@ MAY_USE = {
     "cluster": ["runtime", "system"],
     "session": ["runtime", "text"],
     "measure": ["session"],
-    "cli": ["measure", "cluster"],
+    "terminal": ["session", "system"],
+    "cli": ["measure", "cluster", "terminal"],
 }
 MPI_FILE = "src/cluster/mpi_comm.cpp"
 SOURCE_SUFFIXES = (".cpp", ".h", ".inc")

@@ -16,10 +16,10 @@
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
 #include "cli/number_check.h"
-#include "cli/status_line.h"
 #include "cli/usage.h"
 #include "gguf/reader.h"
 #include "rates/roofline.h"
+#include "terminal/status_line.h"
 
 namespace yoke::cli {
 namespace {
@@ -114,12 +114,12 @@ class Runner {
   const BenchOptions& options_;
   runtime::Engine& engine_;
   measure::RandomPrompts prompts_;
-  StatusLine line_;
+  terminal::StatusLine line_;
 };
 
 /// What each rank can do while all others do, right now.
 std::vector<rates::Roofline> measure_limits(runtime::Engine& engine) {
-  StatusLine line;
+  terminal::StatusLine line;
   line.show("measuring the machines' limits");
   return engine.measure_rooflines();
 }

@@ -9,7 +9,7 @@
 #include "base/statistics.h"
 #include "base/topology.h"
 #include "cli/figures.h"
-#include "cli/table.h"
+#include "terminal/table.h"
 
 namespace yoke::cli {
 namespace {
@@ -55,20 +55,20 @@ std::string percent_text(const std::optional<double>& percent) {
 }
 
 std::string table_of_tests(const BenchReport& report) {
-  using Align = Table::Align;
+  using Align = terminal::Table::Align;
   const bool several = report.ranks.size() > 1;
-  std::vector<Table::Column> columns{{"model"},
-                                     {"size", Align::right},
-                                     {"params", Align::right},
-                                     {"backend"},
-                                     {"threads", Align::right},
-                                     {"ranks", Align::right},
-                                     {"test", Align::right},
-                                     {"t/s", Align::right},
-                                     {"% of stream", Align::right},
-                                     {"% of int8", Align::right}};
+  std::vector<terminal::Table::Column> columns{{"model"},
+                                               {"size", Align::right},
+                                               {"params", Align::right},
+                                               {"backend"},
+                                               {"threads", Align::right},
+                                               {"ranks", Align::right},
+                                               {"test", Align::right},
+                                               {"t/s", Align::right},
+                                               {"% of stream", Align::right},
+                                               {"% of int8", Align::right}};
   if (several) columns.push_back({"exchange", Align::right});
-  Table table(std::move(columns));
+  terminal::Table table(std::move(columns));
   for (const BenchRow& row : report.rows) {
     const std::vector<double> rates = tokens_per_second(row);
     std::vector<std::string> cells{report.model.description,
@@ -122,16 +122,16 @@ std::string line_on_int8(const BenchReport& report) {
 }
 
 std::string table_of_ranks(const BenchReport& report) {
-  using Align = Table::Align;
-  Table table({{"rank", Align::right},
-               {"host"},
-               {"threads", Align::right},
-               {"load", Align::right},
-               {"weights", Align::right},
-               {"KV cache", Align::right},
-               {"peak memory", Align::right},
-               {"stream read", Align::right},
-               {"int8 products", Align::right}});
+  using Align = terminal::Table::Align;
+  terminal::Table table({{"rank", Align::right},
+                         {"host"},
+                         {"threads", Align::right},
+                         {"load", Align::right},
+                         {"weights", Align::right},
+                         {"KV cache", Align::right},
+                         {"peak memory", Align::right},
+                         {"stream read", Align::right},
+                         {"int8 products", Align::right}});
   for (std::size_t r = 0; r < report.ranks.size(); ++r) {
     const runtime::RankReport& rank = report.ranks[r];
     const rates::Roofline& limit = report.limits[r];

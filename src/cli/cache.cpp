@@ -14,12 +14,12 @@
 #include "base/topology.h"
 #include "cli/commands.h"
 #include "cli/piece_format.h"
-#include "cli/table.h"
 #include "cli/usage.h"
 #include "gguf/input_file.h"
 #include "gguf/reader.h"
 #include "shards/shard_cache.h"
 #include "shards/shard_folder.h"
+#include "terminal/table.h"
 
 namespace yoke::cli {
 namespace {
@@ -97,9 +97,9 @@ void print_json(const std::vector<Listed>& shards) {
 }
 
 void print_table(const std::vector<Listed>& shards) {
-  using Align = Table::Align;
+  using Align = terminal::Table::Align;
   if (!shards.empty()) {
-    Table table(
+    terminal::Table table(
         {{"file"}, {"model"}, {"rank", Align::right}, {"size", Align::right}, {"last used"}, {"state"}});
     for (const Listed& each : shards) {
       table.add_row({escaped_piece(each.shard.path.filename().string()),

@@ -11,11 +11,11 @@
 
 #include "cli/conversation_input.h"
 #include "cli/figures.h"
-#include "cli/interrupt.h"
-#include "cli/line_editor.h"
-#include "cli/section_printer.h"
-#include "cli/tell.h"
 #include "cli/text_file.h"
+#include "terminal/interrupt.h"
+#include "terminal/line_editor.h"
+#include "terminal/section_printer.h"
+#include "terminal/tell.h"
 
 namespace yoke::cli {
 namespace {
@@ -31,7 +31,7 @@ constexpr std::string_view help =
 /// What the program says beside the conversation, dim where there is a terminal to dim.
 void note(std::string_view sentence) {
   const bool dim = isatty(STDERR_FILENO) == 1;
-  tell("{}{}{}\n", dim ? "\033[2m" : "", sentence, dim ? "\033[0m" : "");
+  terminal::tell("{}{}{}\n", dim ? "\033[2m" : "", sentence, dim ? "\033[0m" : "");
 }
 
 std::string_view describe(session::Finish finish) {
@@ -64,7 +64,7 @@ class Dialogue {
       : engine_(engine), options_(options), conversation_(engine, tokenizer, utf8_turns(options.turns)) {}
 
   void run() {
-    LineEditor editor(history_file(system::current_environment()));
+    terminal::LineEditor editor(terminal::history_file(system::current_environment()));
     ConversationInput inputs([&editor](const std::string& prompt) { return editor.read(prompt); });
     note(options_.greeting + "/help shows the commands.");
     while (true) {
@@ -82,7 +82,7 @@ class Dialogue {
   void answer(const std::string& message) {
     interrupt_.take();  // one that came too late for the last answer is not meant for this one
     try {
-      SectionPrinter printer(stdout, true);
+      terminal::SectionPrinter printer(stdout, true);
       last_ = conversation_.say(
           message, options_.completion, [&printer](const session::Piece& piece) { printer.print(piece); },
           [this] { return interrupt_.take(); });
@@ -99,7 +99,7 @@ class Dialogue {
 
   void perform(const std::string& command) {
     if (command == "/help") {
-      tell("{}", help);
+      terminal::tell("{}", help);
     } else if (command == "/clear") {
       conversation_.clear();
       note("The conversation is forgotten.");
@@ -131,7 +131,7 @@ class Dialogue {
   runtime::Engine& engine_;
   const ConversationOptions& options_;
   session::Conversation conversation_;
-  Interrupt interrupt_;
+  terminal::Interrupt interrupt_;
   std::optional<session::Completion> last_;
 };
 

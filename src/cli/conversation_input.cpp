@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "cli/tell.h"
+#include "terminal/tell.h"
 
 namespace yoke::cli {
 namespace {
@@ -21,17 +21,17 @@ std::string trim(const std::string& line) {
 Input ConversationInput::next() {
   bool leaving = false;  // after a Ctrl-C on an empty line
   while (true) {
-    Line line = read_line_("> ");
+    terminal::Line line = read_line_("> ");
     const bool command = line.text.starts_with('/');
-    if (line.kind == Line::Kind::text && line.text.starts_with(quotes)) {
+    if (line.kind == terminal::Line::Kind::text && line.text.starts_with(quotes)) {
       line = read_block(line.text.substr(quotes.size()));
     }
-    if (line.kind == Line::Kind::end ||
-        (leaving && line.kind == Line::Kind::interrupted && line.text.empty()))
+    if (line.kind == terminal::Line::Kind::end ||
+        (leaving && line.kind == terminal::Line::Kind::interrupted && line.text.empty()))
       return {};
-    leaving = line.kind == Line::Kind::interrupted && line.text.empty();
-    if (leaving) tell("Ctrl-C once more, or Ctrl-D, leaves.\n");
-    if (line.kind == Line::Kind::interrupted || trim(line.text).empty()) continue;
+    leaving = line.kind == terminal::Line::Kind::interrupted && line.text.empty();
+    if (leaving) terminal::tell("Ctrl-C once more, or Ctrl-D, leaves.\n");
+    if (line.kind == terminal::Line::Kind::interrupted || trim(line.text).empty()) continue;
     if (command) return {Input::Kind::command, trim(line.text)};
     return {Input::Kind::message, std::move(line.text)};
   }
@@ -39,11 +39,11 @@ Input ConversationInput::next() {
 
 /// The lines up to one that ends with quotes; `text` is what followed the opening ones. A line break beside
 /// the quotes, opening or closing, is not the message's.
-Line ConversationInput::read_block(std::string text) {
+terminal::Line ConversationInput::read_block(std::string text) {
   bool begun = !text.empty();
   while (!text.ends_with(quotes)) {
-    Line line = read_line_("... ");
-    if (line.kind != Line::Kind::text) {
+    terminal::Line line = read_line_("... ");
+    if (line.kind != terminal::Line::Kind::text) {
       line.text = text + '\n' + line.text;
       return line;
     }
@@ -53,7 +53,7 @@ Line ConversationInput::read_block(std::string text) {
   }
   text.resize(text.size() - quotes.size());
   if (text.ends_with('\n')) text.pop_back();
-  return {Line::Kind::text, std::move(text)};
+  return {terminal::Line::Kind::text, std::move(text)};
 }
 
 }  // namespace yoke::cli

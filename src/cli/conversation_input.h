@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "cli/line_editor.h"
+#include "terminal/line_editor.h"
 
 namespace yoke::cli {
 
@@ -19,14 +19,14 @@ struct Input {
 /// it is the end.
 class ConversationInput {
  public:
-  explicit ConversationInput(ReadLine read_line) : read_line_(std::move(read_line)) {}
+  explicit ConversationInput(terminal::ReadLine read_line) : read_line_(std::move(read_line)) {}
 
   Input next();
 
  private:
-  Line read_block(std::string text);
+  terminal::Line read_block(std::string text);
 
-  ReadLine read_line_;
+  terminal::ReadLine read_line_;
 };
 
 }  // namespace yoke::cli

@@ -3,8 +3,8 @@
 
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
-#include "cli/tell.h"
 #include "cluster/mpirun.h"
+#include "terminal/tell.h"
 
 namespace yoke::cli {
 namespace {
@@ -13,7 +13,7 @@ int serve(EngineFlags& flags, const std::string& socket) {
   cluster::EngineProcessOptions options = rank_options(flags.engine, flags.ranks);
   options.socket = socket;
   options.last_words = [](const std::string& sentence) {
-    tell("{}{}\n", cluster::last_words_prefix, sentence);
+    terminal::tell("{}{}\n", cluster::last_words_prefix, sentence);
   };
   return cluster::engine_main(options);
 }

@@ -11,13 +11,13 @@
 #include "base/topology.h"
 #include "cli/commands.h"
 #include "cli/number_check.h"
-#include "cli/progress_bar.h"
 #include "cli/size_flag.h"
-#include "cli/tell.h"
 #include "cluster/launcher.h"
 #include "cluster/mpi_start.h"
 #include "gguf/fingerprint.h"
 #include "runtime/worker.h"
+#include "terminal/progress_bar.h"
+#include "terminal/tell.h"
 
 namespace yoke::cli {
 namespace {
@@ -106,7 +106,7 @@ cluster::EngineProcessOptions rank_options(const runtime::EngineOptions& engine,
   options.model_fingerprint = [engine] { return gguf::fingerprint(gguf::Model::open(engine.model)); };
   options.memory_needed = [engine](int rank, int of) { return runtime::memory_needed(engine, rank, of); };
   // The process ends in mid-text, most likely: the sentence gets a line of its own.
-  options.last_words = [](const std::string& sentence) { tell("\nyoke: {}\n", sentence); };
+  options.last_words = [](const std::string& sentence) { terminal::tell("\nyoke: {}\n", sentence); };
   return options;
 }
 
@@ -128,7 +128,7 @@ bool follow(const EngineFlags& flags) {
 namespace {
 
 std::unique_ptr<runtime::Engine> start(const EngineFlags& flags) {
-  ProgressBar bar("loading");
+  terminal::ProgressBar bar("loading");
   const auto progress = [&bar](const cluster::GroupProgress& loaded) {
     bar.update(loaded.all.done, loaded.all.total, load_note(loaded));
   };
@@ -143,7 +143,8 @@ std::unique_ptr<runtime::Engine> start(const EngineFlags& flags) {
 void print_notices(const std::vector<runtime::RankReport>& ranks) {
   for (const runtime::RankReport& rank : ranks) {
     for (const std::string& notice : rank.notices) {
-      tell("{}{}\n", notice, ranks.size() == 1 ? "" : fmt::format(" (rank {} on {})", rank.rank, rank.host));
+      terminal::tell("{}{}\n", notice,
+                     ranks.size() == 1 ? "" : fmt::format(" (rank {} on {})", rank.rank, rank.host));
     }
   }
 }
@@ -154,7 +155,7 @@ std::unique_ptr<runtime::Engine> start_engine(const EngineFlags& flags) {
   std::unique_ptr<runtime::Engine> engine = start(flags);
   if (engine == nullptr || flags.engine.cache_dir.empty()) return engine;
   if (flags.engine.activations == kernels::ActivationType::f32)
-    tell("--cache-dir has no effect: with --activations f32 no weights are packed\n");
+    terminal::tell("--cache-dir has no effect: with --activations f32 no weights are packed\n");
   print_notices(engine->reports());
   return engine;
 }

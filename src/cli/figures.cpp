@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/topology.h"
-#include "cli/tell.h"
+#include "terminal/tell.h"
 
 namespace yoke::cli {
 namespace {
@@ -21,7 +21,7 @@ void print_cache_writes(const std::vector<runtime::RankReport>& ranks) {
     seconds = std::max(seconds, rank.cache_write_seconds);
   }
   if (written == 0) return;
-  tell("cache       {} of packed weights written in {:.3f} s\n", format_bytes(written), seconds);
+  terminal::tell("cache       {} of packed weights written in {:.3f} s\n", format_bytes(written), seconds);
 }
 
 /// The first token comes out of the prompt.
@@ -47,32 +47,34 @@ void print_statistics(const runtime::Statistics& s, const std::vector<runtime::R
     loaded += rank.weight_bytes;
     cached += rank.cache_read_bytes;
   }
-  tell("\nload        {} in {:.3f} s, {}/s{}\n", format_bytes(loaded), load_seconds,
-       format_bytes(static_cast<std::uint64_t>(static_cast<double>(loaded) / load_seconds)),
-       cached == 0 ? "" : fmt::format("; {} came packed from the cache", format_bytes(cached)));
+  terminal::tell("\nload        {} in {:.3f} s, {}/s{}\n", format_bytes(loaded), load_seconds,
+                 format_bytes(static_cast<std::uint64_t>(static_cast<double>(loaded) / load_seconds)),
+                 cached == 0 ? "" : fmt::format("; {} came packed from the cache", format_bytes(cached)));
   print_cache_writes(ranks);
-  tell("prompt      {} tokens in {:.3f} s, {:.1f} tokens/s\n", s.prompt_tokens, s.prompt_seconds,
-       per_second(s.prompt_tokens, s.prompt_seconds));
-  tell("decode      {} tokens in {:.3f} s, {:.1f} tokens/s\n", decoded(s), s.decode_seconds, decode_rate(s));
+  terminal::tell("prompt      {} tokens in {:.3f} s, {:.1f} tokens/s\n", s.prompt_tokens, s.prompt_seconds,
+                 per_second(s.prompt_tokens, s.prompt_seconds));
+  terminal::tell("decode      {} tokens in {:.3f} s, {:.1f} tokens/s\n", decoded(s), s.decode_seconds,
+                 decode_rate(s));
   if (ranks.size() > 1) {
-    tell("exchange    {} all-reduced; {:.3f} s, {:.0f}% of rank 0's time, waiting for others included\n",
-         format_bytes(s.reduced_bytes), s.exchange_seconds,
-         seconds > 0 ? 100 * s.exchange_seconds / seconds : 0);
+    terminal::tell(
+        "exchange    {} all-reduced; {:.3f} s, {:.0f}% of rank 0's time, waiting for others included\n",
+        format_bytes(s.reduced_bytes), s.exchange_seconds,
+        seconds > 0 ? 100 * s.exchange_seconds / seconds : 0);
   }
 }
 
 void print_ranks(const std::vector<runtime::RankReport>& ranks) {
   std::size_t isa_width = 6;
   for (const runtime::RankReport& rank : ranks) isa_width = std::max(isa_width, rank.isa.size());
-  tell(
+  terminal::tell(
       "\nrank  host              threads  {:<{}}  weights   KV cache  peak memory  computing  exchanging  "
       "holds of every layer\n",
       "isa", isa_width);
   for (const runtime::RankReport& rank : ranks) {
-    tell("{:<4}  {:<16}  {:<7}  {:<{}}  {:<8}  {:<8}  {:<11}  {:>7.3f} s  {:>8.3f} s  {}\n", rank.rank,
-         rank.host, rank.threads, rank.isa, isa_width, format_bytes(rank.weight_bytes),
-         format_bytes(rank.kv_bytes), format_bytes(rank.peak_bytes), rank.compute_seconds,
-         rank.exchange_seconds, rank.share);
+    terminal::tell("{:<4}  {:<16}  {:<7}  {:<{}}  {:<8}  {:<8}  {:<11}  {:>7.3f} s  {:>8.3f} s  {}\n",
+                   rank.rank, rank.host, rank.threads, rank.isa, isa_width, format_bytes(rank.weight_bytes),
+                   format_bytes(rank.kv_bytes), format_bytes(rank.peak_bytes), rank.compute_seconds,
+                   rank.exchange_seconds, rank.share);
   }
 }
 

@@ -8,8 +8,8 @@
 #include "base/output_file.h"
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
-#include "cli/tell.h"
 #include "cli/token_list.h"
+#include "terminal/tell.h"
 
 namespace yoke::cli {
 namespace {
@@ -38,7 +38,8 @@ int logits(const LogitsOptions& options) {
     if (std::holds_alternative<runtime::DoneEvent>(*event)) break;
   }
   file.commit();
-  tell("{}: {} positions × {} logits, float32\n", options.out, positions, engine->info().vocabulary);
+  terminal::tell("{}: {} positions × {} logits, float32\n", options.out, positions,
+                 engine->info().vocabulary);
   return 0;
 }
 

@@ -9,9 +9,9 @@
 #include "base/error.h"
 #include "base/file_descriptor.h"
 #include "cli/commands.h"
-#include "cli/standard_streams.h"
-#include "cli/tell.h"
 #include "cli/usage.h"
+#include "terminal/standard_streams.h"
+#include "terminal/tell.h"
 
 namespace {
 
@@ -19,7 +19,7 @@ constexpr int exit_failure = 1;
 constexpr int exit_usage = 2;
 
 int refuse(const std::string& sentence) {
-  yoke::cli::tell("yoke: {}\nSee 'yoke --help' or 'yoke COMMAND --help'.\n", sentence);
+  yoke::terminal::tell("yoke: {}\nSee 'yoke --help' or 'yoke COMMAND --help'.\n", sentence);
   return exit_usage;
 }
 
@@ -61,7 +61,7 @@ void flush_output() {
 
 int main(int argc, char** argv) {
   try {
-    yoke::cli::replace_closed_streams();
+    yoke::terminal::replace_closed_streams();
     const int exit_code = run(argc, argv);
     flush_output();
     return exit_code;
@@ -70,7 +70,7 @@ int main(int argc, char** argv) {
   } catch (const std::bad_alloc&) {
     std::fputs("yoke: this machine's memory is full\n", stderr);
   } catch (const std::exception& error) {
-    yoke::cli::tell("yoke: {}\n", error.what());
+    yoke::terminal::tell("yoke: {}\n", error.what());
   }
   return exit_failure;
 }

@@ -14,12 +14,12 @@
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
 #include "cli/read_tokenizer.h"
-#include "cli/status_line.h"
 #include "cli/text_file.h"
 #include "measure/distributions.h"
 #include "measure/divergence.h"
 #include "measure/perplexity.h"
 #include "runtime/model_summary.h"
+#include "terminal/status_line.h"
 
 namespace yoke::cli {
 namespace {
@@ -119,7 +119,7 @@ struct Measured {
 };
 
 Measured measure(runtime::Engine& engine, const measure::Windows& windows, Distributions& distributions) {
-  StatusLine line;
+  terminal::StatusLine line;
   const auto start = std::chrono::steady_clock::now();
   const auto progress = [&](std::int32_t computed, const measure::Perplexity& so_far) {
     line.show(

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/probe_report.h"
-#include "cli/status_line.h"
+#include "terminal/status_line.h"
 
 namespace yoke::cli {
 namespace {
@@ -19,7 +19,7 @@ struct ProbeOptions {
 };
 
 /// A path that was asked for must be measured; the one that stands in for it may turn out not to be.
-DiskReport probe_disk(const ProbeOptions& options, StatusLine& line) {
+DiskReport probe_disk(const ProbeOptions& options, terminal::StatusLine& line) {
   DiskReport report;
   if (options.no_disk) return report;
   report.path = options.disk.empty() ? "." : options.disk;
@@ -36,7 +36,7 @@ DiskReport probe_disk(const ProbeOptions& options, StatusLine& line) {
 int probe(const ProbeOptions& options) {
   std::string text;
   {
-    StatusLine line;
+    terminal::StatusLine line;
     const DiskReport disk = probe_disk(options, line);
     const rates::ProbeReport report =
         rates::probe([&](std::string_view what) { line.show(fmt::format("measuring: {}", what)); });

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "cli/table.h"
+#include "terminal/table.h"
 
 namespace yoke::cli {
 namespace {
@@ -78,14 +78,15 @@ std::string rate_text(double bytes_per_second) {
   return format_bytes(static_cast<std::uint64_t>(bytes_per_second)) + "/s";
 }
 
-void add_disk(Table& table, const DiskReport& disk) {
+void add_disk(terminal::Table& table, const DiskReport& disk) {
   if (!disk.rate) return;
   table.add_row({disk.rate->direct ? "disk read" : "disk read, through the system's cache", "",
                  rate_text(disk.rate->bytes_per_second())});
 }
 
 std::string table_of_limits(const ProbeReport& report, const DiskReport& disk) {
-  Table table({{"limit"}, {"threads", Table::Align::right}, {"measured", Table::Align::right}});
+  terminal::Table table(
+      {{"limit"}, {"threads", terminal::Table::Align::right}, {"measured", terminal::Table::Align::right}});
   for (const ProbeReport::Stream& each : report.stream)
     table.add_row({"stream read", std::to_string(each.threads), rate_text(each.bytes_per_second)});
   for (const ProbeReport::Multiply& each : report.multiply) {

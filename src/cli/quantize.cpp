@@ -11,11 +11,11 @@
 #include "base/thread_pool.h"
 #include "base/topology.h"
 #include "cli/commands.h"
-#include "cli/progress_bar.h"
-#include "cli/tell.h"
 #include "cli/type_flag.h"
 #include "gguf/reader.h"
 #include "model/quantize.h"
+#include "terminal/progress_bar.h"
+#include "terminal/tell.h"
 
 namespace yoke::cli {
 namespace {
@@ -32,17 +32,17 @@ struct QuantizeOptions {
 /// What a person may not expect of the copy.
 void print_notes(const model::QuantizePlan& plan) {
   if (plan.quantised_before > 0) {
-    tell("{} of {} matrices were quantised before; what that lost stays lost\n", plan.quantised_before,
-         plan.matrices);
+    terminal::tell("{} of {} matrices were quantised before; what that lost stays lost\n",
+                   plan.quantised_before, plan.matrices);
   }
   std::map<quant::Type, int> fallbacks;
   for (const gguf::TensorSpec& tensor : plan.fallbacks) ++fallbacks[tensor.type];
   for (const auto& [type, count] : fallbacks) {
     const auto& first = *std::find_if(plan.fallbacks.begin(), plan.fallbacks.end(),
                                       [wanted = type](const auto& tensor) { return tensor.type == wanted; });
-    tell("{} of {} matrices become {}, because their rows are no whole blocks ({}, {}{})\n", count,
-         plan.matrices, quant::format(type).name, first.name, gguf::shape_text(first.shape),
-         count > 1 ? ", …" : "");
+    terminal::tell("{} of {} matrices become {}, because their rows are no whole blocks ({}, {}{})\n", count,
+                   plan.matrices, quant::format(type).name, first.name, gguf::shape_text(first.shape),
+                   count > 1 ? ", …" : "");
   }
 }
 
@@ -70,7 +70,7 @@ int quantize(const QuantizeOptions& options) {
       model::plan_quantize(model, {*options.type, options.output, options.embedding});
   ThreadPool pool(read_topology().cores);
   {
-    ProgressBar bar("writing");
+    terminal::ProgressBar bar("writing");
     model::quantize(model, plan, options.out, pool,
                     [&](std::uint64_t done) { bar.update(done, plan.bytes_after); });
   }

@@ -18,15 +18,15 @@
 #include "cli/prompt_text.h"
 #include "cli/read_tokenizer.h"
 #include "cli/sampling_flags.h"
-#include "cli/section_printer.h"
-#include "cli/status_line.h"
-#include "cli/tell.h"
 #include "cli/text_file.h"
-#include "cli/text_printer.h"
 #include "cli/usage.h"
 #include "session/chat_prompt.h"
 #include "session/completion.h"
 #include "session/conversation.h"
+#include "terminal/section_printer.h"
+#include "terminal/status_line.h"
+#include "terminal/tell.h"
+#include "terminal/text_printer.h"
 #include "text/tokenizer.h"
 
 namespace yoke::cli {
@@ -72,9 +72,10 @@ std::optional<std::string> find_prompt(const RunOptions& options) {
 
 session::Completion print_continuation(runtime::Engine& engine, const text::Tokenizer& tokenizer,
                                        const std::string& prompt, const RunOptions& options) {
-  TextPrinter printer(stdout, prompt);
+  terminal::TextPrinter printer(stdout, prompt);
   std::vector<text::Token> tokens = session::encode_prompt(tokenizer, prompt);
-  std::optional<StatusLine> reading(std::in_place);  // until the first text, which may take its place
+  std::optional<terminal::StatusLine> reading(
+      std::in_place);  // until the first text, which may take its place
   reading->show(fmt::format("reading {} token{}", tokens.size(), tokens.size() == 1 ? "" : "s"));
   try {
     session::Completion completion = session::complete(engine, tokenizer, std::move(tokens),
@@ -94,8 +95,8 @@ session::Completion print_answer(runtime::Engine& engine, const text::Tokenizer&
                                  session::EncodeTurns turns, const std::string& message,
                                  const RunOptions& options) {
   session::Conversation conversation(engine, tokenizer, std::move(turns));
-  SectionPrinter printer(stdout, isatty(STDOUT_FILENO) == 1);
-  std::optional<StatusLine> reading(std::in_place);
+  terminal::SectionPrinter printer(stdout, isatty(STDOUT_FILENO) == 1);
+  std::optional<terminal::StatusLine> reading(std::in_place);
   reading->show("reading the message");
   try {
     session::Completion completion =
@@ -114,7 +115,7 @@ session::Completion print_answer(runtime::Engine& engine, const text::Tokenizer&
 void print_end(runtime::Engine& engine, const session::Completion& completion, bool quiet) {
   if (completion.finish == session::Finish::context_full) {
     const runtime::EngineInfo info = engine.info();
-    tell("\nThe context of {} positions is full; {}.\n", info.context, context_advice(info));
+    terminal::tell("\nThe context of {} positions is full; {}.\n", info.context, context_advice(info));
   }
   if (quiet) return;
   const std::vector<runtime::RankReport> ranks = engine.reports();

@@ -12,7 +12,6 @@
 #include "base/topology.h"
 #include "cli/commands.h"
 #include "cli/number_check.h"
-#include "cli/progress_bar.h"
 #include "cli/size_flag.h"
 #include "cli/synth_shapes.h"
 #include "cli/synth_vocabulary.h"
@@ -22,6 +21,7 @@
 #include "model/config.h"
 #include "model/family.h"
 #include "model/synth.h"
+#include "terminal/progress_bar.h"
 
 namespace yoke::cli {
 namespace {
@@ -77,7 +77,7 @@ int synth(const SynthOptions& options) {
   set_vocabulary(metadata, config.vocabulary);
   ThreadPool pool(read_topology().cores);
   {
-    ProgressBar bar("writing");
+    terminal::ProgressBar bar("writing");
     model::write_random_model(options.out, config, std::move(metadata),
                               {*options.type, options.seed, options.sparse, options.split_bytes}, pool,
                               [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); });

@@ -16,8 +16,8 @@
 #include "cli/piece_format.h"
 #include "cli/read_tokenizer.h"
 #include "cli/text_file.h"
-#include "cli/text_printer.h"
 #include "session/chat_prompt.h"
+#include "terminal/text_printer.h"
 #include "text/tokenizer.h"
 
 namespace yoke::cli {
@@ -101,7 +101,7 @@ int tokenize(const TokenizeOptions& options) {
       read_tokenizer(options.model, options.chat ? ReadTemplate::yes : ReadTemplate::no);
   const std::string text = options.text ? *options.text : read_text(*options.file);
   const Tokenized shown = tokenized(options, model, text);
-  TextPrinter printer(stdout, "");
+  terminal::TextPrinter printer(stdout, "");
   printer.print(options.json ? json(*model.tokenizer, shown) : table(*model.tokenizer, shown.tokens));
   printer.end();
   return 0;

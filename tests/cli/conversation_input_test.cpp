@@ -9,7 +9,7 @@
 namespace yoke::cli {
 namespace {
 
-using Kind = Line::Kind;
+using Kind = terminal::Line::Kind;
 
 /// All inputs, in order, that come of these lines: "message:…", "command:…", and nothing after the end.
 struct Entered {
@@ -18,12 +18,12 @@ struct Entered {
   std::size_t unread = 0;
 };
 
-Entered enter(std::deque<Line> lines) {
+Entered enter(std::deque<terminal::Line> lines) {
   Entered entered;
-  ConversationInput reader([&](const std::string& prompt) -> Line {
+  ConversationInput reader([&](const std::string& prompt) -> terminal::Line {
     entered.prompts.push_back(prompt);
     if (lines.empty()) return {};
-    Line line = lines.front();
+    terminal::Line line = lines.front();
     lines.pop_front();
     return line;
   });
@@ -34,8 +34,8 @@ Entered enter(std::deque<Line> lines) {
   return entered;
 }
 
-Line text(const char* line) { return {Kind::text, line}; }
-Line interrupted(const char* typed) { return {Kind::interrupted, typed}; }
+terminal::Line text(const char* line) { return {Kind::text, line}; }
+terminal::Line interrupted(const char* typed) { return {Kind::interrupted, typed}; }
 
 TEST(ConversationInput, ALineIsAMessageAndOneWithASlashACommand) {
   EXPECT_THAT(

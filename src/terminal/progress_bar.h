@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-#include "cli/status_line.h"
+#include "terminal/status_line.h"
 
-namespace yoke::cli {
+namespace yoke::terminal {
 
 /// "loading [#####.....]  50% of 1.00 GB, NOTE"; done beyond total counts as total, which is not 0. No wider
 /// than `width` columns: the bar gives way first, then the note; the end of what is too wide even so is cut.
@@ -26,4 +26,4 @@ class ProgressBar {
   StatusLine line_;
 };
 
-}  // namespace yoke::cli
+}  // namespace yoke::terminal

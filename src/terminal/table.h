@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-namespace yoke::cli {
+namespace yoke::terminal {
 
 /// A table in Markdown whose columns line up as plain text too.
 class Table {
@@ -26,4 +26,4 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
-}  // namespace yoke::cli
+}  // namespace yoke::terminal

@@ -1,8 +1,8 @@
-#include "cli/line_editor.h"
+#include "terminal/line_editor.h"
 
 #include <gtest/gtest.h>
 
-namespace yoke::cli {
+namespace yoke::terminal {
 namespace {
 
 // The editing itself needs a terminal: tests/e2e/conversation_test.py.
@@ -24,4 +24,4 @@ TEST(HistoryFile, IsNoneWithoutAHome) {
 }
 
 }  // namespace
-}  // namespace yoke::cli
+}  // namespace yoke::terminal

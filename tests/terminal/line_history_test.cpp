@@ -1,4 +1,4 @@
-#include "cli/line_history.h"
+#include "terminal/line_history.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,7 +11,7 @@
 
 #include "common/scratch.h"
 
-namespace yoke::cli {
+namespace yoke::terminal {
 namespace {
 
 using testing::ElementsAre;
@@ -127,4 +127,4 @@ TEST(LineHistory, GoesOnWithoutAFile) {
 }
 
 }  // namespace
-}  // namespace yoke::cli
+}  // namespace yoke::terminal

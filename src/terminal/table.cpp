@@ -1,4 +1,4 @@
-#include "cli/table.h"
+#include "terminal/table.h"
 
 #include <fmt/core.h>
 
@@ -6,7 +6,7 @@
 #include <cassert>
 #include <utility>
 
-namespace yoke::cli {
+namespace yoke::terminal {
 namespace {
 
 /// Characters of a UTF-8 text: every byte but those that continue one.
@@ -47,4 +47,4 @@ std::string Table::markdown() const {
   return text;
 }
 
-}  // namespace yoke::cli
+}  // namespace yoke::terminal

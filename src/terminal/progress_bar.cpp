@@ -1,4 +1,4 @@
-#include "cli/progress_bar.h"
+#include "terminal/progress_bar.h"
 
 #include <fmt/core.h>
 #include <sys/ioctl.h>
@@ -9,7 +9,7 @@
 
 #include "base/topology.h"
 
-namespace yoke::cli {
+namespace yoke::terminal {
 
 namespace {
 
@@ -48,4 +48,4 @@ void ProgressBar::update(std::uint64_t done, std::uint64_t total, std::string_vi
     line_.show(progress_line(label_, done, total, note, terminal_width() - 1));
 }
 
-}  // namespace yoke::cli
+}  // namespace yoke::terminal

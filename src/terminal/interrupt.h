@@ -3,7 +3,7 @@
 
 #include <csignal>
 
-namespace yoke::cli {
+namespace yoke::terminal {
 
 /// While it lives, an interrupt (SIGINT) does not end the process but is remembered until it is taken. One at
 /// a time.
@@ -21,4 +21,4 @@ class Interrupt {
   struct sigaction before_;
 };
 
-}  // namespace yoke::cli
+}  // namespace yoke::terminal

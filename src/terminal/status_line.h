@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace yoke::cli {
+namespace yoke::terminal {
 
 /// Shows on a terminal only; elsewhere it stays silent. Its end takes the line away.
 class StatusLine {
@@ -23,4 +23,4 @@ class StatusLine {
   std::string shown_;
 };
 
-}  // namespace yoke::cli
+}  // namespace yoke::terminal

@@ -1,6 +1,6 @@
-#include "cli/section_printer.h"
+#include "terminal/section_printer.h"
 
-namespace yoke::cli {
+namespace yoke::terminal {
 namespace {
 
 constexpr std::string_view dim_on = "\033[2m", dim_off = "\033[0m";
@@ -58,4 +58,4 @@ void SectionPrinter::write(std::string_view text) {
   in_line_ = text.back() != '\n';
 }
 
-}  // namespace yoke::cli
+}  // namespace yoke::terminal

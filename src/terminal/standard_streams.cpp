@@ -1,4 +1,4 @@
-#include "cli/standard_streams.h"
+#include "terminal/standard_streams.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/file_descriptor.h"
 
-namespace yoke::cli {
+namespace yoke::terminal {
 namespace {
 
 /// The system gives out the lowest number that is free, and those below are taken already.
@@ -23,4 +23,4 @@ void replace_closed_streams() {
   replace_if_closed(STDERR_FILENO, O_WRONLY);
 }
 
-}  // namespace yoke::cli
+}  // namespace yoke::terminal

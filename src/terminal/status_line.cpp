@@ -1,13 +1,13 @@
-#include "cli/status_line.h"
+#include "terminal/status_line.h"
 
 #include <unistd.h>
 
 #include <cstdio>
 #include <utility>
 
-#include "cli/tell.h"
+#include "terminal/tell.h"
 
-namespace yoke::cli {
+namespace yoke::terminal {
 
 StatusLine::StatusLine() : on_terminal_(isatty(STDERR_FILENO) == 1) {}
 
@@ -22,4 +22,4 @@ void StatusLine::show(std::string text) {
   shown_ = std::move(text);
 }
 
-}  // namespace yoke::cli
+}  // namespace yoke::terminal

@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-namespace yoke::cli {
+namespace yoke::terminal {
 
 /// Says something on standard error. Where that cannot be written (its disk is full, nobody reads it) there
 /// is no place left to say so, and what the program was doing goes on.
@@ -17,4 +17,4 @@ void tell(fmt::format_string<Args...> format, Args&&... args) {
   std::fwrite(text.data(), 1, text.size(), stderr);
 }
 
-}  // namespace yoke::cli
+}  // namespace yoke::terminal

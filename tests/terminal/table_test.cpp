@@ -1,8 +1,8 @@
-#include "cli/table.h"
+#include "terminal/table.h"
 
 #include <gtest/gtest.h>
 
-namespace yoke::cli {
+namespace yoke::terminal {
 namespace {
 
 TEST(Table, LinesUpAsTextAndIsMarkdown) {
@@ -32,4 +32,4 @@ TEST(Table, WithoutRowsIsItsTitles) {
 }
 
 }  // namespace
-}  // namespace yoke::cli
+}  // namespace yoke::terminal

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace yoke::cli {
+namespace yoke::terminal {
 
 /// Prints text as it comes, the prompt in front: not before the engine has accepted it. Its end, also by an
 /// error, ends the line, so that what is said next has a line of its own.
@@ -30,4 +30,4 @@ class TextPrinter {
   bool open_ = false;   // whether a line has begun
 };
 
-}  // namespace yoke::cli
+}  // namespace yoke::terminal

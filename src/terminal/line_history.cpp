@@ -1,4 +1,4 @@
-#include "cli/line_history.h"
+#include "terminal/line_history.h"
 
 #include <fcntl.h>
 #include <histedit.h>
@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/file_descriptor.h"
 
-namespace yoke::cli {
+namespace yoke::terminal {
 
 LineHistory::LineHistory(std::filesystem::path file) : file_(std::move(file)), history_(make(most_lines)) {
   if (file_.empty()) return;
@@ -60,4 +60,4 @@ void LineHistory::load() {
   if (lines > 2 * most_lines) ::history(history_.get(), &event, H_SAVE, file_.c_str());
 }
 
-}  // namespace yoke::cli
+}  // namespace yoke::terminal

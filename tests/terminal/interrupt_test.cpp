@@ -1,11 +1,11 @@
-#include "cli/interrupt.h"
+#include "terminal/interrupt.h"
 
 #include <gtest/gtest.h>
 
 #include <csignal>
 #include <cstdlib>
 
-namespace yoke::cli {
+namespace yoke::terminal {
 namespace {
 
 TEST(Interrupt, IsRememberedUntilItIsTaken) {
@@ -37,4 +37,4 @@ TEST(InterruptDeathTest, EndsTheProcessAgainAfterwards) {
 }
 
 }  // namespace
-}  // namespace yoke::cli
+}  // namespace yoke::terminal

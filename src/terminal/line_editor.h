@@ -8,7 +8,7 @@
 
 #include "system/environment.h"
 
-namespace yoke::cli {
+namespace yoke::terminal {
 
 /// What came of asking for a line.
 struct Line {
@@ -44,4 +44,4 @@ class LineEditor {
 /// environment names neither.
 std::filesystem::path history_file(const system::Environment& environment);
 
-}  // namespace yoke::cli
+}  // namespace yoke::terminal

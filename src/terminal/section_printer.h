@@ -4,10 +4,10 @@
 #include <cstdio>
 #include <string_view>
 
-#include "cli/text_printer.h"
 #include "session/sections.h"
+#include "terminal/text_printer.h"
 
-namespace yoke::cli {
+namespace yoke::terminal {
 
 /// Prints pieces as they come. On a terminal reasoning is dim and a blank line ends it; elsewhere, as for
 /// every tool call, a line such as "--- reasoning" says what follows. An answer that has nothing but content
@@ -38,4 +38,4 @@ class SectionPrinter {
   bool in_line_ = false;  // whether the last line has something on it
 };
 
-}  // namespace yoke::cli
+}  // namespace yoke::terminal

@@ -1,4 +1,4 @@
-#include "cli/text_printer.h"
+#include "terminal/text_printer.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-namespace yoke::cli {
+namespace yoke::terminal {
 namespace {
 
 class Printed : public testing::Test {
@@ -73,4 +73,4 @@ TEST(TextPrinter, SaysWhyItCannotPrint) {
 }
 
 }  // namespace
-}  // namespace yoke::cli
+}  // namespace yoke::terminal

@@ -1,4 +1,4 @@
-#include "cli/section_printer.h"
+#include "terminal/section_printer.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace yoke::cli {
+namespace yoke::terminal {
 namespace {
 
 using session::Piece;
@@ -79,4 +79,4 @@ TEST(SectionPrinter, LeavesNoTerminalDim) {
 }
 
 }  // namespace
-}  // namespace yoke::cli
+}  // namespace yoke::terminal

@@ -1,11 +1,11 @@
-#include "cli/text_printer.h"
+#include "terminal/text_printer.h"
 
 #include <utility>
 
 #include "base/error.h"
 #include "base/file_descriptor.h"
 
-namespace yoke::cli {
+namespace yoke::terminal {
 
 TextPrinter::TextPrinter(std::FILE* out, std::string prompt) : out_(out), prompt_(std::move(prompt)) {}
 
@@ -31,4 +31,4 @@ void TextPrinter::write(std::string_view text) {
   open_ = true;
 }
 
-}  // namespace yoke::cli
+}  // namespace yoke::terminal

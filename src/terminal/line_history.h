@@ -7,7 +7,7 @@
 
 struct history;  // of libedit
 
-namespace yoke::cli {
+namespace yoke::terminal {
 
 using LibeditHistory = struct ::history;  // a function has the name, too
 
@@ -41,4 +41,4 @@ class LineHistory {
   bool unreadable_ = false;  // there is a file, but not one of lines: it makes room for one
 };
 
-}  // namespace yoke::cli
+}  // namespace yoke::terminal

@@ -1,10 +1,10 @@
-#include "cli/progress_bar.h"
+#include "terminal/progress_bar.h"
 
 #include <gtest/gtest.h>
 
 #include <limits>
 
-namespace yoke::cli {
+namespace yoke::terminal {
 namespace {
 
 TEST(ProgressLine, FillsUp) {
@@ -44,4 +44,4 @@ TEST(ProgressLine, IsNoWiderThanTheTerminal) {
 }
 
 }  // namespace
-}  // namespace yoke::cli
+}  // namespace yoke::terminal

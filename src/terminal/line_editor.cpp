@@ -1,4 +1,4 @@
-#include "cli/line_editor.h"
+#include "terminal/line_editor.h"
 
 #include <histedit.h>
 #include <locale.h>
@@ -12,9 +12,9 @@
 
 #include "base/error.h"
 #include "base/file_descriptor.h"
-#include "cli/line_history.h"
+#include "terminal/line_history.h"
 
-namespace yoke::cli {
+namespace yoke::terminal {
 namespace {
 
 /// What libedit leaves unbound, though people and pasted text use it.
@@ -147,4 +147,4 @@ std::filesystem::path history_file(const system::Environment& environment) {
   return {};
 }
 
-}  // namespace yoke::cli
+}  // namespace yoke::terminal

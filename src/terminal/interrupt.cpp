@@ -1,9 +1,9 @@
-#include "cli/interrupt.h"
+#include "terminal/interrupt.h"
 
 #include <atomic>
 #include <cassert>
 
-namespace yoke::cli {
+namespace yoke::terminal {
 namespace {
 
 // All that a signal handler can reach. It may run in any thread.
@@ -25,4 +25,4 @@ Interrupt::~Interrupt() { ::sigaction(SIGINT, &before_, nullptr); }
 
 bool Interrupt::take() { return interrupted.exchange(false); }
 
-}  // namespace yoke::cli
+}  // namespace yoke::terminal
