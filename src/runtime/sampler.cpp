@@ -15,7 +15,7 @@ constexpr int random_bits = 53;
 /// some that come after them.
 class Choice {
  public:
-  Choice(std::vector<Weighed> tokens, bool complete, const Sums& sums)
+  Choice(std::vector<TokenOdds> tokens, bool complete, const Sums& sums)
       : tokens_(std::move(tokens)), complete_(complete), sums_(sums) {
     if (complete_) add_up();
   }
@@ -29,47 +29,47 @@ class Choice {
   }
 
   bool keep_typical(double mass) {
-    const double mean = static_cast<double>(sums_.weighted_distance) / static_cast<double>(sums_.weight);
+    const double mean = static_cast<double>(sums_.odds_by_distance) / static_cast<double>(sums_.odds);
     const auto oddness = [&](std::size_t i) {
       return std::abs(static_cast<double>(tokens_[i].distance) - mean);
     };
     // Distances ascend, so the most typical lie side by side: they grow from where the mean is.
-    const auto middle = std::partition_point(tokens_.begin(), tokens_.end(), [&](const Weighed& token) {
+    const auto middle = std::partition_point(tokens_.begin(), tokens_.end(), [&](const TokenOdds& token) {
       return static_cast<double>(token.distance) < mean;
     });
     auto begin = static_cast<std::size_t>(middle - tokens_.begin());
     std::size_t end = begin;
-    const double wanted = mass * static_cast<double>(sums_.weight);
-    std::uint64_t weight = 0;
+    const double wanted = mass * static_cast<double>(sums_.odds);
+    std::uint64_t odds = 0;
     double oddest = 0;
-    while (static_cast<double>(weight) < wanted && (begin > 0 || end < tokens_.size())) {
+    while (static_cast<double>(odds) < wanted && (begin > 0 || end < tokens_.size())) {
       const bool likelier = end == tokens_.size() || (begin > 0 && oddness(begin - 1) <= oddness(end));
       const std::size_t next = likelier ? --begin : end++;
-      weight += tokens_[next].sums.weight;
+      odds += tokens_[next].sums.odds;
       oddest = oddness(next);
     }
     while (begin > 0 && oddness(begin - 1) <= oddest) --begin;
     while (end < tokens_.size() && oddness(end) <= oddest) ++end;
     // A token that is not listed has at least the last one's distance.
     const bool last_is_odder = static_cast<double>(tokens_.back().distance) - mean > oddest;
-    if (!complete_ && (static_cast<double>(weight) < wanted || !last_is_odder)) return false;
+    if (!complete_ && (static_cast<double>(odds) < wanted || !last_is_odder)) return false;
     keep(begin, end);
     return true;
   }
 
   bool keep_likeliest(double mass) {
-    const double wanted = mass * static_cast<double>(sums_.weight);
-    std::uint64_t weight = 0;
+    const double wanted = mass * static_cast<double>(sums_.odds);
+    std::uint64_t odds = 0;
     std::size_t n = 0;
-    while (n < tokens_.size() && static_cast<double>(weight) < wanted) weight += tokens_[n++].sums.weight;
-    if (!complete_ && static_cast<double>(weight) < wanted) return false;
+    while (n < tokens_.size() && static_cast<double>(odds) < wanted) odds += tokens_[n++].sums.odds;
+    if (!complete_ && static_cast<double>(odds) < wanted) return false;
     keep(0, n);
     return true;
   }
 
   bool keep_within(double farthest) {
     const double limit = static_cast<double>(tokens_.front().distance) + farthest;
-    const auto end = std::partition_point(tokens_.begin(), tokens_.end(), [&](const Weighed& token) {
+    const auto end = std::partition_point(tokens_.begin(), tokens_.end(), [&](const TokenOdds& token) {
       return static_cast<double>(token.distance) <= limit;
     });
     if (!complete_ && end == tokens_.end()) return false;
@@ -79,11 +79,11 @@ class Choice {
 
   std::optional<Token> draw(std::uint64_t random) const {
     __extension__ using Wide = unsigned __int128;
-    const auto drawn = static_cast<std::uint64_t>(Wide{random} * sums_.weight >> random_bits);
-    std::uint64_t weight = 0;
-    for (const Weighed& token : tokens_) {
-      weight += token.sums.weight;
-      if (weight > drawn) return token.token;
+    const auto drawn = static_cast<std::uint64_t>(Wide{random} * sums_.odds >> random_bits);
+    std::uint64_t odds = 0;
+    for (const TokenOdds& token : tokens_) {
+      odds += token.sums.odds;
+      if (odds > drawn) return token.token;
     }
     return std::nullopt;
   }
@@ -99,10 +99,10 @@ class Choice {
 
   void add_up() {
     sums_ = {};
-    for (const Weighed& token : tokens_) sums_ += token.sums;
+    for (const TokenOdds& token : tokens_) sums_ += token.sums;
   }
 
-  std::vector<Weighed> tokens_;
+  std::vector<TokenOdds> tokens_;
   bool complete_;
   Sums sums_;  // over all tokens that may be drawn, listed or not
 };
@@ -133,7 +133,7 @@ std::optional<Token> choose(const kernels::Kernels& kernels, const Ranking& rank
                             const Sampling& sampling, std::int32_t position) {
   assert(!ranking.candidates.empty());
   if (sampling.temperature <= 0) return ranking.candidates.front().token;
-  Choice choice(weigh(kernels, ranking.candidates, sampling.temperature), ranking.complete, sums);
+  Choice choice(odds_of(kernels, ranking.candidates, sampling.temperature), ranking.complete, sums);
   if (!narrow(choice, sampling)) return std::nullopt;
   return choice.draw(random_number(sampling.seed, static_cast<std::uint64_t>(position)));
 }
@@ -146,7 +146,7 @@ Token choose_from_whole(const kernels::Kernels& kernels, std::span<const float> 
     const Ranking part{best(logits, 0, beginning), false};
     Sums sums;
     if (needs_sums(sampling))
-      sums = add_weights(kernels, logits, part.candidates.front().logit, sampling.temperature);
+      sums = add_odds(kernels, logits, part.candidates.front().logit, sampling.temperature);
     if (const auto token = choose(kernels, part, sums, sampling, position)) return *token;
   }
   return choose(kernels, {ranked(logits, 0), true}, {}, sampling, position).value();

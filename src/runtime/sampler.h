@@ -8,7 +8,7 @@
 #include "kernels/kernels.h"
 #include "runtime/candidates.h"
 #include "runtime/engine.h"
-#include "runtime/weights.h"
+#include "runtime/odds.h"
 
 namespace yoke::runtime {
 
@@ -25,8 +25,8 @@ bool needs_sums(const Sampling& sampling);
 /// where the ranking is not complete and needs_sums(); otherwise they do not matter. The ranking is not
 /// empty.
 ///
-/// Exactly: tokens are taken in the order of candidates until their weights exceed the random number times
-/// all weights. Typical sampling keeps every token that is as typical as the last one it needs.
+/// Exactly: tokens are taken in the order of candidates until their odds exceed the random number times
+/// all odds. Typical sampling keeps every token that is as typical as the last one it needs.
 std::optional<Token> choose(const kernels::Kernels& kernels, const Ranking& ranking, const Sums& sums,
                             const Sampling& sampling, std::int32_t position);
 

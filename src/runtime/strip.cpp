@@ -132,8 +132,8 @@ void Strip::answer_sums() {
     const std::size_t begin = n * (i % cuts) / cuts;
     const std::size_t end = n * (i % cuts + 1) / cuts;
     const std::span<const float> logits = logits_.row(static_cast<std::int64_t>(row));
-    parts[i] = add_weights(tools_.kernels, logits.subspan(begin, end - begin), top_logit(row),
-                           rows_[row].temperature);
+    parts[i] =
+        add_odds(tools_.kernels, logits.subspan(begin, end - begin), top_logit(row), rows_[row].temperature);
   });
   for (std::size_t i = 0; i < rows.size(); ++i) {
     Sums sums;

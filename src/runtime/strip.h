@@ -13,8 +13,8 @@
 #include "model/batch.h"
 #include "model/partition.h"
 #include "runtime/candidates.h"
+#include "runtime/odds.h"
 #include "runtime/row_gather.h"
-#include "runtime/weights.h"
 
 namespace yoke::runtime {
 

@@ -79,7 +79,7 @@ TEST(Choose, AnswersFromAPartOfTheRankingAsFromTheWholeOrNotAtAll) {
     part.candidates.resize(1 + random() % 200);
     Sums sums;
     if (needs_sums(sampling))
-      sums = add_weights(kernels(), logits, whole.candidates[0].logit, sampling.temperature);
+      sums = add_odds(kernels(), logits, whole.candidates[0].logit, sampling.temperature);
     const std::optional<Token> token = choose(kernels(), part, sums, sampling, trial);
     (token ? decided : undecided) += 1;
     if (token) {
@@ -105,7 +105,7 @@ TEST(Choose, AsksForMoreWhereTheListedCannotTell) {
   const auto from_part = [&](const Sampling& sampling, std::size_t listed) {
     Ranking part{ranked(flat, 0), false};
     part.candidates.resize(listed);
-    return choose(kernels(), part, add_weights(kernels(), flat, 1, 1), sampling, 3).has_value();
+    return choose(kernels(), part, add_odds(kernels(), flat, 1, 1), sampling, 3).has_value();
   };
   EXPECT_FALSE(from_part({.temperature = 1, .top_p = 0.999f}, 900));
   EXPECT_TRUE(from_part({.temperature = 1, .top_p = 0.5f}, 500));

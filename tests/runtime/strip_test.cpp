@@ -237,7 +237,7 @@ TEST(Strip, SaysWhichRowsAreDamagedAndAnswersForTheOthers) {
       EXPECT_TRUE(strip.finite(4)) << "the damage lies beyond the limit";
       EXPECT_NEAR(strip.log_probability(2), -std::log(40), 1e-6);
       EXPECT_FALSE(std::isfinite(strip.log_probability(5)));
-      EXPECT_EQ(strip.sums(0).weight, 40 * full_weight);
+      EXPECT_EQ(strip.sums(0).odds, 40 * full_odds);
     });
   }
 }

@@ -1,4 +1,4 @@
-#include "runtime/weights.h"
+#include "runtime/odds.h"
 
 #include <algorithm>
 #include <array>
@@ -9,7 +9,7 @@ namespace yoke::runtime {
 namespace {
 
 constexpr std::size_t tile = 256;  // values at a time, so that they stay in the first-level cache
-constexpr float scale = full_weight;
+constexpr float scale = full_odds;
 
 /// Calls body(distances, exponentials) for a tile of the logits after the other.
 template <class Body>
@@ -39,8 +39,7 @@ Sums sums_of(float distance, float exponential) {
 
 }  // namespace
 
-Sums add_weights(const kernels::Kernels& kernels, std::span<const float> logits, float top,
-                 float temperature) {
+Sums add_odds(const kernels::Kernels& kernels, std::span<const float> logits, float top, float temperature) {
   Sums sums;
   for_tiles(kernels, logits, top, temperature, [&](auto distances, auto exponentials) {
     for (std::size_t i = 0; i < distances.size(); ++i) sums += sums_of(distances[i], exponentials[i]);
@@ -48,21 +47,21 @@ Sums add_weights(const kernels::Kernels& kernels, std::span<const float> logits,
   return sums;
 }
 
-std::vector<Weighed> weigh(const kernels::Kernels& kernels, std::span<const Candidate> candidates,
-                           float temperature) {
+std::vector<TokenOdds> odds_of(const kernels::Kernels& kernels, std::span<const Candidate> candidates,
+                               float temperature) {
   std::vector<float> logits;
   logits.reserve(candidates.size());
   for (const Candidate& candidate : candidates) logits.push_back(candidate.logit);
-  std::vector<Weighed> weighed;
-  weighed.reserve(candidates.size());
+  std::vector<TokenOdds> listed;
+  listed.reserve(candidates.size());
   for_tiles(kernels, logits, logits.empty() ? 0 : logits.front(), temperature,
             [&](auto distances, auto exponentials) {
               for (std::size_t i = 0; i < distances.size(); ++i) {
-                weighed.push_back(
-                    {candidates[weighed.size()].token, distances[i], sums_of(distances[i], exponentials[i])});
+                listed.push_back(
+                    {candidates[listed.size()].token, distances[i], sums_of(distances[i], exponentials[i])});
               }
             });
-  return weighed;
+  return listed;
 }
 
 LogSumExp log_sum_exp(const kernels::Kernels& kernels, std::span<const float> logits) {

@@ -1,4 +1,4 @@
-#include "runtime/weights.h"
+#include "runtime/odds.h"
 
 #include <gtest/gtest.h>
 
@@ -21,56 +21,55 @@ std::vector<float> random_logits(std::size_t n) {
   return logits;
 }
 
-TEST(AddWeights, GivesTheSumsOfTheDefinition) {
+TEST(AddOdds, GivesTheSumsOfTheDefinition) {
   const std::vector<float> logits = random_logits(5000);
   const float top = *std::max_element(logits.begin(), logits.end());
   for (const float temperature : {0.3f, 1.0f, 4.0f}) {
-    double weight = 0;
-    double weighted_distance = 0;
+    double odds = 0;
+    double odds_by_distance = 0;
     for (const float logit : logits) {
       const double distance =
           (static_cast<double>(top) - static_cast<double>(logit)) / static_cast<double>(temperature);
-      weight += std::exp(-distance);
-      weighted_distance += std::isinf(distance) ? 0 : std::exp(-distance) * distance;
+      odds += std::exp(-distance);
+      odds_by_distance += std::isinf(distance) ? 0 : std::exp(-distance) * distance;
     }
-    const Sums sums = add_weights(kernels::best(), logits, top, temperature);
-    const auto full = static_cast<double>(full_weight);
-    EXPECT_NEAR(static_cast<double>(sums.weight) / full, weight, 1e-6 * weight);
-    EXPECT_NEAR(static_cast<double>(sums.weighted_distance) / full, weighted_distance,
-                1e-6 * weighted_distance);
+    const Sums sums = add_odds(kernels::best(), logits, top, temperature);
+    const auto full = static_cast<double>(full_odds);
+    EXPECT_NEAR(static_cast<double>(sums.odds) / full, odds, 1e-6 * odds);
+    EXPECT_NEAR(static_cast<double>(sums.odds_by_distance) / full, odds_by_distance, 1e-6 * odds_by_distance);
   }
 }
 
-TEST(AddWeights, OfPartsAddUpToThoseOfTheWholeOnEveryInstructionSet) {
+TEST(AddOdds, OfPartsAddUpToThoseOfTheWholeOnEveryInstructionSet) {
   const std::vector<float> logits = random_logits(5000);
   const float top = *std::max_element(logits.begin(), logits.end());
-  const Sums whole = add_weights(kernels::best(), logits, top, 0.7f);
+  const Sums whole = add_odds(kernels::best(), logits, top, 0.7f);
   for (const kernels::Kernels* kernels : kernels::available()) {
     for (const std::size_t size : {1, 7, 256, 999, 5000}) {
       Sums sums;
       for (std::size_t begin = 0; begin < logits.size(); begin += size) {
         const std::size_t n = std::min(size, logits.size() - begin);
-        sums += add_weights(*kernels, std::span(logits).subspan(begin, n), top, 0.7f);
+        sums += add_odds(*kernels, std::span(logits).subspan(begin, n), top, 0.7f);
       }
       EXPECT_EQ(sums, whole) << kernels->isa << ", parts of " << size;
     }
   }
 }
 
-TEST(Weigh, GivesEachCandidateItsAddend) {
+TEST(OddsOf, GivesEachCandidateItsAddend) {
   const std::vector<float> logits = random_logits(1000);
   const std::vector<Candidate> candidates = ranked(logits, 50);
   Sums sums;
   float distance_before = 0;
-  const std::vector<Weighed> weighed = weigh(kernels::best(), candidates, 0.7f);
-  for (std::size_t i = 0; i < weighed.size(); ++i) {
-    EXPECT_EQ(weighed[i].token, candidates[i].token);
-    EXPECT_GE(weighed[i].distance, distance_before);
-    distance_before = weighed[i].distance;
-    sums += weighed[i].sums;
+  const std::vector<TokenOdds> listed = odds_of(kernels::best(), candidates, 0.7f);
+  for (std::size_t i = 0; i < listed.size(); ++i) {
+    EXPECT_EQ(listed[i].token, candidates[i].token);
+    EXPECT_GE(listed[i].distance, distance_before);
+    distance_before = listed[i].distance;
+    sums += listed[i].sums;
   }
-  EXPECT_EQ(weighed.at(0).sums.weight, full_weight);
-  EXPECT_EQ(sums, add_weights(kernels::best(), logits, candidates[0].logit, 0.7f));
+  EXPECT_EQ(listed.at(0).sums.odds, full_odds);
+  EXPECT_EQ(sums, add_odds(kernels::best(), logits, candidates[0].logit, 0.7f));
 }
 
 TEST(LogSumExp, OfPartsIsThatOfTheWhole) {
