@@ -13,6 +13,7 @@
 #include "base/topology.h"
 #include "cluster/engine_job.h"
 #include "cluster/mpi_comm.h"
+#include "cluster/mpi_start.h"
 #include "cluster/mpirun.h"
 #include "cluster/remote_engine.h"
 

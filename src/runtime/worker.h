@@ -50,7 +50,7 @@ class Worker {
 
   RankReport report() const;
   /// A collective: what this rank's threads can do while those of all others are at it too.
-  rates::Roofline rates::measure_roofline();
+  rates::Roofline measure_roofline();
 
  private:
   void check(const model::Batch& batch) const;
