@@ -6,9 +6,9 @@
 #include <charconv>
 #include <cstring>
 
+#include <build_commit.h>  // written by cmake/write_commit.cmake
 #include "base/error.h"
 #include "base/printable.h"
-#include <build_commit.h>  // written by cmake/write_commit.cmake
 
 namespace yoke::system {
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <utility>
 
 #include "base/error.h"
 
@@ -32,6 +34,38 @@ Pipe open_pipe() {
   return {FileDescriptor(ends[0]), FileDescriptor(ends[1])};
 }
 
+/// A pair of sockets, not a pipe: writing to a child that reads no more is then an error, not a signal.
+Pipe open_input() {
+  std::array<int, 2> ends{};
+  require(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0, "cannot open a socket: {}",
+          std::strerror(errno));
+  return {FileDescriptor(ends[0]), FileDescriptor(ends[1])};
+}
+
+Pipe open_nothing() {
+  FileDescriptor nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  require(static_cast<bool>(nothing), "cannot open /dev/null: {}", std::strerror(errno));
+  return {std::move(nothing), {}};
+}
+
+/// Appends what `from` has to give, without waiting, and closes it at its end.
+void drain(FileDescriptor& from, BoundedText& to) {
+  std::array<char, 4096> chunk;
+  while (from) {
+    const ssize_t n = ::read(from.get(), chunk.data(), chunk.size());
+    if (n > 0) {
+      to.append({chunk.data(), static_cast<std::size_t>(n)});
+    } else if (n == 0) {
+      from.close();
+    } else if (errno != EINTR) {
+      if (errno != EAGAIN && errno != EWOULDBLOCK) from.close();
+      return;
+    }
+  }
+}
+
+void make_non_blocking(const FileDescriptor& file) { ::fcntl(file.get(), F_SETFL, O_NONBLOCK); }
+
 std::vector<char*> pointers(std::vector<std::string>& strings) {
   std::vector<char*> result;
   for (std::string& string : strings) result.push_back(string.data());
@@ -40,7 +74,8 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
 }
 
 /// In the child, between fork and exec: only what a signal handler may do. Returns if something failed.
-void become(char* const* arguments, char* const* environment, int output, pid_t parent) {
+void become(char* const* arguments, char* const* environment, int input, int output, int errors,
+            pid_t parent) {
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return;
   if (::getppid() != parent) ::_exit(1);  // it died before that took effect
   ::setpgid(0, 0);
@@ -48,11 +83,9 @@ void become(char* const* arguments, char* const* environment, int output, pid_t 
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::signal(SIGPIPE, SIG_DFL);
-  const int nothing = ::open("/dev/null", O_RDONLY);
-  if (nothing < 0 || ::dup2(nothing, STDIN_FILENO) < 0 || ::dup2(output, STDOUT_FILENO) < 0 ||
-      ::dup2(output, STDERR_FILENO) < 0)
+  if (::dup2(input, STDIN_FILENO) < 0 || ::dup2(output, STDOUT_FILENO) < 0 ||
+      ::dup2(errors, STDERR_FILENO) < 0)
     return;
-  ::close(nothing);
   ::execve(arguments[0], arguments, environment);
 }
 
@@ -70,25 +103,44 @@ void BoundedText::append(std::string_view text) {
 
 std::string BoundedText::text() const { return first_ + (cut_ ? "\n...\n" : "") + last_; }
 
-ChildProcess::ChildProcess(const std::vector<std::string>& command, const Environment& environment) {
+std::optional<std::string> BoundedText::take_line() {
+  if (cut_) return std::nullopt;
+  std::string kept = first_ + last_;
+  const std::size_t end = kept.find('\n');
+  if (end == std::string::npos) return std::nullopt;
+  first_.clear();
+  last_.clear();
+  append(std::string_view(kept).substr(end + 1));
+  kept.resize(end);
+  return kept;
+}
+
+ChildProcess::ChildProcess(const std::vector<std::string>& command, const Environment& environment,
+                           const ChildStreams& streams)
+    : text_(streams.half), error_text_(streams.half) {
   std::vector<std::string> words = command;
   std::vector<std::string> variables;
   for (const auto& [name, value] : environment) variables.push_back(name + "=" + value);
   const std::vector<char*> arguments = pointers(words);
   const std::vector<char*> environment_pointers = pointers(variables);
+  Pipe input = streams.input ? open_input() : open_nothing();
   Pipe output = open_pipe();
+  Pipe errors = streams.separate_errors ? open_pipe() : Pipe{};
   Pipe failure = open_pipe();  // closed by a successful exec, else it says what failed
   const pid_t parent = ::getpid();
 
   pid_ = ::fork();
   require(pid_ >= 0, "cannot start {}: {}", command.at(0), std::strerror(errno));
   if (pid_ == 0) {
-    become(arguments.data(), environment_pointers.data(), output.write.get(), parent);
+    become(arguments.data(), environment_pointers.data(), input.read.get(), output.write.get(),
+           (errors.write ? errors : output).write.get(), parent);
     const int error = errno;
     [[maybe_unused]] const auto written = ::write(failure.write.get(), &error, sizeof error);
     ::_exit(127);
   }
+  input.read.close();
   output.write.close();
+  errors.write.close();
   failure.write.close();
   int error = 0;
   ssize_t n = 0;
@@ -98,8 +150,11 @@ ChildProcess::ChildProcess(const std::vector<std::string>& command, const Enviro
     ::waitpid(pid_, nullptr, 0);
     fail("cannot execute {}: {}", command.at(0), std::strerror(error));
   }
+  input_ = std::move(input.write);
   output_ = std::move(output.read);
-  ::fcntl(output_.get(), F_SETFL, O_NONBLOCK);
+  errors_ = std::move(errors.read);
+  for (const FileDescriptor* each : {&input_, &output_, &errors_})
+    if (*each) make_non_blocking(*each);
 }
 
 ChildProcess::~ChildProcess() {
@@ -108,20 +163,49 @@ ChildProcess::~ChildProcess() {
   ::waitpid(pid_, nullptr, 0);
 }
 
+std::vector<pollfd> ChildProcess::polled() const {
+  std::vector<pollfd> result;
+  if (output_) result.push_back({output_.get(), POLLIN, 0});
+  if (errors_) result.push_back({errors_.get(), POLLIN, 0});
+  if (input_ && !pending_input_.empty()) result.push_back({input_.get(), POLLOUT, 0});
+  return result;
+}
+
 bool ChildProcess::read_output() {
-  if (!output_) return false;
-  std::array<char, 4096> chunk;
-  for (;;) {
-    const ssize_t n = ::read(output_.get(), chunk.data(), chunk.size());
-    if (n > 0) {
-      text_.append({chunk.data(), static_cast<std::size_t>(n)});
-    } else if (n == 0) {
-      output_.close();
-      return false;
+  drain(output_, text_);
+  drain(errors_, error_text_);
+  return output_ || errors_;
+}
+
+bool ChildProcess::exchange() {
+  give_input();
+  return read_output();
+}
+
+void ChildProcess::write_input(std::string_view bytes) {
+  if (!input_) return;
+  pending_input_ += bytes;
+  give_input();
+}
+
+void ChildProcess::close_input() {
+  input_ends_ = true;
+  give_input();
+}
+
+void ChildProcess::give_input() {
+  while (input_ && !pending_input_.empty()) {
+    const ssize_t n = ::send(input_.get(), pending_input_.data(), pending_input_.size(), MSG_NOSIGNAL);
+    if (n >= 0) {
+      pending_input_.erase(0, static_cast<std::size_t>(n));
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      return;
     } else if (errno != EINTR) {
-      return errno == EAGAIN || errno == EWOULDBLOCK;
+      pending_input_.clear();  // it reads no more
+      input_.close();
     }
   }
+  if (input_ends_) input_.close();
 }
 
 std::optional<int> ChildProcess::wait(milliseconds patience) {
@@ -137,10 +221,10 @@ std::optional<int> ChildProcess::wait(milliseconds patience) {
       return std::nullopt;
     } else {
       // Its end closes the pipe, which ends the poll; the limit covers heirs that keep the pipe open.
-      pollfd output{output_.get(), POLLIN, 0};
-      ::poll(&output, 1, 5);
+      std::vector<pollfd> descriptors = polled();
+      ::poll(descriptors.data(), descriptors.size(), 5);
     }
-    read_output();
+    exchange();
   }
   return status_;
 }

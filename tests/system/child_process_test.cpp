@@ -62,6 +62,45 @@ TEST(ChildProcess, ReadsNothing) {
   EXPECT_EQ(child.output(), "nothing\n");
 }
 
+TEST(BoundedText, GivesItsLinesOneByOne) {
+  BoundedText text(4);
+  text.append("a\nbc");
+  EXPECT_EQ(text.take_line(), "a");
+  EXPECT_EQ(text.take_line(), std::nullopt);
+  text.append("def\n\nx");
+  EXPECT_EQ(text.take_line(), "bcdef");
+  EXPECT_EQ(text.take_line(), "");
+  EXPECT_EQ(text.text(), "x");
+  text.append("0123456789\n");
+  EXPECT_EQ(text.take_line(), std::nullopt);  // its middle is lost
+}
+
+TEST(ChildProcess, ReadsWhatItIsGivenUntilTheEnd) {
+  ChildProcess child({"/bin/sh", "-c", "wc -c"}, {{"PATH", "/usr/bin:/bin"}}, {.input = true});
+  const std::string much(1'000'000, 'x');
+  child.write_input(much);
+  EXPECT_FALSE(child.wait(std::chrono::milliseconds(50)));
+  child.write_input(much);
+  child.close_input();
+  ASSERT_TRUE(child.wait(patience));
+  EXPECT_EQ(child.output(), "2000000\n");
+}
+
+TEST(ChildProcess, ThatReadsNoMoreDoesNotEndItsStarter) {
+  ChildProcess child({"/bin/sh", "-c", "exec <&-; echo closed"}, {}, {.input = true});
+  ASSERT_TRUE(child.wait(patience));
+  child.write_input("too late");
+  child.close_input();
+  EXPECT_EQ(child.output(), "closed\n");
+}
+
+TEST(ChildProcess, KeepsErrorsApartWhereAsked) {
+  ChildProcess child({"/bin/sh", "-c", "echo out; echo err >&2"}, {}, {.separate_errors = true});
+  ASSERT_TRUE(child.wait(patience));
+  EXPECT_EQ(child.output(), "out\n");
+  EXPECT_EQ(child.errors(), "err\n");
+}
+
 TEST(ChildProcess, AProgramThatCannotBeExecutedIsAnError) {
   try {
     ChildProcess child({"/nonexistent/program"}, {});
