@@ -129,15 +129,17 @@ class Host:
 
 
 def _report(told, action):
-    """Does something in a forked process and writes "ready" or one sentence to the pipe."""
+    """Does something in a forked process and writes "ready" or one sentence to the pipe; whether it was ready."""
+    answer = "ready"
     try:
         action()
-        answer = "ready"
     except LabError as error:
         answer = str(error)
     except BaseException as error:  # pylint: disable=broad-except
         answer = f"{type(error).__name__}: {error}"
     os.write(told, answer.encode())
+    os.close(told)
+    return answer == "ready"
 
 
 def _hold(host, plan, told):
@@ -151,9 +153,8 @@ def _hold(host, plan, told):
         for stream in (0, 1, 2):
             os.dup2(nothing, stream)
         os.chdir("/")
-    _report(told, make)
-    os.close(told)
     try:
-        os.execvp("sleep", ["sleep", "infinity"])
+        if _report(told, make):
+            os.execvp("sleep", ["sleep", "infinity"])
     finally:
         os._exit(1)

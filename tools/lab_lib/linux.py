@@ -75,6 +75,14 @@ def _read_marker(pid):
         return None
 
 
+def is_stopped(pid):
+    """Whether a process has been stopped by a signal."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0] == "T"
+    except OSError:
+        return False
+
+
 def wait_until(condition, seconds, otherwise):
     """The first truthy value of condition(); LabError(otherwise) after so many seconds."""
     end = time.monotonic() + seconds

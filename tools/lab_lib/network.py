@@ -101,10 +101,11 @@ def clear_firewall(host):
     _filter(host, [f"add table inet {_TABLE}", f"delete table inet {_TABLE}"])
 
 
-def firewall(host):
-    """The rules of block(), as nft writes them."""
-    lines = host.run("nft", "list", "ruleset").splitlines()
-    return [line.strip() for line in lines if "dport" in line]
+def filters(hub, host):
+    """What block() and drop_long_packets() have set up for a host, as nft writes it."""
+    own = [line for line in host.run("nft", "list", "ruleset").splitlines() if "dport" in line]
+    switch = [line for line in hub.run("nft", "list", "ruleset").splitlines() if f'"{host.name}-' in line]
+    return [line.strip() for line in own + switch]
 
 
 def _filter(place, lines):
