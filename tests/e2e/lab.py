@@ -22,7 +22,7 @@ from harness import ROOT, TINY, YOKE, YokeTest
 
 sys.path.insert(0, str(ROOT / "tools"))
 
-from lab_lib import cluster, linux, login  # noqa: E402
+from lab_lib import cluster, linux, login, slurm  # noqa: E402
 
 LAB = ROOT / "tools" / "lab"
 PYTHON = (sys.executable, "-IS")  # without site-packages, whose start can take longer than the rest
@@ -74,6 +74,8 @@ class LabTest(YokeTest):
 
     def setUp(self):
         super().setUp()
+        self.residents = set()
+        self.residents = {pid for host in self.cluster.hosts for pid in self.processes(host.name)}
         self.files_before = {host.name: self.files(host.name) for host in self.cluster.hosts}
         self.addCleanup(self._kill_what_runs)
 
@@ -131,17 +133,12 @@ class LabTest(YokeTest):
         return code, out, err
 
     def processes(self, host, program=None):
-        """The pids of what runs on a host but for its sshd; of one program where it is named."""
+        """The pids of what runs on a host, but for its sshd and what ran as the test began; of one program where it
+        is named."""
         place = self.cluster.host(str(host))
-        found = []
-        for pid in place.processes():
-            try:
-                command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode(errors="replace")
-            except OSError:
-                continue
-            if pid != login.server_pid(place) and program in (None, pathlib.Path(command).name):
-                found.append(pid)
-        return found
+        others = self.residents | {login.server_pid(place)}
+        programs = {pid: linux.program_of(pid) for pid in place.processes() if pid not in others}
+        return [pid for pid, name in programs.items() if name and program in (None, name)]
 
     def root(self, host):
         """The host's file system as this process can read it."""
@@ -152,11 +149,15 @@ class LabTest(YokeTest):
         root = self.root(host)
         return {str(path.relative_to(root)) for folder in _PRIVATE for path in (root / folder).rglob("*")}
 
+    def assert_nothing_runs(self, run, seconds, hosts=None):
+        """No process of the run on any of these hosts (default: all) after so long."""
+        def remains():
+            found = {name: self.processes(name) for name in hosts or self.files_before}
+            return run.alive() + [pids for pids in found.items() if pids[1]]
+        run.wait_for(lambda: not remains(), seconds, f"the end of {remains()}")
+
     def assert_nothing_left(self, run, seconds=60, hosts=None):
         """No process of the run on any of these hosts (default: all) after so long, and no file of it."""
-        def remains():
-            names = hosts or [host.name for host in self.cluster.hosts]
-            return {name: self.processes(name) for name in names if self.processes(name)}
-        run.wait_for(lambda: not remains() and not run.alive(), seconds, f"the end of {remains()} {run.alive()}")
+        self.assert_nothing_runs(run, seconds, hosts)
         for name in hosts or self.files_before:
             self.assertEqual(self.files(name) - self.files_before[name], set(), name)

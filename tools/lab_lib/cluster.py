@@ -173,7 +173,7 @@ class Lab:
     def switch_off(self, host):
         """As if the power went: the others hear nothing more of it."""
         network.set_links(self.hub, host, "down")
-        host.kill_all()
+        host.kill()
 
     def switch_on(self, host):
         network.set_links(self.hub, host, "up")

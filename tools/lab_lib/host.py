@@ -115,17 +115,21 @@ class Host:
         """The pids of what runs on the host, without the process that holds it."""
         return [pid for pid in linux.inhabitants().get((self.lab, self.name), []) if pid != self.pid]
 
-    def kill_all(self):
-        """Ends whatever runs on the host, however fast it forks."""
-        def none_left():
-            living = self.processes()
-            for pid in living:
+    def signal(self, number, program=None):
+        """Signals what runs on the host, or one program of it; how many there were."""
+        hit = 0
+        for pid in self.processes():
+            if program in (None, linux.program_of(pid)):
                 try:
-                    os.kill(pid, signal.SIGKILL)
+                    os.kill(pid, number)
+                    hit += 1
                 except ProcessLookupError:
                     pass
-            return not living
-        linux.wait_until(none_left, 10, f"processes of {self.name} do not end: {self.processes()}")
+        return hit
+
+    def kill(self, program=None):
+        """Ends whatever runs on the host, or one program, however fast it forks."""
+        linux.wait_until(lambda: not self.signal(signal.SIGKILL, program), 10, f"processes of {self.name} do not end")
 
 
 def _report(told, action):

@@ -33,6 +33,10 @@ def mount(source, target, kind=None, flags=0, data=None):
            f"cannot mount {source} on {target}")
 
 
+def unmount(target):
+    _check(_libc.umount2(os.fsencode(target), 2), f"cannot unmount {target}")  # 2: MNT_DETACH, however busy it is
+
+
 def bind(descriptor, target):
     """Shows an open file or folder at `target` too, with what is mounted below it."""
     mount(f"/proc/self/fd/{descriptor}", target, flags=MS_BIND | MS_REC)
@@ -73,6 +77,15 @@ def _read_marker(pid):
         return lab, host
     except (OSError, ValueError):
         return None
+
+
+def program_of(pid):
+    """The name of the program that a process runs, None where it has ended."""
+    try:
+        command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]
+    except OSError:
+        return None
+    return os.path.basename(command.decode(errors="replace"))
 
 
 def is_stopped(pid):

@@ -68,7 +68,7 @@ def make_keys(state, hosts):
         write_server_config(state, host, "key")
     _write(client / "known_hosts", known)
     # From the machine itself, which is in none of the networks, ssh goes through the host `outside`.
-    tunnel = f"ProxyCommand {sys.executable} {pathlib.Path(sys.argv[0]).resolve()} --name {hosts[0].lab} tunnel %h %p"
+    tunnel = f"ProxyCommand {sys.executable} -IS {pathlib.Path(sys.argv[0]).resolve()} --name {hosts[0].lab} tunnel %h %p"
     _write(client / "ssh_config", _CLIENT.format(key=client / "key", known=client / "known_hosts") + f"  {tunnel}\n")
 
 
