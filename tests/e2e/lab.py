@@ -39,7 +39,8 @@ def why_not():
         cluster.check_machine()
     except linux.LabError as error:
         return str(error)
-    probe = subprocess.run(["unshare", "--net", "--mount", "--uts", "--ipc", "true"], capture_output=True, text=True, timeout=10)
+    command = ["unshare", "--net", "--mount", "--uts", "--ipc", "true"]
+    probe = subprocess.run(command, capture_output=True, text=True, timeout=10)
     return f"no namespaces here: {probe.stderr.strip()}" if probe.returncode != 0 else None
 
 

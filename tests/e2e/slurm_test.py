@@ -52,7 +52,8 @@ class TwoNodes(LabTest):
                 script = self.scratch() / "job"
                 script.write_text(f"#!/bin/sh\n{command}\n", encoding="utf-8")
                 self.lab("copy", "--to", "outside", script, "/run/")
-                run, _, _ = self.finish("sbatch", "--quiet", "--wait", "-N", 2, "-n", 2, "-o", "/run/out", "-e", "/run/err", "/run/job")
+                run, _, _ = self.finish("sbatch", "--quiet", "--wait", "-N", 2, "-n", 2, "-o", "/run/out",
+                                        "-e", "/run/err", "/run/job")
                 # The script runs on the first node, and there its output lies.
                 out, err = (self.on("node1", "cat", f"/run/{stream}")[1] for stream in ("out", "err"))
                 self.assert_two_ranks_wrote_the_text(run, out, err)

@@ -60,7 +60,7 @@ class Lab:
         check_machine()
         if self._is_running():
             self.load()
-            raise LabError(f"the lab {self.name} is up already with {len(self.hosts) - 1} hosts; tools/lab down ends it")
+            raise LabError(f"the lab {self.name} is up already with {len(self.nodes())} hosts; tools/lab down ends it")
         self.down()
         try:
             self._make(count, options)
@@ -152,9 +152,8 @@ class Lab:
             known = json.loads((self.state / "state.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise LabError(f"there is no lab {self.name}; tools/lab up 2 makes one") from None
-        hosts = [Host(**{**entry, "links": [Link(**link) for link in entry["links"]]}) for entry in known["hosts"].values()]
-        self.hub = hosts.pop()
-        self.hosts = hosts
+        *self.hosts, self.hub = (Host(**{**entry, "links": [Link(**link) for link in entry["links"]]})
+                                 for entry in known["hosts"].values())
         self.limited = known["limited"]
         return self
 
@@ -166,7 +165,7 @@ class Lab:
     def host(self, text):
         """A host by number, name or address."""
         for host in self.hosts:
-            if text in (host.name, host.name.removeprefix("node"), *(link.address.split("/")[0] for link in host.links)):
+            if text in (host.name, host.name.removeprefix("node"), *host.addresses):
                 return host
         raise LabError(f"the lab {self.name} has no host {text}; it has {', '.join(host.name for host in self.hosts)}")
 

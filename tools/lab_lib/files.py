@@ -47,8 +47,9 @@ def furnish(host, plan):
     disk.mkdir()
     mount("disk", disk, "tmpfs", MS_NOSUID | MS_NODEV, f"mode=755,size={plan.disk}" if plan.disk else "mode=755")
     _make_homes(disk, plan.key)
-    folders = {target: _open_folder(disk / target.lstrip("/").replace("/", "-"), mode) for target, mode in ON_DISK.items()}
-    for target, descriptor in folders.items():
+    folders = [(target, _open_folder(disk / target.lstrip("/").replace("/", "-"), mode))
+               for target, mode in ON_DISK.items()]
+    for target, descriptor in folders:
         bind(descriptor, target)
     mount("run", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
     mount("shm", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")

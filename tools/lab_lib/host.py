@@ -34,9 +34,14 @@ class Host:
     pid: int = 0  # of the process that holds the namespaces
 
     @property
+    def addresses(self):
+        """Its addresses in its networks, without the length of the prefix."""
+        return [link.address.split("/")[0] for link in self.links]
+
+    @property
     def address(self):
-        """Its address in the first of its networks, without the length of the prefix; empty for the hub."""
-        return self.links[0].address.split("/")[0] if self.links else ""
+        """Its address in the first of its networks; the hub has none."""
+        return self.addresses[0]
 
     def port(self, link):
         """The name of the hub's end of one of its links."""
@@ -91,7 +96,7 @@ class Host:
         except subprocess.TimeoutExpired:
             raise LabError(f"{command[0]} did not end within 20 s on {self.name}") from None
         except subprocess.SubprocessError:
-            raise LabError(f"cannot enter {self.name}: its namespaces are gone; tools/lab down, then up again") from None
+            raise LabError(f"cannot enter {self.name}: it is gone; tools/lab down, then up again") from None
         if done.returncode != 0:
             said = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[0]
             raise LabError(f"{os.path.basename(command[0])} failed on {self.name}: {said}")

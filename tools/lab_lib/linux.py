@@ -24,7 +24,8 @@ def _check(result, what):
 
 def unshare():
     """Gives this process a namespace of its own of every kind that a host has."""
-    _check(_libc.unshare(sum(NAMESPACES.values())), "this system refuses namespaces (a container without CAP_SYS_ADMIN?)")
+    _check(_libc.unshare(sum(NAMESPACES.values())),
+           "this system refuses namespaces, as a container without CAP_SYS_ADMIN does")
 
 
 def mount(source, target, kind=None, flags=0, data=None):
@@ -47,7 +48,7 @@ def enter(pid, kinds=tuple(NAMESPACES)):
     try:
         descriptors = {kind: os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in kinds}
     except FileNotFoundError:
-        raise LabError(f"process {pid}, which held a host's namespaces, is gone; tools/lab down, then up again") from None
+        raise LabError(f"process {pid}, which held a host, is gone; tools/lab down, then up again") from None
     for kind, descriptor in descriptors.items():
         _check(_libc.setns(descriptor, NAMESPACES[kind]), f"cannot enter the {kind} namespace of process {pid}")
         os.close(descriptor)

@@ -1,6 +1,7 @@
-"""ssh in the lab: keys of its own, an sshd on every host, and a client that knows them. No file of the user's is read."""
+"""ssh in the lab: keys of its own, an sshd on every host, a client that knows them. No file of the user's is read."""
 import os
 import pathlib
+import shlex
 import shutil
 import signal
 import subprocess
@@ -58,8 +59,7 @@ def make_keys(state, hosts):
         if maker.wait(timeout=20) != 0:
             raise LabError(f"ssh-keygen failed: {maker.stderr.read().strip()}")
 
-    known = "".join(f"{','.join([host.name, *(link.address.split('/')[0] for link in host.links)])} "
-                    f"{_public(key_files[host.name])}" for host in hosts)
+    known = "".join(f"{','.join([host.name, *host.addresses])} {_public(key_files[host.name])}" for host in hosts)
     for host in hosts:
         folder = key_files[host.name].parent
         _write(folder / "authorized_keys", _public(key_files[None]))
@@ -68,8 +68,9 @@ def make_keys(state, hosts):
         write_server_config(state, host, "key")
     _write(client / "known_hosts", known)
     # From the machine itself, which is in none of the networks, ssh goes through the host `outside`.
-    tunnel = f"ProxyCommand {sys.executable} -IS {pathlib.Path(sys.argv[0]).resolve()} --name {hosts[0].lab} tunnel %h %p"
-    _write(client / "ssh_config", _CLIENT.format(key=client / "key", known=client / "known_hosts") + f"  {tunnel}\n")
+    program = shlex.quote(str(pathlib.Path(__file__).resolve().parents[1] / "lab")).replace("%", "%%")
+    _write(client / "ssh_config", _CLIENT.format(key=client / "key", known=client / "known_hosts") +
+           f"  ProxyCommand {sys.executable} -IS {program} --name {hosts[0].lab} tunnel %h %p\n")
 
 
 def _public(key):
@@ -84,9 +85,8 @@ def _write(path, text):
 
 def write_server_config(state, host, way):
     """way: "key" or "password", the only way in from now on."""
-    by_key = way == "key"
-    _write(state / "hosts" / host.name / "ssh" / "sshd_config", _SERVER.format(
-        root="prohibit-password" if by_key else "yes", key="yes" if by_key else "no", password="no" if by_key else "yes"))
+    root, key, password = ("prohibit-password", "yes", "no") if way == "key" else ("yes", "no", "yes")
+    _write(state / "hosts" / host.name / "ssh" / "sshd_config", _SERVER.format(root=root, key=key, password=password))
 
 
 def start_server(host):

@@ -28,7 +28,8 @@ def wire(hub, hosts, networks, docker):
             lines += [f"address add {link.address} broadcast + dev {link.device}", f"link set {link.device} up"]
         if docker:
             # The same on every host, as Docker makes it: nothing can be reached through it.
-            lines += ["link add name docker0 type bridge", "address add 172.17.0.1/16 dev docker0", "link set docker0 up"]
+            lines += ["link add name docker0 type bridge", "address add 172.17.0.1/16 dev docker0",
+                      "link set docker0 up"]
         _batch(host, "ip", lines)
 
 
