@@ -6,7 +6,7 @@
 namespace yoke::cluster {
 namespace {
 
-TEST(system::Environment, KnowsWhoStartedThisProcess) {
+TEST(MpiStart, KnowsWhoStartedThisProcess) {
   EXPECT_FALSE(detect_mpi({}).under_mpi);
   EXPECT_FALSE(
       detect_mpi({{"PATH", "/bin"}, {"SLURM_JOB_ID", "7"}, {"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "4"}})
@@ -26,7 +26,24 @@ TEST(system::Environment, KnowsWhoStartedThisProcess) {
   EXPECT_EQ(detect_mpi({{"SLURM_STEP_NUM_TASKS", "3"}}).ranks, 3);
 }
 
-TEST(system::Environment, WithoutTheJobItBelongsToKeepsTheRest) {
+TEST(MpiStart, CountsTheRanksOnThisMachineUnderSlurm) {
+  const auto local_ranks = [](const char* list, const char* node) {
+    return detect_mpi({{"PMIX_RANK", "3"}, {"SLURM_STEP_TASKS_PER_NODE", list}, {"SLURM_NODEID", node}})
+        .local_ranks;
+  };
+  EXPECT_EQ(local_ranks("4", "0"), 4);
+  EXPECT_EQ(local_ranks("2(x3)", "2"), 2);
+  EXPECT_EQ(local_ranks("3,1", "0"), 3);
+  EXPECT_EQ(local_ranks("3,1", "1"), 1);
+  EXPECT_EQ(local_ranks("2(x3),1,5(x2)", "2"), 2);
+  EXPECT_EQ(local_ranks("2(x3),1,5(x2)", "3"), 1);
+  EXPECT_EQ(local_ranks("2(x3),1,5(x2)", "5"), 5);
+  for (const char* strange : {"", ",", "x", "-2", "3(x", "2(x99999999999)", "99999999999"})
+    EXPECT_EQ(local_ranks(strange, "7"), 1) << strange;
+  EXPECT_EQ(detect_mpi({{"SLURM_STEP_NUM_TASKS", "3"}, {"SLURM_STEP_TASKS_PER_NODE", "3"}}).local_ranks, 3);
+}
+
+TEST(MpiStart, WithoutTheJobItBelongsToKeepsTheRest) {
   const system::Environment mine{{"PATH", "/bin"},
                                  {"SLURM_JOBID", "7"},
                                  {"PMIX_RANK", "0"},
