@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
 """yoke under Slurm on two nodes of a lab: srun, mpirun in an allocation, and a batch script."""
+import os
+import signal
 import unittest
 
+import gguf
 from harness import DEMO, PROMPT, YOKE, main
 from lab import NETWORK, LabTest, slurm
 
 RUN = (YOKE, "run", DEMO, "-p", PROMPT, "-n", 40)
+SRUN = ("srun", "--mpi=pmix", "--kill-on-bad-exit")
 MPIRUN = ("mpirun", "--mca", "btl_tcp_if_include", NETWORK, "--mca", "oob_tcp_if_include", NETWORK,
           "--mca", "odls_base_sigkill_timeout", "0", "--mca", "mpi_yield_when_idle", "1", "--bind-to", "none")
 
@@ -39,13 +43,13 @@ class TwoNodes(LabTest):
         for user in (False, True):
             with self.subTest(root=not user):
                 self.assert_two_ranks_wrote_the_text(
-                    *self.finish("srun", "--mpi=pmix", "-N", 2, "-n", 2, *RUN, user=user))
+                    *self.finish(*SRUN, "-N", 2, "-n", 2, *RUN, user=user))
 
     def test_mpirun_in_an_allocation_starts_a_rank_on_each_node(self):
         self.assert_two_ranks_wrote_the_text(*self.finish("salloc", "--quiet", "-N", 2, "-n", 2, *MPIRUN, *RUN))
 
     def test_a_batch_script_starts_ranks_both_ways(self):
-        launchers = {"mpirun": MPIRUN, "srun": ("srun", "--mpi=pmix")}
+        launchers = {"mpirun": MPIRUN, "srun": SRUN}
         for name, launcher in launchers.items():
             with self.subTest(launcher=name):
                 command = " ".join(f"'{part}'" for part in (*launcher, *RUN))
@@ -57,6 +61,21 @@ class TwoNodes(LabTest):
                 # The script runs on the first node, and there its output lies.
                 out, err = (self.on("node1", "cat", f"/run/{stream}")[1] for stream in ("out", "err"))
                 self.assert_two_ranks_wrote_the_text(run, out, err)
+
+    def test_a_rank_stopped_on_the_other_node_ends_the_step(self):
+        model = gguf.write_llama(self.scratch() / "endless.gguf", context=1_000_000)
+        self.lab("copy", model, "models/")
+        run = self.start_on("outside", *SRUN, "-N", 2, "-n", 2, YOKE, "run", f"/root/models/{model.name}", "-p", "Go on",
+                            "-n", 900_000)
+        run.wait_for_text(100)
+        ranks = self.processes("node2", YOKE.name)
+        self.assertEqual(len(ranks), 1)
+        os.kill(ranks[0], signal.SIGSTOP)
+        # Yoke's 5 s, and Slurm's 2 (KillWait) before it kills what does not end.
+        code, _, err, _ = run.finish(8)
+        self.assertNotEqual(code, 0)
+        self.assertIn("yoke: rank 1 (host node2, ", err)
+        self.assert_nothing_runs(run, 5)
 
     def test_a_plain_run_in_a_batch_script_has_the_ranks_that_it_asks_for(self):
         command = " ".join(f"'{part}'" for part in (*RUN, "--ranks", 2))

@@ -189,4 +189,4 @@ def check_machine():
     os.environ["PATH"] = path
     for program, package in _PROGRAMS.items():
         if not shutil.which(program):
-            raise LabError(f"there is no {program}; install {package} (tools/install_packages.sh test)")
+            raise LabError(f"there is no {program}; install {package} (tools/install_packages.sh lab)")
