@@ -6,107 +6,24 @@
 #include <utility>
 
 #include "model/family.h"
+#include "model/key_reader.h"
 
 namespace yoke::model {
 namespace {
 
 constexpr std::int64_t max_layers = 10'000;
-// Of any dimension: tokens, positions and widths are 32-bit numbers in a batch, and the product of two fits
-// in 64 bits.
-constexpr std::int64_t max_count = std::int64_t{1} << 30;
 // Whose weights can be added up in 64 bits when a token is drawn; a hundred times what any vocabulary has.
 constexpr std::int64_t max_vocabulary = std::int64_t{1} << 24;
 
-/// What a number may be, both ends included.
-struct Bounds {
-  double least, most;
-};
-// Far beyond what any model has, and where float32 still holds all that is made with them, float16 the keys.
-constexpr Bounds factors{1e-4, 1e4};
+// Where float32 still holds all that is made with them, float16 the keys.
 constexpr Bounds magnitudes{1e-2, 1e2};  // of queries and keys
 constexpr Bounds epsilons{1e-15, 1};
 constexpr Bounds bases{2, 1e12};        // whose powers are a rotation's wavelengths
 constexpr Bounds stretches{1, 1e6};     // of a context
 constexpr Bounds rotations{1e-3, 1e6};  // within a context
 
-/// Reads "ARCH.key" pairs of one model.
-class Reader {
- public:
-  explicit Reader(const gguf::Model& file) : file_(file), metadata_(file.metadata()) {
-    architecture = metadata_.string("general.architecture");
-  }
-
-  std::string key(std::string_view name) const { return fmt::format("{}.{}", architecture, name); }
-  bool has(std::string_view name) const { return metadata_.has(key(name)); }
-
-  /// A count of at least 1.
-  std::int64_t count(std::string_view name) const { return checked(name, metadata_.integer(key(name))); }
-  std::int64_t count_or(std::string_view name, std::int64_t otherwise) const {
-    return has(name) ? count(name) : otherwise;
-  }
-
-  /// A count per layer, given once for all or as an array of one value per block; of those the first layers
-  /// are run.
-  std::vector<std::int64_t> counts(std::string_view name, std::int64_t n_blocks,
-                                   std::int64_t n_layers) const {
-    const gguf::Value* value = metadata_.find(key(name));
-    if (value != nullptr && (std::holds_alternative<std::vector<std::int64_t>>(*value) ||
-                             std::holds_alternative<std::vector<std::uint64_t>>(*value))) {
-      std::vector<std::int64_t> all = metadata_.integers(key(name));
-      require(static_cast<std::int64_t>(all.size()) == n_blocks,
-              "{}: {} has {} values, but the model has {} layers", file_.path().string(), key(name),
-              all.size(), n_blocks);
-      all.resize(static_cast<std::size_t>(n_layers));
-      for (const std::int64_t one : all) checked(name, one);
-      return all;
-    }
-    return std::vector<std::int64_t>(static_cast<std::size_t>(n_layers), count(name));
-  }
-
-  /// A count, or 0.
-  std::int64_t count_or_none(std::string_view name) const {
-    return file_.metadata().integer_or(key(name), 0) == 0 ? 0 : count(name);
-  }
-
-  bool flag_or(std::string_view name, bool otherwise) const {
-    return file_.metadata().flag_or(key(name), otherwise);
-  }
-
-  /// A number within its bounds; NaN is in none.
-  double number_or(std::string_view name, double otherwise, const Bounds& bounds) const {
-    if (!has(name)) return otherwise;
-    const double value = metadata_.number(key(name));
-    require(value >= bounds.least && value <= bounds.most, "{}: {} is {}; expected a number from {} to {}",
-            file_.path().string(), key(name), value, bounds.least, bounds.most);
-    return value;
-  }
-
-  /// The same, or `otherwise` where it is 0, too, which stands for none.
-  double number_or_none(std::string_view name, double otherwise, const Bounds& bounds = factors) const {
-    return metadata_.number_or(key(name), 0) == 0 ? otherwise : number_or(name, otherwise, bounds);
-  }
-
-  std::string architecture;
-
- private:
-  std::int64_t checked(std::string_view name, std::int64_t value) const {
-    require(value >= 1 && value <= max_count, "{}: {} is {}; expected a count between 1 and {}",
-            file_.path().string(), key(name), value, max_count);
-    return value;
-  }
-
-  const gguf::Model& file_;
-  const gguf::Metadata& metadata_;
-};
-
-RopeConfig read_rope(const gguf::Model& file, const Reader& read, std::int64_t k_dim) {
-  const std::string name = file.path().string();
-  RopeConfig rope;
-  rope.dims = read.count_or("rope.dimension_count", k_dim);
-  require(rope.dims % 2 == 0 && rope.dims <= k_dim,
-          "{}: {} is {}; expected an even number up to the head size {}", name,
-          read.key("rope.dimension_count"), rope.dims, k_dim);
-  rope.base = read.number_or("rope.freq_base", rope.base, bases);
+/// How the file stretches the rotation, and by what.
+void read_rope_scaling(const gguf::Model& file, const KeyReader& read, RopeConfig& rope) {
   // A factor without a type means linear scaling; files of 2023 called it rope.scale_linear; 0 stands for no
   // scaling.
   const char* factor = read.has("rope.scaling.factor") ? "rope.scaling.factor" : "rope.scale_linear";
@@ -120,39 +37,92 @@ RopeConfig read_rope(const gguf::Model& file, const Reader& read, std::int64_t k
     rope.beta_slow = read.number_or("rope.scaling.yarn_beta_slow", rope.beta_slow, rotations);
     rope.log_multiplier = read.number_or_none("rope.scaling.yarn_log_multiplier", 0, magnitudes);
   } else {
-    require(scaling == "none", "{}: {} is '{}'; none, linear and yarn are supported", name,
+    require(scaling == "none", "{}: {} is '{}'; none, linear and yarn are supported", file.path().string(),
             read.key("rope.scaling.type"), scaling);
   }
-  rope.original_context = static_cast<double>(
-      read.count_or("rope.scaling.original_context_length", read.count("context_length")));
-  rope.attention_factor = read.number_or("rope.scaling.attn_factor", rope.attention_factor, magnitudes);
-  rope.finetuned = read.flag_or("rope.scaling.finetuned", true);
   if (rope.scaling != RopeScaling::none) rope.factor = read.number_or_none(factor, 1, stretches);
+}
+
+RopeConfig read_rope(const gguf::Model& file, const KeyReader& read, const FamilyTraits& traits,
+                     std::int64_t k_dim) {
+  RopeConfig rope;
+  if (traits.unrotated) return rope;
+  rope.dims = read.count_or("rope.dimension_count", k_dim);
+  require(rope.dims % 2 == 0 && rope.dims <= k_dim,
+          "{}: {} is {}; expected an even number up to the head size {}", file.path().string(),
+          read.key("rope.dimension_count"), rope.dims, k_dim);
+  rope.base = read.number_or("rope.freq_base", rope.base, bases);
+  read_rope_scaling(file, read, rope);
+  rope.attention_factor = read.number_or_none("rope.scaling.attn_factor", rope.attention_factor, magnitudes);
+  rope.finetuned = read.flag_or("rope.scaling.finetuned", true);
   return rope;
+}
+
+/// Positions before the context was stretched, where something goes by them.
+double read_original_context(const KeyReader& read, bool is_used, std::int64_t context) {
+  return static_cast<double>(is_used ? read.count_or("rope.scaling.original_context_length", context)
+                                     : context);
 }
 
 /// The factor on queries, which grows with positions past the original context where the file names no other
 /// length.
-ops::PositionScale read_query_scale(const Reader& read, const RopeConfig& rope) {
-  return {.slope = read.number_or_none("attention.temperature_scale", 0),
+ops::PositionScale read_query_scale(const KeyReader& read, const RopeConfig& rope, double slope) {
+  if (slope == 0) return {};
+  return {.slope = slope,
           .length = read.count_or("attention.temperature_length",
                                   static_cast<std::int64_t>(rope.original_context))};
 }
 
-/// Latent attention, where the file has it. Newer files call what has been the size of a head, as it is made
-/// from a latent, by names of its own, and the latent itself a head.
-void read_latent(const gguf::Model& file, const Reader& read, Config& config) {
+/// The rotation, and what else goes by positions.
+void read_positions(const gguf::Model& file, const KeyReader& read, const FamilyTraits& traits,
+                    Config& config) {
+  const double slope = traits.scaled_queries ? read.number_or_none("attention.temperature_scale", 0) : 0;
+  config.rope = read_rope(file, read, traits, config.k_dim);
+  config.rope.original_context = read_original_context(
+      read, slope > 0 || traits.factors_by_length || config.rope.scaling == RopeScaling::yarn,
+      config.context);
+  config.query_scale = read_query_scale(read, config.rope, slope);
+  config.rope.at_end = config.latent.kv_rank > 0;
+  require(!config.rope.at_end || config.rope.dims < config.k_dim,
+          "{}: {} is {}; expected less than the head size {}, of which latents make the rest",
+          file.path().string(), read.key("rope.dimension_count"), config.rope.dims, config.k_dim);
+}
+
+/// Latent attention, where the file has it.
+void read_latent(const gguf::Model& file, const KeyReader& read, Config& config) {
   config.latent.kv_rank = read.count_or_none("attention.kv_lora_rank");
   if (config.latent.kv_rank == 0) return;
   config.latent.q_rank = read.count_or_none("attention.q_lora_rank");
   config.latent.joined = file.find("blk.0.attn_kv_b.weight") != nullptr;
-  config.k_dim = read.count_or("attention.key_length_mla", config.k_dim);
-  config.v_dim = read.count_or("attention.value_length_mla", config.v_dim);
-  for (LayerConfig& layer : config.layers) layer.n_kv_heads = 1;  // all heads read the same latents
+}
+
+/// Sizes of heads. With latent attention newer files call what has been the size of a head, as it is made
+/// from a latent, by names of its own, and the latent itself a head.
+void read_head_sizes(const gguf::Model& file, const KeyReader& read, Config& config) {
+  const auto key_of = [&](const char* made_of_latent, const char* plain) {
+    return config.latent.kv_rank > 0 && read.count_or_none(made_of_latent) > 0 ? made_of_latent : plain;
+  };
+  const char* const k_key = key_of("attention.key_length_mla", "attention.key_length");
+  const std::int64_t n_heads = config.layers.front().n_heads;
+  require(read.has(k_key) || config.dim % n_heads == 0,
+          "{}: {} = {} is not a multiple of {} = {}, and {} is absent", file.path().string(),
+          read.key("embedding_length"), config.dim, read.key("attention.head_count"), n_heads,
+          read.key(k_key));
+  config.k_dim = read.has(k_key) ? read.count(k_key) : config.dim / n_heads;
+  config.v_dim = read.count_or(key_of("attention.value_length_mla", "attention.value_length"), config.k_dim);
+}
+
+/// The key that a family's norms go by; where a file has only the other one, it means the same.
+float read_norm_epsilon(const KeyReader& read, const FamilyTraits& traits) {
+  const char* own = "attention.layer_norm_rms_epsilon";
+  const char* other = "attention.layer_norm_epsilon";
+  if (traits.layer_norm_epsilon) std::swap(own, other);
+  const bool has_other_only = read.has(other) && !read.has(own);
+  return static_cast<float>(read.number_or(has_other_only ? other : own, 1e-5, epsilons));
 }
 
 /// Which layers are recurrent: as a list says, or all but each so many-th.
-void read_recurrent_layers(const gguf::Model& file, const Reader& read, std::int64_t n_blocks,
+void read_recurrent_layers(const gguf::Model& file, const KeyReader& read, std::int64_t n_blocks,
                            Config& config) {
   const std::string key = read.key("attention.recurrent_layers");
   const gguf::Value* const list = file.metadata().find(key);
@@ -170,8 +140,8 @@ void read_recurrent_layers(const gguf::Model& file, const Reader& read, std::int
 }
 
 /// The gated delta rule, where the file has it.
-void read_delta(const gguf::Model& file, const Reader& read, std::int64_t n_blocks, Config& config) {
-  if (!read.has("ssm.group_count")) return;
+void read_delta(const gguf::Model& file, const KeyReader& read, std::int64_t n_blocks, Config& config) {
+  if (read.count_or_none("ssm.group_count") == 0) return;
   const std::string name = file.path().string();
   DeltaConfig& delta = config.delta;
   delta.k_heads = read.count("ssm.group_count");
@@ -188,12 +158,45 @@ void read_delta(const gguf::Model& file, const Reader& read, std::int64_t n_bloc
   read_recurrent_layers(file, read, n_blocks, config);
 }
 
+/// The layers, with what of them is attention.
+void read_layers(const gguf::Model& file, const KeyReader& read, std::int64_t n_blocks, std::int64_t n_layers,
+                 Config& config) {
+  const std::vector<std::int64_t> heads = read.counts("attention.head_count", n_blocks, n_layers);
+  std::vector<std::int64_t> kv_heads = heads;
+  if (config.latent.kv_rank > 0) {
+    std::fill(kv_heads.begin(), kv_heads.end(), 1);  // all heads read the same latents
+  } else if (read.has("attention.head_count_kv")) {
+    kv_heads = read.counts("attention.head_count_kv", n_blocks, n_layers);
+  }
+  for (std::size_t i = 0; i < heads.size(); ++i) {
+    require(heads[i] % kv_heads[i] == 0, "{}: layer {} has {} heads over {} KV heads; expected a multiple",
+            file.path().string(), i, heads[i], kv_heads[i]);
+    config.layers.push_back({.n_heads = heads[i], .n_kv_heads = kv_heads[i]});
+  }
+}
+
+/// Units of dense blocks. Where all layers have experts files need not say how wide such would be, or say 0.
+void read_dense_units(const gguf::Model& file, const KeyReader& read, std::int64_t n_blocks, Config& config) {
+  const bool needs_none = std::all_of(config.layers.begin(), config.layers.end(),
+                                      [](const LayerConfig& layer) { return layer.n_experts > 0; });
+  std::vector<std::int64_t> units(config.layers.size(), 0);
+  if (!needs_none || read.has("feed_forward_length"))
+    units = read.counts("feed_forward_length", n_blocks, config.n_layers(), 0);
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    require(units[i] > 0 || config.layers[i].n_experts > 0,
+            "{}: {} is 0 for layer {}, which has no experts; expected at least 1", file.path().string(),
+            read.key("feed_forward_length"), i);
+    config.layers[i].ffn_dim = units[i] > 0 ? units[i] : config.experts.ffn_dim;
+  }
+}
+
 /// Which layers have experts, and how many: those behind the first dense ones, each so many-th.
-void read_expert_layers(const gguf::Model& file, const Reader& read, Config& config) {
+void read_expert_layers(const gguf::Model& file, const KeyReader& read, const FamilyTraits& traits,
+                        Config& config) {
   const std::int64_t n_experts = read.count_or_none("expert_count");
   if (n_experts == 0) return;
   const std::int64_t leading = read.count_or_none("leading_dense_block_count");
-  const std::int64_t step = read.count_or("interleave_moe_layer_step", 1);
+  const std::int64_t step = traits.stepped_experts ? read.count_or("interleave_moe_layer_step", 1) : 1;
   require(leading < config.n_layers(), "{}: {} is {}, but the model has {} layers", file.path().string(),
           read.key("leading_dense_block_count"), leading, config.n_layers());
   for (std::int64_t i = leading; i < config.n_layers(); ++i) {
@@ -202,10 +205,10 @@ void read_expert_layers(const gguf::Model& file, const Reader& read, Config& con
 }
 
 /// Units of the experts that every token goes to. Where a file does not say, their first matrix shows it.
-std::int64_t read_shared_units(const gguf::Model& file, const Reader& read,
+std::int64_t read_shared_units(const gguf::Model& file, const KeyReader& read,
                                const std::vector<LayerConfig>& layers, std::int64_t units) {
-  if (read.has("expert_shared_feed_forward_length")) return read.count("expert_shared_feed_forward_length");
-  if (read.has("expert_shared_count")) return read.count_or_none("expert_shared_count") * units;
+  if (const std::int64_t all = read.count_or_none("expert_shared_feed_forward_length"); all > 0) return all;
+  if (const std::int64_t n = read.count_or_none("expert_shared_count"); n > 0) return n * units;
   const auto first = std::find_if(layers.begin(), layers.end(),
                                   [](const LayerConfig& layer) { return layer.n_experts > 0; });
   const gguf::TensorInfo* matrix =
@@ -213,7 +216,7 @@ std::int64_t read_shared_units(const gguf::Model& file, const Reader& read,
   return matrix == nullptr ? 0 : matrix->shape.front();
 }
 
-ExpertConfig read_experts(const gguf::Model& file, const Reader& read,
+ExpertConfig read_experts(const gguf::Model& file, const KeyReader& read,
                           const std::vector<LayerConfig>& layers) {
   using Probability = ops::RouteSpec::Probability;
   const std::string name = file.path().string();
@@ -223,8 +226,8 @@ ExpertConfig read_experts(const gguf::Model& file, const Reader& read,
   experts.used = read.count("expert_used_count");
   require(experts.used <= n_experts, "{}: {} is {}, but there are {} experts", name,
           read.key("expert_used_count"), experts.used, n_experts);
-  experts.ffn_dim = read.has("expert_feed_forward_length") ? read.count("expert_feed_forward_length")
-                                                           : read.count("feed_forward_length");
+  experts.ffn_dim = read.count_or_none("expert_feed_forward_length");
+  if (experts.ffn_dim == 0) experts.ffn_dim = read.count("feed_forward_length");
   experts.shared_dim = read_shared_units(file, read, layers, experts.ffn_dim);
   if (read.has("expert_gating_func")) {
     const std::int64_t gating = read.count_or_none("expert_gating_func");
@@ -237,7 +240,7 @@ ExpertConfig read_experts(const gguf::Model& file, const Reader& read,
   }
   if (read.has("expert_weights_norm")) experts.normalised = read.flag_or("expert_weights_norm", false);
   experts.scale = static_cast<float>(read.number_or_none("expert_weights_scale", 1));
-  if (read.count_or_none("expert_group_count") == 0) return experts;
+  if (read.count_or_none("expert_group_count") <= 1) return experts;  // one is no choice
   experts.groups = read.count("expert_group_count");
   experts.groups_used = read.count("expert_group_used_count");
   require(n_experts % experts.groups == 0, "{}: {} is {}, which does not divide {} experts", name,
@@ -252,12 +255,13 @@ ExpertConfig read_experts(const gguf::Model& file, const Reader& read,
 }  // namespace
 
 Config read_config(const gguf::Model& file) {
-  const Reader read(file);
+  const KeyReader read(file);
   const std::string name = file.path().string();
   Config config;
   config.architecture = read.architecture;
   config.where = name + ": ";
   check_architecture(config.architecture, config.where);  // before keys are missed that it may not have
+  const FamilyTraits& traits = traits_of(config.architecture);
   config.dim = read.count("embedding_length");
   config.context = read.count("context_length");
   const gguf::TensorInfo* embedding = file.find("token_embd.weight");
@@ -277,46 +281,23 @@ Config read_config(const gguf::Model& file) {
   const std::int64_t n_layers = n_blocks - config.n_draft_layers;
   require(n_blocks <= max_layers, "{}: {} is {}; expected at most {}", name, read.key("block_count"),
           n_blocks, max_layers);
-  const std::vector<std::int64_t> heads = read.counts("attention.head_count", n_blocks, n_layers);
-  const std::vector<std::int64_t> kv_heads = read.has("attention.head_count_kv")
-                                                 ? read.counts("attention.head_count_kv", n_blocks, n_layers)
-                                                 : heads;
-  // A model whose layers all have experts need not say how wide dense ones would be.
-  const std::vector<std::int64_t> ffn =
-      read.has("feed_forward_length") || !read.has("expert_feed_forward_length")
-          ? read.counts("feed_forward_length", n_blocks, n_layers)
-          : read.counts("expert_feed_forward_length", n_blocks, n_layers);
-  for (std::size_t i = 0; i < static_cast<std::size_t>(n_layers); ++i) {
-    require(heads[i] % kv_heads[i] == 0, "{}: layer {} has {} heads over {} KV heads; expected a multiple",
-            name, i, heads[i], kv_heads[i]);
-    config.layers.push_back({heads[i], kv_heads[i], ffn[i]});
-  }
-  read_expert_layers(file, read, config);
+  read_latent(file, read, config);
+  read_layers(file, read, n_blocks, n_layers, config);
+  read_expert_layers(file, read, traits, config);
   config.experts = read_experts(file, read, config.layers);
-  const bool has_head_size = read.has("attention.key_length");
-  require(has_head_size || config.dim % heads[0] == 0,
-          "{}: {} = {} is not a multiple of {} = {}, and {} is absent", name, read.key("embedding_length"),
-          config.dim, read.key("attention.head_count"), heads[0], read.key("attention.key_length"));
-  config.k_dim = has_head_size ? read.count("attention.key_length") : config.dim / heads[0];
-  config.v_dim = read.count_or("attention.value_length", config.k_dim);
-  const double layer_norm_epsilon = read.number_or("attention.layer_norm_epsilon", 1e-5, epsilons);
-  config.norm_epsilon =
-      static_cast<float>(read.number_or("attention.layer_norm_rms_epsilon", layer_norm_epsilon, epsilons));
-  config.window = read.count_or_none("attention.sliding_window");
+  read_dense_units(file, read, n_blocks, config);
+  read_head_sizes(file, read, config);
+  config.norm_epsilon = read_norm_epsilon(read, traits);
+  config.window = traits.windows ? read.count_or_none("attention.sliding_window") : 0;
   config.attention_scale = static_cast<float>(read.number_or_none("attention.scale", 0));
   config.score_cap = static_cast<float>(read.number_or_none("attn_logit_softcapping", 0));
   config.embedding_scale = static_cast<float>(read.number_or_none("embedding_scale", 1));
-  config.residual_scale = static_cast<float>(read.number_or_none("residual_scale", 1));
+  if (traits.scaled_residuals)
+    config.residual_scale = static_cast<float>(read.number_or_none("residual_scale", 1));
   config.logit_scale = static_cast<float>(read.number_or_none("logit_scale", 1));
   config.logit_cap = static_cast<float>(read.number_or_none("final_logit_softcapping", 0));
-  read_latent(file, read, config);
   read_delta(file, read, n_blocks, config);
-  config.rope = read_rope(file, read, config.k_dim);
-  config.query_scale = read_query_scale(read, config.rope);
-  config.rope.at_end = config.latent.kv_rank > 0;
-  require(!config.rope.at_end || config.rope.dims < config.k_dim,
-          "{}: {} is {}; expected less than the head size {}, of which latents make the rest", name,
-          read.key("rope.dimension_count"), config.rope.dims, config.k_dim);
+  read_positions(file, read, traits, config);
   return config;
 }
 

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "model/family.h"
+
 namespace yoke::model {
 namespace {
 
@@ -110,6 +112,7 @@ void write_experts(MetadataWriter& write, const Config& config) {
 
 gguf::Metadata config_metadata(const Config& config) {
   assert(!config.layers.empty());
+  const FamilyTraits& traits = traits_of(config.architecture);
   MetadataWriter write(config.architecture);
   write.count("vocab_size", config.vocabulary);
   write.count("context_length", config.context);
@@ -119,15 +122,17 @@ gguf::Metadata config_metadata(const Config& config) {
   write.counts("attention.head_count", config.layers, &LayerConfig::n_heads);
   write.counts("attention.head_count_kv", config.layers, &LayerConfig::n_kv_heads);
   write_heads(write, config);
-  write.number("attention.layer_norm_rms_epsilon", static_cast<double>(config.norm_epsilon));
-  if (config.window > 0) write.count("attention.sliding_window", config.window);
+  write.number(
+      traits.layer_norm_epsilon ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon",
+      static_cast<double>(config.norm_epsilon));
+  if (traits.windows && config.window > 0) write.count("attention.sliding_window", config.window);
   if (config.score_cap > 0) write.number("attn_logit_softcapping", static_cast<double>(config.score_cap));
   if (config.logit_cap > 0) write.number("final_logit_softcapping", static_cast<double>(config.logit_cap));
   if (config.query_scale.slope > 0) {
     write.number("attention.temperature_scale", config.query_scale.slope);
     write.count("attention.temperature_length", config.query_scale.length);
   }
-  write_rope(write, config.rope);
+  if (!traits.unrotated) write_rope(write, config.rope);
   if (!config.rope.finetuned) write.flag("rope.scaling.finetuned", false);
   write_delta(write, config);
   write_experts(write, config);

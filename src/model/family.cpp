@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <string_view>
 
 #include "base/nearest_name.h"
@@ -40,51 +41,50 @@
 namespace yoke::model {
 namespace {
 
-/// What some layers of a family may have in the place of dense blocks, and of attention of plain heads.
-enum Kinds : unsigned { dense = 0, experts = 1, latents = 2, recurrent = 4 };
-
 struct Known {
   std::string_view architecture;
   std::unique_ptr<Family> (*make)(Config);
-  unsigned kinds = dense;
+  FamilyTraits traits{};
 };
 constexpr std::array known{
-    Known{"bailingmoe2", make_bailingmoe2, experts},
-    Known{"cohere2", make_cohere2},
-    Known{"command-r", make_command_r},
-    Known{"deepseek2", make_deepseek2, experts | latents},
-    Known{"dots1", make_dots1, experts},
-    Known{"ernie4_5", make_llama, experts},
-    Known{"ernie4_5-moe", make_llama, experts},
-    Known{"exaone4", make_exaone4},
-    Known{"gemma2", make_gemma2},
-    Known{"gemma3", make_gemma3},
+    Known{"bailingmoe2", make_bailingmoe2, {.experts = true}},
+    Known{"cohere2", make_cohere2, {.windows = true, .layer_norm_epsilon = true}},
+    Known{"command-r", make_command_r, {.layer_norm_epsilon = true}},
+    Known{"deepseek2", make_deepseek2, {.experts = true, .latents = true, .scaled_queries = true}},
+    Known{"dots1", make_dots1, {.experts = true}},
+    Known{"ernie4_5", make_llama, {.experts = true, .stepped_experts = true}},
+    Known{"ernie4_5-moe", make_llama, {.experts = true, .stepped_experts = true}},
+    Known{"exaone4", make_exaone4, {.windows = true}},
+    Known{"gemma2", make_gemma2, {.windows = true}},
+    Known{"gemma3", make_gemma3, {.windows = true}},
     Known{"glm4", make_glm4},
-    Known{"glm4moe", make_glm4moe, experts},
-    Known{"gpt-oss", make_gpt_oss, experts},
-    Known{"gpt2", make_gpt2},
-    Known{"granite", make_granite, experts},
-    Known{"granitemoe", make_granite, experts},
-    Known{"hunyuan-dense", make_hunyuan, experts},
-    Known{"hunyuan-moe", make_hunyuan, experts},
-    Known{"internlm2", make_llama, experts},
-    Known{"llama", make_llama, experts},
-    Known{"llama4", make_llama4, experts},
-    Known{"minimax-m2", make_minimax_m2, experts},
-    Known{"mistral3", make_mistral3, experts},
-    Known{"olmo2", make_olmo2},
-    Known{"olmoe", make_olmoe, experts},
-    Known{"phi3", make_phi3},
-    Known{"phimoe", make_phimoe, experts},
-    Known{"qwen2", make_qwen2, experts},
-    Known{"qwen2moe", make_qwen2moe, experts},
-    Known{"qwen3", make_qwen3, experts},
-    Known{"qwen3moe", make_qwen3, experts},
-    Known{"qwen3next", make_qwen3next, experts | recurrent},
-    Known{"seed_oss", make_seed_oss, experts},
-    Known{"smollm3", make_smollm3, experts},
-    Known{"stablelm", make_stablelm},
-    Known{"starcoder2", make_starcoder2},
+    Known{"glm4moe", make_glm4moe, {.experts = true}},
+    Known{"gpt-oss", make_gpt_oss, {.experts = true, .windows = true}},
+    Known{"gpt2", make_gpt2, {.layer_norm_epsilon = true, .unrotated = true}},
+    Known{"granite", make_granite, {.experts = true, .scaled_residuals = true}},
+    Known{"granitemoe", make_granite, {.experts = true, .scaled_residuals = true}},
+    Known{"hunyuan-dense", make_hunyuan, {.experts = true}},
+    Known{"hunyuan-moe", make_hunyuan, {.experts = true}},
+    Known{"internlm2", make_llama, {.experts = true}},
+    Known{"llama", make_llama, {.experts = true}},
+    Known{"llama4",
+          make_llama4,
+          {.experts = true, .windows = true, .scaled_queries = true, .stepped_experts = true}},
+    Known{"minimax-m2", make_minimax_m2, {.experts = true}},
+    Known{"mistral3", make_mistral3, {.experts = true, .scaled_queries = true}},
+    Known{"olmo2", make_olmo2, {.windows = true}},
+    Known{"olmoe", make_olmoe, {.experts = true}},
+    Known{"phi3", make_phi3, {.windows = true, .factors_by_length = true}},
+    Known{"phimoe", make_phimoe, {.experts = true, .factors_by_length = true}},
+    Known{"qwen2", make_qwen2, {.experts = true}},
+    Known{"qwen2moe", make_qwen2moe, {.experts = true}},
+    Known{"qwen3", make_qwen3, {.experts = true}},
+    Known{"qwen3moe", make_qwen3, {.experts = true}},
+    Known{"qwen3next", make_qwen3next, {.experts = true, .recurrent = true}},
+    Known{"seed_oss", make_seed_oss, {.experts = true}},
+    Known{"smollm3", make_smollm3, {.experts = true}},
+    Known{"stablelm", make_stablelm, {.layer_norm_epsilon = true}},
+    Known{"starcoder2", make_starcoder2, {.layer_norm_epsilon = true}},
 };
 
 const Known* find_known(std::string_view architecture) {
@@ -95,16 +95,16 @@ const Known* find_known(std::string_view architecture) {
 
 /// What the file says of kinds of layers that the family has not is not merely of no use: partition, memory
 /// and caches go by it.
-void check_kinds(const Known& family, const Config& config) {
-  const auto refuse = [&](Kinds kind, bool is_there, std::string_view key, std::string_view what) {
-    require(!is_there || (family.kinds & kind) != 0, "{}{}.{} is there, but models of this family have no {}",
-            config.where, config.architecture, key, what);
+void check_kinds(const FamilyTraits& traits, const Config& config) {
+  const auto refuse = [&](bool has_it, bool is_there, std::string_view key, std::string_view what) {
+    require(!is_there || has_it, "{}{}.{} is there, but models of this family have no {}", config.where,
+            config.architecture, key, what);
   };
   const bool has_experts = std::any_of(config.layers.begin(), config.layers.end(),
                                        [](const LayerConfig& layer) { return layer.n_experts > 0; });
-  refuse(experts, has_experts, "expert_count", "experts");
-  refuse(latents, config.latent.kv_rank > 0, "attention.kv_lora_rank", "latent attention");
-  refuse(recurrent, config.delta.k_heads > 0, "ssm.group_count", "recurrent layers");
+  refuse(traits.experts, has_experts, "expert_count", "experts");
+  refuse(traits.latents, config.latent.kv_rank > 0, "attention.kv_lora_rank", "latent attention");
+  refuse(traits.recurrent, config.delta.k_heads > 0, "ssm.group_count", "recurrent layers");
 }
 
 }  // namespace
@@ -139,10 +139,16 @@ void check_architecture(std::string_view architecture, std::string_view where) {
        where, architecture, nearest_name(architecture, names), fmt::join(names, ", "));
 }
 
+const FamilyTraits& traits_of(std::string_view architecture) {
+  const Known* const family = find_known(architecture);
+  assert(family != nullptr);
+  return family->traits;
+}
+
 std::unique_ptr<Family> make_family(const Config& config) {
   check_architecture(config.architecture, "");
   const Known& family = *find_known(config.architecture);
-  check_kinds(family, config);
+  check_kinds(family.traits, config);
   return family.make(config);
 }
 

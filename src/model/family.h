@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/config.h"
+#include "model/family_traits.h"
 #include "model/partition.h"
 #include "model/tensors.h"
 #include "ops/ops.h"
@@ -57,6 +58,9 @@ ops::DeltaHeads local_delta_heads(const Config& config, const Partition& partiti
 /// Throws Error that begins with `where` unless there is a family for this architecture; the sentence lists
 /// those that there are, the one with the most similar name first.
 void check_architecture(std::string_view architecture, std::string_view where);
+
+/// What the models of a family have that not all have. There is a family for this architecture.
+const FamilyTraits& traits_of(std::string_view architecture);
 
 /// The family that config.architecture names. Throws Error for one that is not supported, whose sentence
 /// lists those that are, and for layers that models of the family do not have.

@@ -213,10 +213,10 @@ std::vector<SynthFile> synth_files(const std::filesystem::path& out,
 
 void write_random_model(const std::filesystem::path& out, const Config& config, gguf::Metadata metadata,
                         const SynthOptions& options, ThreadPool& pool, const SynthProgress& progress) {
+  const std::vector<gguf::TensorSpec> specs = tensors_of(config, options.matrices);
   const gguf::Metadata shape = config_metadata(config);
   for (const auto& [key, value] : shape.all()) metadata.set(key, value);
   set_file_type(metadata, options.matrices);
-  const std::vector<gguf::TensorSpec> specs = tensors_of(config, options.matrices);
   std::vector<std::uint64_t> bytes;
   for (const gguf::TensorSpec& spec : specs)
     bytes.push_back(

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <map>
+#include <vector>
 
 #include "model/config_metadata.h"
 #include "model/edited_model.h"
@@ -14,8 +16,17 @@ namespace {
 
 using testing::HasSubstr;
 
-std::string config_error(const std::function<void(gguf::Metadata&)>& edit) {
-  const EditedModel model([&](Draft& draft) { edit(draft.metadata); });
+gguf::Metadata without(const gguf::Metadata& metadata, const std::string& key) {
+  gguf::Metadata rest;
+  for (const auto& [name, value] : metadata.all()) {
+    if (name != key) rest.set(name, value);
+  }
+  return rest;
+}
+
+std::string config_error(const std::function<void(gguf::Metadata&)>& edit,
+                         const std::string& name = "llama") {
+  const EditedModel model([&](Draft& draft) { edit(draft.metadata); }, name);
   return error_of([&] { read_config(model.open()); });
 }
 
@@ -71,8 +82,8 @@ TEST(Config, RefusesWhatCannotBe) {
   EXPECT_THAT(set("llama.rope.scaling.type", std::string("magic")),
               HasSubstr("'magic'; none, linear and yarn"));
   EXPECT_THAT(set("llama.attn_logit_softcapping", -1.0), HasSubstr("llama.attn_logit_softcapping is -1"));
-  EXPECT_THAT(set("llama.attention.temperature_scale", -1.0), HasSubstr("temperature_scale is -1"));
-  EXPECT_THAT(set("llama.attention.temperature_length", Unsigned{0}), HasSubstr("temperature_length is 0"));
+  EXPECT_THAT(set("llama.feed_forward_length", Unsigned{0}),
+              HasSubstr("llama.feed_forward_length is 0 for layer 0, which has no experts"));
   EXPECT_THAT(set("llama.attention.layer_norm_rms_epsilon", 0.0), HasSubstr("layer_norm_rms_epsilon is 0"));
   EXPECT_THAT(set("general.architecture", std::string("gpt5")),
               HasSubstr("the model's architecture is 'gpt5', which is not supported; the nearest name that "
@@ -85,13 +96,15 @@ TEST(Config, RefusesNumbersThatNothingCanBeComputedWith) {
       std::numeric_limits<double>::quiet_NaN(), infinity, -infinity, -1, 1e-45, 1e-30, 1e30};
   for (const char* key :
        {"attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon", "attention.scale",
-        "attn_logit_softcapping", "final_logit_softcapping", "embedding_scale", "residual_scale",
-        "logit_scale", "attention.temperature_scale", "rope.freq_base", "rope.scaling.factor",
-        "rope.scaling.attn_factor", "rope.scaling.yarn_beta_fast", "rope.scaling.yarn_beta_slow",
-        "rope.scaling.yarn_log_multiplier"}) {
+        "attn_logit_softcapping", "final_logit_softcapping", "embedding_scale", "logit_scale",
+        "rope.freq_base", "rope.scaling.factor", "rope.scaling.attn_factor", "rope.scaling.yarn_beta_fast",
+        "rope.scaling.yarn_beta_slow", "rope.scaling.yarn_log_multiplier"}) {
     for (const double value : hostile) {
       const std::string sentence = config_error([&](gguf::Metadata& metadata) {
         metadata.set("llama.rope.scaling.type", std::string("yarn"));
+        // Of the two epsilons the other one counts where there is no own one.
+        if (key == std::string("attention.layer_norm_epsilon"))
+          metadata = without(metadata, "llama.attention.layer_norm_rms_epsilon");
         metadata.set(std::string("llama.") + key, value);
       });
       EXPECT_THAT(sentence, testing::ContainsRegex(fmt::format("\\.gguf: llama\\.{} is .*; expected a number "
@@ -132,18 +145,126 @@ TEST(Config, YarnStretchesTheContextUnlessAnotherIsNamed) {
 }
 
 TEST(Config, QueriesGrowWithLengthsOfTheOriginalContextUnlessAnotherIsNamed) {
-  EXPECT_EQ(read_config(gguf::Model::open(tiny_model("llama"))).query_scale.slope, 0);
-  const auto read = [](std::uint64_t length) {
-    const EditedModel model([&](Draft& draft) {
-      draft.metadata.set("llama.attention.temperature_scale", 0.5);
-      draft.metadata.set("llama.rope.scaling.original_context_length", std::uint64_t{64});
-      if (length > 0) draft.metadata.set("llama.attention.temperature_length", length);
-    });
+  const auto read = [](double slope, std::uint64_t length) {
+    const EditedModel model(
+        [&](Draft& draft) {
+          draft.metadata = without(draft.metadata, "mistral3.attention.temperature_length");
+          draft.metadata.set("mistral3.attention.temperature_scale", slope);
+          draft.metadata.set("mistral3.rope.scaling.original_context_length", std::uint64_t{64});
+          if (length > 0) draft.metadata.set("mistral3.attention.temperature_length", length);
+        },
+        "mistral3");
     return read_config(model.open()).query_scale;
   };
-  EXPECT_EQ(read(0).slope, 0.5);
-  EXPECT_EQ(read(0).length, 64);
-  EXPECT_EQ(read(16).length, 16);
+  EXPECT_EQ(read(0, 0).slope, 0);
+  EXPECT_EQ(read(0.5, 0).slope, 0.5);
+  EXPECT_EQ(read(0.5, 0).length, 64);
+  EXPECT_EQ(read(0.5, 16).length, 16);
+}
+
+TEST(Config, ChecksKeysInFamiliesThatUseThem) {
+  const auto set = [](const std::string& family, const char* key, const gguf::Value& value) {
+    return config_error([&](gguf::Metadata& metadata) { metadata.set(family + "." + key, value); }, family);
+  };
+  constexpr std::uint64_t none = 0;
+  EXPECT_THAT(set("mistral3", "attention.temperature_scale", -1.0), HasSubstr("temperature_scale is -1"));
+  EXPECT_THAT(set("mistral3", "attention.temperature_length", none), HasSubstr("temperature_length is 0"));
+  EXPECT_THAT(set("llama4", "interleave_moe_layer_step", none), HasSubstr("interleave_moe_layer_step is 0"));
+  EXPECT_THAT(set("granite", "residual_scale", -1.0), HasSubstr("residual_scale is -1"));
+  EXPECT_THAT(set("gemma3", "attention.sliding_window", std::int64_t{-1}),
+              HasSubstr("gemma3.attention.sliding_window"));
+  EXPECT_THAT(set("stablelm", "attention.layer_norm_epsilon", 0.0), HasSubstr("layer_norm_epsilon is 0"));
+  EXPECT_THAT(set("phi3", "rope.scaling.original_context_length", none),
+              HasSubstr("original_context_length is 0"));
+}
+
+/// Keys as programs write them into files whatever the family, by the family that does not use them.
+struct Meaningless {
+  const char* model;
+  std::map<std::string, gguf::Value> keys;
+};
+
+std::vector<Meaningless> meaningless_keys() {
+  const gguf::Value none = std::uint64_t{0}, zero = 0.0, below = std::int64_t{-1};
+  const std::map<std::string, gguf::Value> of_llama = {{"attention.layer_norm_epsilon", zero},
+                                                       {"interleave_moe_layer_step", none},
+                                                       {"expert_count", none},
+                                                       {"expert_used_count", none},
+                                                       {"expert_feed_forward_length", none},
+                                                       {"expert_shared_feed_forward_length", none},
+                                                       {"expert_shared_count", none},
+                                                       {"expert_group_count", none},
+                                                       {"expert_group_used_count", none},
+                                                       {"expert_gating_func", none},
+                                                       {"expert_weights_scale", zero},
+                                                       {"leading_dense_block_count", none},
+                                                       {"nextn_predict_layers", none},
+                                                       {"attention.temperature_scale", zero},
+                                                       {"attention.temperature_length", none},
+                                                       {"attention.sliding_window", below},
+                                                       {"attention.kv_lora_rank", none},
+                                                       {"attention.q_lora_rank", none},
+                                                       {"attention.key_length_mla", none},
+                                                       {"attention.value_length_mla", none},
+                                                       {"ssm.group_count", none},
+                                                       {"ssm.state_size", none},
+                                                       {"ssm.conv_kernel", none},
+                                                       {"ssm.time_step_rank", none},
+                                                       {"ssm.inner_size", none},
+                                                       {"full_attention_interval", none},
+                                                       {"attn_logit_softcapping", zero},
+                                                       {"final_logit_softcapping", zero},
+                                                       {"residual_scale", zero},
+                                                       {"embedding_scale", zero},
+                                                       {"logit_scale", zero},
+                                                       {"attention.scale", zero},
+                                                       {"rope.scaling.factor", zero},
+                                                       {"rope.scaling.attn_factor", zero},
+                                                       {"rope.scaling.original_context_length", none},
+                                                       {"rope.scaling.yarn_beta_fast", zero},
+                                                       {"rope.scaling.yarn_beta_slow", zero},
+                                                       {"rope.scaling.yarn_log_multiplier", zero}};
+  const std::map<std::string, gguf::Value> of_experts = {{"interleave_moe_layer_step", none},
+                                                         {"expert_shared_feed_forward_length", none},
+                                                         {"expert_shared_count", none},
+                                                         {"expert_group_count", std::uint64_t{1}},
+                                                         {"expert_group_used_count", none}};
+  return {{"llama", of_llama},
+          {"mixtral", of_experts},
+          {"qwen3moe", of_experts},
+          {"qwen3moe", {{"feed_forward_length", none}}},
+          {"llama4", {{"expert_shared_feed_forward_length", none}, {"expert_shared_count", none}}},
+          {"deepseek2",
+           {{"expert_shared_feed_forward_length", none},
+            {"interleave_moe_layer_step", none},
+            {"attention.key_length", none},
+            {"attention.value_length", none},
+            {"attention.head_count_kv", none},
+            {"attention.layer_norm_epsilon", zero}}},
+          {"stablelm", {{"attention.layer_norm_rms_epsilon", zero}}},
+          {"cohere2", {{"attention.layer_norm_rms_epsilon", zero}}},
+          {"gpt2",
+           {{"rope.dimension_count", none},
+            {"rope.freq_base", zero},
+            {"rope.scaling.factor", zero},
+            {"rope.scaling.type", std::string("longrope")},
+            {"attention.layer_norm_rms_epsilon", zero}}}};
+}
+
+TEST(Config, LooksAtNoKeyThatItsFamilyDoesNotUse) {
+  const std::vector<std::int32_t> tokens = {1, 2, 3, 4, 5};
+  for (const auto& [name, keys] : meaningless_keys()) {
+    const std::string architecture = name == std::string("mixtral") ? "llama" : name;
+    const auto logits = [&](const std::filesystem::path& path) {
+      return run_batches(path, 1, in_chunks(tokens, tokens.size()), 1, equal_shares(1));
+    };
+    const EditedModel model(
+        [&](Draft& draft) {
+          for (const auto& [key, value] : keys) draft.metadata.set(architecture + "." + key, value);
+        },
+        name);
+    EXPECT_TRUE(same_bits(logits(model.path()), logits(tiny_model(name)))) << name;
+  }
 }
 
 TEST(Config, SharedExpertsAreAsWideAsTheirMatricesWhereTheFileDoesNotSay) {
@@ -167,7 +288,6 @@ TEST(Config, ItsMetadataReadBackAreTheSameConfig) {
   config.rope.finetuned = false;
   config.score_cap = 50;
   config.logit_cap = 30;
-  config.query_scale = {.slope = 0.25, .length = 100};
   const EditedModel model([&](Draft& draft) { draft.metadata = config_metadata(config); });
   const Config read = read_config(model.open());
   EXPECT_EQ(read.architecture, "llama");
@@ -193,8 +313,21 @@ TEST(Config, ItsMetadataReadBackAreTheSameConfig) {
   EXPECT_FALSE(read.rope.finetuned);
   EXPECT_EQ(read.score_cap, 50);
   EXPECT_EQ(read.logit_cap, 30);
-  EXPECT_EQ(read.query_scale.slope, 0.25);
-  EXPECT_EQ(read.query_scale.length, 100);
+}
+
+TEST(Config, WhatFewFamiliesHaveIsReadBackFromTheirMetadata) {
+  const auto read_back = [](const std::string& name, const std::function<void(Config&)>& edit) {
+    Config config = read_config(gguf::Model::open(tiny_model(name)));
+    edit(config);
+    const EditedModel model([&](Draft& draft) { draft.metadata = config_metadata(config); }, name);
+    return read_config(model.open());
+  };
+  const Config growing =
+      read_back("mistral3", [](Config& config) { config.query_scale = {.slope = 0.25, .length = 100}; });
+  EXPECT_EQ(growing.query_scale.slope, 0.25);
+  EXPECT_EQ(growing.query_scale.length, 100);
+  EXPECT_EQ(read_back("gemma3", [](Config& config) { config.window = 9; }).window, 9);
+  EXPECT_EQ(read_back("gpt2", [](Config& config) { config.norm_epsilon = 0.25f; }).norm_epsilon, 0.25f);
 }
 
 TEST(Config, OfLatentAttentionHasTheSizesOfHeadsThatLatentsMake) {

@@ -43,22 +43,17 @@ struct Layer {
   }
 };
 
-std::unique_ptr<Family> make(Config config) {
-  return std::make_unique<Decoder<Layer, LayerNorm>>(std::move(config),
-                                                     Rotation(ops::RopeStyle::interleaved));
-}
-
 }  // namespace
 
 std::unique_ptr<Family> make_command_r(Config config) {
-  config.window = 0;
-  return make(std::move(config));
+  return std::make_unique<Decoder<Layer, LayerNorm>>(std::move(config),
+                                                     Rotation(ops::RopeStyle::interleaved));
 }
 
 std::unique_ptr<Family> make_cohere2(Config config) {
   constexpr std::int64_t layers_of_a_period = 4;  // the last of which sees all
   config.set_windows([](std::int64_t layer) { return (layer + 1) % layers_of_a_period != 0; });
-  return make(std::move(config));
+  return make_command_r(std::move(config));
 }
 
 }  // namespace yoke::model
