@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <limits>
 #include <string_view>
-#include <unordered_set>
 
 #include "base/error.h"
 #include "base/printable.h"
@@ -48,9 +47,9 @@ std::optional<Token> read_id(const gguf::Metadata& metadata, std::string_view ke
   return static_cast<Token>(id);
 }
 
-// Control tokens after which a model has said what it had to say. Files name one or two of them in their
-// keys: a model that also knows another would write on after it, as one trained for conversations does where
-// its file names only the end of documents.
+// Tokens after which a model has said what it had to say. Files name one or two of them in their keys: a
+// model that also knows another would write on after it, as one trained for conversations does where its file
+// names only the end of documents.
 constexpr auto well_known_ends = std::to_array<std::string_view>({
     "<|endoftext|>",          // GPT-2, Qwen, GLM, gpt-oss, Phi
     "<|end_of_text|>",        // Llama 3 and 4, Granite
@@ -77,31 +76,35 @@ constexpr auto well_known_ends = std::to_array<std::string_view>({
     "<|endofresponse|>",      // dots
     "<|end_of_sentence|>",    // ERNIE
     "<|eos|>",                // Hunyuan
+    "<end_of_utterance>",     // SmolVLM, Idefics
 });
 
-using Texts = std::unordered_set<std::string_view>;
-
-bool is_well_known_end(std::string_view text, const Texts& control) {
+/// By id, in order.
+std::vector<Token> find_well_known_ends(const std::vector<std::string>& tokens) {
+  const auto has = [&](std::string_view text) {
+    return std::find(tokens.begin(), tokens.end(), text) != tokens.end();
+  };
+  std::vector<std::string_view> texts(well_known_ends.begin(), well_known_ends.end());
   // gpt-oss ends each message of an answer with <|end|>, and the answer with <|return|>.
-  if (text == "<|end|>") return !control.contains("<|return|>");
+  if (has("<|return|>")) std::erase(texts, "<|end|>");
   // GLM has no token for the end of a turn: it goes on with the mark of who is to speak next.
-  if (text == "<|user|>") return control.contains("<|observation|>");
-  return std::find(well_known_ends.begin(), well_known_ends.end(), text) != well_known_ends.end();
+  if (!has("<|observation|>")) std::erase(texts, "<|user|>");
+  std::vector<Token> ends;
+  for (std::size_t token = 0; token < tokens.size(); ++token)
+    if (std::find(texts.begin(), texts.end(), tokens[token]) != texts.end())
+      ends.push_back(static_cast<Token>(token));
+  return ends;
 }
 
-std::vector<Token> find_ends(const Vocabulary& vocabulary, const std::vector<std::optional<Token>>& named) {
+/// `named` and then `known`, each once.
+std::vector<Token> all_ends(const std::vector<std::optional<Token>>& named, const std::vector<Token>& known) {
   std::vector<Token> ends;
   const auto add = [&ends](Token token) {
     if (std::find(ends.begin(), ends.end(), token) == ends.end()) ends.push_back(token);
   };
   for (const std::optional<Token>& token : named)
     if (token) add(*token);
-  const auto is_control = [&](Token token) { return vocabulary.types[token] == TokenType::control; };
-  Texts control;
-  for (Token token = 0; token < vocabulary.size(); ++token)
-    if (is_control(token)) control.insert(vocabulary.tokens[token]);
-  for (Token token = 0; token < vocabulary.size(); ++token)
-    if (is_control(token) && is_well_known_end(vocabulary.tokens[token], control)) add(token);
+  for (const Token token : known) add(token);
   return ends;
 }
 
@@ -114,9 +117,12 @@ Vocabulary read_vocabulary(const gguf::Metadata& metadata, bool adds_bos) {
   vocabulary.types = read_types(metadata, n);
   vocabulary.bos = read_id(metadata, "tokenizer.ggml.bos_token_id", n);
   vocabulary.eos = read_id(metadata, "tokenizer.ggml.eos_token_id", n);
-  vocabulary.ends =
-      find_ends(vocabulary, {vocabulary.eos, read_id(metadata, "tokenizer.ggml.eot_token_id", n),
-                             read_id(metadata, "tokenizer.ggml.eom_token_id", n)});
+  const std::vector<Token> known_ends = find_well_known_ends(vocabulary.tokens);
+  // Some exporters write them as ordinary tokens. The model was taught them as control tokens all the same.
+  for (const Token token : known_ends) vocabulary.types[token] = TokenType::control;
+  vocabulary.ends = all_ends({vocabulary.eos, read_id(metadata, "tokenizer.ggml.eot_token_id", n),
+                              read_id(metadata, "tokenizer.ggml.eom_token_id", n)},
+                             known_ends);
   vocabulary.adds_bos =
       metadata.flag_or("tokenizer.ggml.add_bos_token", adds_bos && vocabulary.bos.has_value());
   require(!vocabulary.adds_bos || vocabulary.bos,

@@ -18,7 +18,7 @@ enum class TokenType { normal = 1, unknown, control, user_defined, unused, byte 
 
 struct Vocabulary {
   std::vector<std::string> tokens;  // by id; well-formed UTF-8
-  std::vector<TokenType> types;     // by id
+  std::vector<TokenType> types;     // by id; control of what is known by its text to end an answer
   std::optional<Token> bos, eos;
   std::vector<Token>
       ends;  // where a model stops: what it names as EOS, EOT and EOM, and what is known by its text

@@ -81,6 +81,18 @@ TEST(ChatPrompt, TakesForTextAlsoWhatAVocabularyHasAsAnOrdinaryAddition) {
   EXPECT_EQ(tokenizer->decode(prompt.tokens), "<｜User｜>the<｜User｜></think>");
 }
 
+TEST(ChatPrompt, EndsTurnsAtTheTemplatesEndsAloneWhateverTypeTheVocabularyGivesThem) {
+  for (const int type : {1, 4}) {
+    text::ScoreVocabulary vocabulary = text::small_score_vocabulary(false);
+    const text::Token end = vocabulary.add("<end_of_turn>", type);
+    const auto tokenizer = text::make_tokenizer(vocabulary.metadata());
+    const std::vector<text::Token> tokens =
+        encode("{{ messages[0].content }}<end_of_turn>", user("the<end_of_turn>"), *tokenizer).tokens;
+    EXPECT_EQ(std::count(tokens.begin(), tokens.end(), end), 1) << "type " << type;
+    EXPECT_EQ(tokens.back(), end);
+  }
+}
+
 TEST(ChatPrompt, LetsTemplatesLookIntoTextsWithoutControlTokens) {
   const std::string source = "{{ messages[0].content | length }} {{ '</think>' in messages[0].content }}";
   EXPECT_EQ(encode(source, user("a</think>b")).text, "10 True");

@@ -104,8 +104,27 @@ TEST(Vocabulary, KnowsTheEndsOfAnswersByTheirTexts) {
                           {1, 3, 3, 3, 3, 3})
                   .ends,
               ElementsAre(1, 2, 3, 4, 5));
-  EXPECT_THAT(with_tokens({"<|im_end|>", "<|end|>"}, {1, 4}).ends, ElementsAre())
-      << "only control tokens, which no text holds";
+}
+
+TEST(Vocabulary, KnowsTheEndsOfAnswersWhateverTypeTheFileGivesThem) {
+  for (const char* text :
+       {"<|im_end|>", "<end_of_turn>", "<|eot_id|>", "<|endoftext|>", "<｜end▁of▁sentence｜>"})
+    for (const std::int64_t type : {1, 2, 3, 4, 5, 6}) {
+      const Vocabulary vocabulary = with_tokens({"a", text, "b"}, {1, type, 4});
+      EXPECT_THAT(vocabulary.ends, ElementsAre(1)) << text << " of type " << type;
+      EXPECT_THAT(vocabulary.types,
+                  ElementsAre(TokenType::normal, TokenType::control, TokenType::user_defined));
+    }
+  EXPECT_THAT(with_tokens({"<|user|>", "<|observation|>", "<|end|>"}, {4, 1, 4}).ends, ElementsAre(0, 1, 2));
+  EXPECT_THAT(with_tokens({"<|end|>", "<|return|>"}, {4, 4}).ends, ElementsAre(1));
+}
+
+TEST(Vocabulary, LeavesTheTypesOfOtherTokensAsTheyAre) {
+  gguf::Metadata metadata = three_tokens();
+  metadata.set("tokenizer.ggml.eos_token_id", std::uint64_t{0});  // a text that is printed and ends an answer
+  metadata.set(tokens_key, std::vector<std::string>{"\n", "<|user|>", "<|im_start|>"});
+  EXPECT_THAT(read_vocabulary(metadata, false).types,
+              ElementsAre(TokenType::normal, TokenType::user_defined, TokenType::control));
 }
 
 TEST(Vocabulary, LetsAMessageEndWithoutTheAnswerWhereThereIsAReturn) {
@@ -114,10 +133,10 @@ TEST(Vocabulary, LetsAMessageEndWithoutTheAnswerWhereThereIsAReturn) {
 }
 
 TEST(Vocabulary, KnowsTheEndOfAnAnswerOfEveryFamily) {
-  for (const char* text :
-       {"<|eot|>", "<|eom|>", "<turn|>", "<|END_OF_TURN_TOKEN|>", "[e~[", "[EOS]", "[EOT]", "<|role_end|>",
-        "<seed:eos>", "[|endofturn|]", "<|endofresponse|>", "<|end_of_sentence|>", "<|eos|>"})
-    EXPECT_THAT(with_tokens({"a", text, text}, {1, 3, 1}).ends, ElementsAre(1)) << text;
+  for (const char* text : {"<|eot|>", "<|eom|>", "<turn|>", "<|END_OF_TURN_TOKEN|>", "[e~[", "[EOS]", "[EOT]",
+                           "<|role_end|>", "<seed:eos>", "[|endofturn|]", "<|endofresponse|>",
+                           "<|end_of_sentence|>", "<|eos|>", "<end_of_utterance>"})
+    EXPECT_THAT(with_tokens({"a", text, "b"}, {1, 3, 1}).ends, ElementsAre(1)) << text;
 }
 
 TEST(Vocabulary, EndsAtTheNextTurnOnlyWhereThatIsHowTurnsEnd) {
