@@ -36,9 +36,12 @@ void read_rope_scaling(const gguf::Model& file, const KeyReader& read, RopeConfi
     rope.beta_fast = read.number_or("rope.scaling.yarn_beta_fast", rope.beta_fast, rotations);
     rope.beta_slow = read.number_or("rope.scaling.yarn_beta_slow", rope.beta_slow, rotations);
     rope.log_multiplier = read.number_or_none("rope.scaling.yarn_log_multiplier", 0, magnitudes);
+  } else if (scaling == "longrope") {
+    rope.scaling = RopeScaling::longrope;
+    return;  // a single factor would say nothing more
   } else {
-    require(scaling == "none", "{}: {} is '{}'; none, linear and yarn are supported", file.path().string(),
-            read.key("rope.scaling.type"), scaling);
+    require(scaling == "none", "{}: {} is '{}'; none, linear, yarn and longrope are supported",
+            file.path().string(), read.key("rope.scaling.type"), scaling);
   }
   if (rope.scaling != RopeScaling::none) rope.factor = read.number_or_none(factor, 1, stretches);
 }

@@ -49,15 +49,22 @@ class MetadataWriter {
   gguf::Metadata metadata_;
 };
 
+const char* name_of(RopeScaling scaling) {
+  if (scaling == RopeScaling::none) return "none";
+  if (scaling == RopeScaling::linear) return "linear";
+  return scaling == RopeScaling::yarn ? "yarn" : "longrope";
+}
+
 void write_rope(MetadataWriter& write, const RopeConfig& rope) {
   write.count("rope.dimension_count", rope.dims);
   write.number("rope.freq_base", rope.base);
+  if (rope.attention_factor != 1) write.number("rope.scaling.attn_factor", rope.attention_factor);
   if (rope.scaling == RopeScaling::none) return;
-  write.text("rope.scaling.type", rope.scaling == RopeScaling::linear ? "linear" : "yarn");
-  write.number("rope.scaling.factor", rope.factor);
+  write.text("rope.scaling.type", name_of(rope.scaling));
+  if (rope.scaling != RopeScaling::longrope) write.number("rope.scaling.factor", rope.factor);
   if (rope.scaling == RopeScaling::linear) return;
   write.count("rope.scaling.original_context_length", std::llround(rope.original_context));
-  write.number("rope.scaling.attn_factor", rope.attention_factor);
+  if (rope.scaling == RopeScaling::longrope) return;
   write.number("rope.scaling.yarn_beta_fast", rope.beta_fast);
   write.number("rope.scaling.yarn_beta_slow", rope.beta_slow);
   if (rope.log_multiplier != 0) write.number("rope.scaling.yarn_log_multiplier", rope.log_multiplier);

@@ -94,7 +94,7 @@ const Known* find_known(std::string_view architecture) {
 }
 
 /// What the file says of kinds of layers that the family has not is not merely of no use: partition, memory
-/// and caches go by it.
+/// and caches go by it. Nor would a rotation without the factors that it should have be the model's.
 void check_kinds(const FamilyTraits& traits, const Config& config) {
   const auto refuse = [&](bool has_it, bool is_there, std::string_view key, std::string_view what) {
     require(!is_there || has_it, "{}{}.{} is there, but models of this family have no {}", config.where,
@@ -105,6 +105,9 @@ void check_kinds(const FamilyTraits& traits, const Config& config) {
   refuse(traits.experts, has_experts, "expert_count", "experts");
   refuse(traits.latents, config.latent.kv_rank > 0, "attention.kv_lora_rank", "latent attention");
   refuse(traits.recurrent, config.delta.k_heads > 0, "ssm.group_count", "recurrent layers");
+  require(traits.factors_by_length || config.rope.scaling != RopeScaling::longrope,
+          "{}{}.rope.scaling.type is 'longrope', but models of this family have no such factors",
+          config.where, config.architecture);
 }
 
 }  // namespace

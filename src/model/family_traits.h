@@ -17,7 +17,7 @@ struct FamilyTraits {
   bool scaled_queries = false;      // attention.temperature_scale and _length
   bool stepped_experts = false;     // interleave_moe_layer_step
   bool scaled_residuals = false;    // residual_scale
-  bool factors_by_length = false;   // the original context, where nothing is stretched
+  bool factors_by_length = false;   // rope.scaling.type longrope, and the context that its factors go by
   bool layer_norm_epsilon = false;  // attention.layer_norm_epsilon, in the place of layer_norm_rms_epsilon
   bool unrotated = false;           // positions are no rotations: nothing that begins with rope
 };

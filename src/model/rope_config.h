@@ -8,15 +8,16 @@
 
 namespace yoke::model {
 
-/// How positions past the trained context are brought into it.
-enum class RopeScaling : std::uint8_t { none, linear, yarn };
+/// How positions past the trained context are brought into it. LongRoPE is all in the factors that a file has
+/// as tensors; there may be such where no scaling is named.
+enum class RopeScaling : std::uint8_t { none, linear, yarn, longrope };
 
 struct RopeConfig {
   std::int64_t dims = 0;  // of a head; even
   double base = 10000;
   RopeScaling scaling = RopeScaling::none;
   double factor = 1;            // how far the context is stretched
-  double original_context = 0;  // YaRN: positions before stretching
+  double original_context = 0;  // YaRN, LongRoPE: positions before stretching
   double attention_factor = 1;  // extra factor on the magnitude
   // YaRN: a pair that turns more often than beta_fast over the original context is not interpolated, one that
   // turns less often than beta_slow fully.

@@ -80,7 +80,7 @@ TEST(Config, RefusesWhatCannotBe) {
   EXPECT_THAT(set("llama.rope.dimension_count", Unsigned{64}), HasSubstr("llama.rope.dimension_count is 64"));
   EXPECT_THAT(set("llama.rope.freq_base", -1.0), HasSubstr("llama.rope.freq_base is -1"));
   EXPECT_THAT(set("llama.rope.scaling.type", std::string("magic")),
-              HasSubstr("'magic'; none, linear and yarn"));
+              HasSubstr("'magic'; none, linear, yarn and longrope are supported"));
   EXPECT_THAT(set("llama.attn_logit_softcapping", -1.0), HasSubstr("llama.attn_logit_softcapping is -1"));
   EXPECT_THAT(set("llama.feed_forward_length", Unsigned{0}),
               HasSubstr("llama.feed_forward_length is 0 for layer 0, which has no experts"));
@@ -326,6 +326,11 @@ TEST(Config, WhatFewFamiliesHaveIsReadBackFromTheirMetadata) {
       read_back("mistral3", [](Config& config) { config.query_scale = {.slope = 0.25, .length = 100}; });
   EXPECT_EQ(growing.query_scale.slope, 0.25);
   EXPECT_EQ(growing.query_scale.length, 100);
+  const Config by_length =
+      read_back("phi3-long", [](Config& config) { config.rope.scaling = RopeScaling::longrope; });
+  EXPECT_EQ(by_length.rope.scaling, RopeScaling::longrope);
+  EXPECT_EQ(by_length.rope.original_context, 32);
+  EXPECT_EQ(by_length.rope.attention_factor, static_cast<double>(1.19f));
   EXPECT_EQ(read_back("gemma3", [](Config& config) { config.window = 9; }).window, 9);
   EXPECT_EQ(read_back("gpt2", [](Config& config) { config.norm_epsilon = 0.25f; }).norm_epsilon, 0.25f);
 }

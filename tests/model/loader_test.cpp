@@ -95,6 +95,40 @@ TEST(Load, RefusesOneOfTwoSetsOfDivisors) {
   }
 }
 
+TEST(Load, TakesTheNameOfLongRopeForWhatItsDivisorsSayAnyway) {
+  const std::vector<Batch> batches = in_chunks(golden_tokens(), 48);
+  for (const std::uint64_t original_context : {32, 4096}) {  // texts are longer, and shorter
+    const auto logits = [&](bool named) {
+      const EditedModel model(
+          [&](Draft& draft) {
+            draft.metadata.set("phi3.rope.scaling.original_context_length", original_context);
+            if (!named) return;
+            draft.metadata.set("phi3.rope.scaling.type", std::string("longrope"));
+            draft.metadata.set("phi3.rope.scaling.factor", 8.0);  // stretches nothing besides
+          },
+          "phi3-long");
+      return run_batches(model.path(), 2, batches, 1, equal_shares(2));
+    };
+    EXPECT_TRUE(same_bits(logits(true), logits(false))) << original_context;
+  }
+}
+
+TEST(Load, RefusesLongRopeWithoutItsDivisors) {
+  const EditedModel model(
+      [](Draft& draft) { draft.metadata.set("phi3.rope.scaling.type", std::string("longrope")); }, "phi3");
+  EXPECT_THAT(error_of([&] { run_batches(model.path(), 1, {}, 1, equal_shares(1)); }),
+              HasSubstr(".gguf: tensor 'rope_factors_short.weight' of shape (8) is missing"));
+}
+
+TEST(MakeFamily, RefusesLongRopeInFamiliesWithoutSuchDivisors) {
+  const EditedModel model(
+      [](Draft& draft) { draft.metadata.set("llama.rope.scaling.type", std::string("longrope")); });
+  EXPECT_THAT(
+      error_of([&] { make_family(read_config(model.open())); }),
+      HasSubstr(".gguf: llama.rope.scaling.type is 'longrope', but models of this family have no such "
+                "factors"));
+}
+
 TEST(MakeFamily, RefusesAnUnknownArchitectureAndListsTheKnown) {
   Config config;
   config.architecture = "gpt5";

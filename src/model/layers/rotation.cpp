@@ -29,6 +29,8 @@ void Rotation::add_tensors(TableBuilder& table, const Config& config) {
   if (kind == Factors::by_length) {
     table.values(factors, short_set, pairs);
     table.values(long_factors, long_set, pairs);
+    if (config.rope.scaling != RopeScaling::longrope) return;
+    for (const char* set : {short_set, long_set}) table.must_have(set);
   }
 }
 

@@ -13,7 +13,8 @@ namespace yoke::model {
 
 /// Su et al., https://arxiv.org/abs/2104.09864.
 struct Rotation {
-  /// Tensors of divisors of the frequencies, (rope.dims / 2): files may have none; one set (`rope_freqs`,
+  /// Tensors of divisors of the frequencies, (rope.dims / 2): files may have none, unless they name LongRoPE;
+  /// one set (`rope_freqs`,
   /// Llama 3.1); or two, for texts within the original context and beyond (LongRoPE, Ding et al.,
   /// https://arxiv.org/abs/2402.13753).
   enum class Factors : std::uint8_t { none, one, by_length };
