@@ -2,6 +2,7 @@
 // heads are one tensor; queries made without a latent of their own; quantised weights.
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <random>
 
 #include "model/edited_model.h"
@@ -263,25 +264,42 @@ TEST(LatentModels, MayMakeQueriesWithoutALatent) {
     EXPECT_LT(normalised_error(run(direct.path(), ranks), with_latent), 1e-8) << ranks << " ranks";
 }
 
-TEST(LatentModels, RouteAsDeepSeekV2WhereTheFileDoesNotSay) {
-  const auto logits = [](bool said) {
-    const EditedModel model(
-        [&](Draft& draft) {
-          gguf::Metadata metadata;
-          for (const auto& [key, value] : draft.metadata.all()) {
-            if (!key.ends_with("expert_gating_func") && !key.ends_with("expert_weights_norm"))
-              metadata.set(key, value);
-          }
-          if (said) {
-            metadata.set("deepseek2.expert_gating_func", std::uint64_t{1});
-            metadata.set("deepseek2.expert_weights_norm", false);
-          }
-          draft.metadata = metadata;
-        },
-        "deepseek2");
-    return run(model.path(), 2);
-  };
-  EXPECT_TRUE(same_bits(logits(false), logits(true)));
+/// What a file says of its routing: 1 is the softmax, 2 the sigmoid, 0 nothing.
+struct Said {
+  std::uint64_t gating;
+  std::optional<bool> normalised;
+};
+
+/// Logits of the tiny model, which has biases on its experts, or of the one that has none.
+std::vector<float> logits_routed(const std::string& name, const Said& said) {
+  const EditedModel model(
+      [&](Draft& draft) {
+        gguf::Metadata metadata;
+        for (const auto& [key, value] : draft.metadata.all()) {
+          if (!key.ends_with("expert_gating_func") && !key.ends_with("expert_weights_norm"))
+            metadata.set(key, value);
+        }
+        if (said.gating > 0) metadata.set("deepseek2.expert_gating_func", said.gating);
+        if (said.normalised) metadata.set("deepseek2.expert_weights_norm", *said.normalised);
+        draft.metadata = metadata;
+      },
+      name);
+  return run(model.path(), 2);
+}
+
+TEST(LatentModels, WithBiasesOnTheirExpertsRouteAsDeepSeekV3WhereTheFileDoesNotSay) {
+  const std::vector<float> of_v3 = logits_routed("deepseek2", {2, true});
+  EXPECT_TRUE(same_bits(logits_routed("deepseek2", {0, std::nullopt}), of_v3));
+  EXPECT_TRUE(same_bits(logits_routed("deepseek2", {0, true}), of_v3));
+  EXPECT_FALSE(same_bits(logits_routed("deepseek2", {1, true}), of_v3)) << "what the file says counts";
+  EXPECT_TRUE(same_bits(logits_routed("deepseek2", {0, false}), logits_routed("deepseek2", {2, false})));
+}
+
+TEST(LatentModels, WithoutThemRouteAsDeepSeekV2WhereTheFileDoesNotSay) {
+  const std::vector<float> of_v2 = logits_routed("deepseek2-softmax", {1, false});
+  EXPECT_TRUE(same_bits(logits_routed("deepseek2-softmax", {0, std::nullopt}), of_v2));
+  EXPECT_FALSE(same_bits(logits_routed("deepseek2-softmax", {2, false}), of_v2))
+      << "what the file says counts";
 }
 
 }  // namespace

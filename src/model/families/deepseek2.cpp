@@ -11,6 +11,13 @@
 namespace yoke::model {
 namespace {
 
+/// How experts are chosen where a file does not say. V3 and those built like it (Kimi K2, GLM-4.7-Flash)
+/// choose by sigmoids with a bias on each, which V2 has not.
+RouteDefaults default_routing(const Experts& experts) {
+  if (experts.selection_bias) return {ops::RouteSpec::Probability::sigmoid, true};
+  return {ops::RouteSpec::Probability::softmax, false};
+}
+
 struct Layer {
   RmsNorm attn_norm;
   LatentAttention attention;
@@ -32,8 +39,8 @@ struct Layer {
   ops::Activations operator()(ops::Ops& ops, const Config& config, const ops::Rope& rope,
                               ops::Activations x) {
     x = ops.add(x, attention(ops, config, rope, attn_norm(ops, config, x)));
-    const RouteDefaults of_v2{.probability = ops::RouteSpec::Probability::softmax, .normalised = false};
-    return ops.add(x, feed_forward(ops, config, ffn_norm(ops, config, x), of_v2));
+    const RouteDefaults routing = default_routing(feed_forward.experts);
+    return ops.add(x, feed_forward(ops, config, ffn_norm(ops, config, x), routing));
   }
 };
 
