@@ -80,6 +80,8 @@ Tokenized apply_template(const text::Tokenizer& tokenizer, const text::ChatTempl
   const nlohmann::ordered_json no_tools, no_variables = nlohmann::ordered_json::object();
   session::ChatPrompt prompt = session::ChatEncoder(tokenizer, chat_template)
                                    .encode({messages, no_tools, true, no_variables, local_time()});
+  // One that looks at nothing that is said is being tried out.
+  require(prompt.left_out.empty() || !chat_template.mentions("content"), "{}", prompt.left_out);
   return {std::move(prompt.tokens), std::move(prompt.text)};
 }
 

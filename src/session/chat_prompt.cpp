@@ -1,5 +1,7 @@
 #include "session/chat_prompt.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <nlohmann/json.hpp>
@@ -60,10 +62,18 @@ bool looks_like_control_token(std::string_view text) {
          (text.starts_with("<｜") && text.ends_with("｜>"));
 }
 
+std::string sentence_about(const Json& messages, std::size_t index) {
+  const std::string role = messages[index].value("role", "");
+  return fmt::format(
+      "the chat template leaves out what '{}' says in message {} of {}, as a text and as a list of "
+      "parts",
+      role, index + 1, messages.size());
+}
+
 }  // namespace
 
 ChatEncoder::ChatEncoder(const text::Tokenizer& tokenizer, const text::ChatTemplate& chat_template)
-    : tokenizer_(tokenizer), template_(chat_template) {
+    : tokenizer_(tokenizer), template_(chat_template), forms_(chat_template) {
   for (text::Token token = 0; token < tokenizer.size(); ++token) {
     if (!tokenizer.is_special(token)) continue;
     const std::string_view bytes = tokenizer.bytes(token);
@@ -77,9 +87,12 @@ ChatEncoder::ChatEncoder(const text::Tokenizer& tokenizer, const text::ChatTempl
 ChatPrompt ChatEncoder::encode(const text::ChatInput& input) const {
   const Json messages = parted(input.messages, control_tokens_), tools = parted(input.tools, control_tokens_),
              variables = parted(input.variables, control_tokens_);
-  std::string rendered =
-      template_.render({messages, tools, input.add_generation_prompt, variables, input.now});
+  const Json formed = forms_.in_form(messages);
+  std::string rendered = template_.render({formed, tools, input.add_generation_prompt, variables, input.now});
   ChatPrompt prompt;
+  if (const std::optional<std::size_t> index =
+          forms_.left_out({messages, tools, input.add_generation_prompt, variables, input.now}, rendered))
+    prompt.left_out = sentence_about(messages, *index);
   text::Begin begin = text::Begin::text;
   for (std::string_view rest = rendered; !rest.empty();) {
     const std::size_t end = std::min(rest.find(seam), rest.size());

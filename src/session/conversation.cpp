@@ -74,6 +74,7 @@ EncodeTurns template_turns(const ChatEncoder& encoder, ChatSettings settings) {
     }
     messages.push_back(message("user", words));
     ChatPrompt prompt = encoder.encode({messages, Json(), true, Json::object(), settings.now});
+    require(prompt.left_out.empty(), "{}; without the template (--no-chat) all is one text", prompt.left_out);
     return Prompt{std::move(prompt.tokens), std::move(prompt.text), true};
   };
 }

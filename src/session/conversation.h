@@ -47,7 +47,8 @@ struct ChatSettings {
 };
 
 /// For models with a chat template, which sees the whole conversation every time: many leave out what a model
-/// thought in earlier turns. `encoder` outlives what is returned.
+/// thought in earlier turns. A template that leaves out what is said is refused. `encoder` outlives what is
+/// returned.
 EncodeTurns template_turns(const ChatEncoder& encoder, ChatSettings settings);
 
 /// Gets the new text as it comes: pieces of whole UTF-8 characters.

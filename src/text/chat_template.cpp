@@ -50,6 +50,7 @@ Value to_value(const Json& json, std::uint32_t level = 0) {
 
 struct Program {
   std::string_view key;  // of the metadata
+  std::string source;
   jinja::Block block;
 };
 
@@ -64,7 +65,7 @@ auto named(std::string_view key, const Work& work) {
 }
 
 Program parse(std::string_view key, std::string_view source) {
-  return {key, named(key, [source] { return jinja::parse(source); })};
+  return {key, std::string(source), named(key, [source] { return jinja::parse(source); })};
 }
 
 jinja::Inputs to_inputs(const ChatInput& input, const TokenNames& tokens) {
@@ -107,6 +108,11 @@ std::string ChatTemplate::render(const ChatInput& input) const {
   const Program& program = with_tools ? *programs_->tool_use : programs_->main;
   const jinja::Inputs inputs = to_inputs(input, programs_->tokens);
   return named(program.key, [&] { return jinja::run(program.block, inputs); });
+}
+
+bool ChatTemplate::mentions(std::string_view word) const {
+  const auto has = [word](const Program& program) { return program.source.find(word) != std::string::npos; };
+  return has(programs_->main) || (programs_->tool_use && has(*programs_->tool_use));
 }
 
 std::optional<ChatTemplate> read_chat_template(const gguf::Metadata& metadata) {

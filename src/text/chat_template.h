@@ -45,6 +45,9 @@ class ChatTemplate {
   /// the template refuses the conversation, fails or takes too long, and for text that is not UTF-8.
   std::string render(const ChatInput& input) const;
 
+  /// Whether `word` stands somewhere in its source.
+  bool mentions(std::string_view word) const;
+
  private:
   struct Programs;
   std::unique_ptr<const Programs> programs_;

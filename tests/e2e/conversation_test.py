@@ -56,7 +56,7 @@ class Conversation(ConversationTest):
         self.leave(run)
 
     def test_what_the_template_refuses_is_told_and_the_conversation_goes_on(self):
-        template = "{% if 'no' in messages[-1].content %}{{ raise_exception('not that') }}{% endif %}{{ messages|length }}"
+        template = "{% if 'no' in messages[-1].content %}{{ raise_exception('not that') }}{% endif %}{{ messages[-1].content }}"
         run = self.converse("-n", 5, model=self.chat_model(template))
         self.assertIn("tokenizer.chat_template, line 1: the template refuses this: not that", run.ask("no"))
         self.assertEqual(self.answer(run.ask("yes")), "xxxxx")

@@ -41,6 +41,22 @@ class Tokenize(YokeTest):
         self.assertEqual(result["text"], "[system]S[user]HiTrue")
         self.assertEqual(b"".join(map(piece_bytes, result["pieces"])).decode(), result["text"])
 
+    def chat_text(self, template):
+        """What --chat says of one message: code, prompt, standard error."""
+        model = write_vocabulary(self.scratch() / "chat.gguf", gguf.string_pair("general.architecture", "llama"),
+                                 *gguf.tokenizer_pairs(), gguf.string_pair("tokenizer.chat_template", template))
+        code, out, err = self.yoke("tokenize", model, "--chat", "--text", "Hi", "--json")
+        return code, json.loads(out)["text"] if out else "", err
+
+    def test_chat_gives_parts_to_a_template_that_knows_nothing_else(self):
+        template = "{% for m in messages %}{% for p in m.content %}{% if p.type == 'text' %}[{{ p.text }}]{% endif %}{% endfor %}{% endfor %}"
+        self.assertEqual(self.chat_text(template), (0, "[Hi]", ""))
+
+    def test_chat_refuses_a_template_that_leaves_the_message_out(self):
+        code, text, err = self.chat_text("{% for p in messages[0].content if p.type == 'image' %}<image>{% endfor %}Answer:")
+        self.assertEqual((code, text), (1, ""))
+        self.assertRegex(err, r"^yoke: the chat template leaves out what 'user' says in message 1 of 1, as a text and as a list of parts\n$")
+
     def test_chat_needs_a_template(self):
         code, out, err = self.yoke("tokenize", DEMO, "--chat", "--text", "Hi")
         self.assertEqual((code, out), (1, ""))

@@ -115,6 +115,20 @@ TEST(ChatPrompt, PutsASpaceBeforeTextAsTheModelWantsIt) {
   EXPECT_THAT(names, testing::ElementsAre("<s>", "▁the"));
 }
 
+TEST(ChatPrompt, GivesPartsWhoseControlTokensAreTextToo) {
+  const ChatPrompt prompt =
+      encode("{{ messages[0].content[0]['text'] }}" + user_token, user("a" + user_token));
+  EXPECT_EQ(prompt.text, "a" + user_token + user_token);
+  EXPECT_THAT(controls(prompt.tokens), testing::ElementsAre(bos, user_token));
+  EXPECT_EQ(prompt.left_out, "");
+}
+
+TEST(ChatPrompt, SaysWhatTheTemplateLeavesOut) {
+  EXPECT_EQ(
+      encode("a", user("x")).left_out,
+      "the chat template leaves out what 'user' says in message 1 of 1, as a text and as a list of parts");
+}
+
 TEST(ChatPrompt, RefusesATemplateThatMakesNothing) { EXPECT_THROW(encode("", user("x")), Error); }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/error_of.h"
 #include "demo_tokenizer.h"
 #include "fake_engine.h"
 #include "score_tokenizer.h"
@@ -209,15 +210,44 @@ TEST_F(ConversationTest, AnAnswerThatThePromptHasBegunToReasonIsSplit) {
 
 TEST_F(ConversationTest, WhatATemplateRefusesIsForgotten) {
   const text::ChatTemplate chat_template(
-      "{% if messages[-1].content == 'no' %}{{ raise_exception('not that') }}{% endif %}{{ messages|length "
-      "}}",
+      "{% if messages[-1].content == 'no' %}{{ raise_exception('not that') }}{% endif %}{% for m "
+      "in messages %}{{ m.content }};{% endfor %}",
       {});
   const ChatEncoder encoder(*tokenizer, chat_template);
   FakeEngine engine({answer("b"), answer("d")});
   Conversation conversation(engine, *tokenizer, template_turns(encoder, {}));
   EXPECT_THROW(say(conversation, "no"), Refused);
   say(conversation, "a");
-  EXPECT_EQ(tokenizer->decode(engine.requests[0].prompt), "1");
+  EXPECT_EQ(tokenizer->decode(engine.requests[0].prompt), "a;");
+}
+
+TEST_F(ConversationTest, ATemplateThatKnowsOnlyPartsGetsParts) {
+  const text::ChatTemplate chat_template(
+      "{% for m in messages %}{{ m.role }}={% for part in m.content %}{{ part['text'] }}{% endfor %};{% "
+      "endfor %}",
+      {});
+  const ChatEncoder encoder(*tokenizer, chat_template);
+  ChatSettings settings;
+  settings.system = "Be brief.";
+  FakeEngine engine({answer("b"), answer("d")});
+  Conversation conversation(engine, *tokenizer, template_turns(encoder, settings));
+  say(conversation, "a");
+  say(conversation, "c");
+  EXPECT_EQ(tokenizer->decode(engine.requests[1].prompt), "system=Be brief.;user=a;assistant=b;user=c;");
+}
+
+TEST_F(ConversationTest, ATemplateThatLeavesOutWhatIsSaidIsRefused) {
+  const text::ChatTemplate chat_template("{{ messages[-1].content }}", {});
+  const ChatEncoder encoder(*tokenizer, chat_template);
+  ChatSettings settings;
+  settings.system = "Be brief.";
+  FakeEngine engine({answer("b")});
+  Conversation conversation(engine, *tokenizer, template_turns(encoder, settings));
+  EXPECT_EQ(
+      error_of([&] { say(conversation, "a"); }),
+      "the chat template leaves out what 'system' says in message 1 of 2, as a text and as a list of parts; "
+      "without the template (--no-chat) all is one text");
+  EXPECT_TRUE(engine.requests.empty());
 }
 
 TEST_F(ConversationTest, WithoutATemplateMarkersAreText) {
