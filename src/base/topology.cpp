@@ -168,6 +168,12 @@ std::string read_machine_name(const std::string& root) {
   return file >> name ? name : read_host_name();
 }
 
+std::string read_network_name(const std::string& root) {
+  std::error_code ignored;
+  const auto space = std::filesystem::read_symlink(root + "/proc/self/ns/net", ignored);
+  return read_machine_name(root) + " " + space.native();
+}
+
 std::string read_huge_pages(const std::string& root) {
   std::ifstream file(root + "/sys/kernel/mm/transparent_hugepage/enabled");
   std::string line;  // "always [madvise] never"

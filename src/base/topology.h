@@ -55,6 +55,10 @@ std::string read_host_name();
 /// that Linux draws when it starts. The host name where it cannot be read. Reads `root`/proc.
 std::string read_machine_name(const std::string& root = "");
 
+/// The same for all processes that reach each other on 127.0.0.1, and no other's: the machine's name and its
+/// network namespace, of which there is none without `root`/proc.
+std::string read_network_name(const std::string& root = "");
+
 /// When Linux gives huge pages to who does not ask for them by name: "always", "madvise" (to who wishes for
 /// them, as Yoke does), "never"; empty where it does not say. Reads `root`/sys.
 std::string read_huge_pages(const std::string& root = "");

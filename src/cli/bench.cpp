@@ -140,8 +140,8 @@ int bench(const BenchOptions& options) {
   if (tests.empty())
     throw UsageError("there is nothing to measure: expected tokens to compute (-p) or generate (-n)");
   BenchReport report;
-  report.model_path = flags.engine.model;
-  report.model = runtime::summarise(flags.engine.model, flags.engine.kv_type);
+  report.model_path = flags.host.model;
+  report.model = runtime::summarise(flags.host.model, flags.engine.kv_type);
   report.kv_type = flags.engine.kv_type;
   report.prefill_chunk = flags.engine.prefill_chunk;
   report.version = YOKE_VERSION;
@@ -151,7 +151,7 @@ int bench(const BenchOptions& options) {
   const std::unique_ptr<runtime::Engine> engine = start_engine(flags);
   report.ranks = engine->reports();
   Runner runner(options, *engine,
-                {gguf::Model::open(flags.engine.model).metadata(), report.model.vocabulary, seed});
+                {gguf::Model::open(flags.host.model).metadata(), report.model.vocabulary, seed});
   measure(tests, *engine, runner, report);
 
   fmt::print("{}", options.output == "json" ? bench_json(report) : bench_markdown(report));

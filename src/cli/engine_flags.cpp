@@ -8,7 +8,6 @@
 #include <string>
 
 #include "base/error.h"
-#include "base/topology.h"
 #include "cli/commands.h"
 #include "cli/number_check.h"
 #include "cli/size_flag.h"
@@ -31,9 +30,7 @@ std::unique_ptr<runtime::Engine> join_job(
   require(flags.ranks == 0 || job.ranks == 0 || flags.ranks == job.ranks,
           "--ranks {} was given, but this job has {} ranks; under mpirun or srun leave --ranks out",
           flags.ranks, job.ranks);
-  runtime::EngineOptions engine = flags.engine;
-  if (engine.threads == 0) engine.threads = cluster::threads_per_rank(read_topology().cores, job.local_ranks);
-  return cluster::join(rank_options(engine, job.ranks), progress);
+  return cluster::join(this_process(), flags.engine, flags.host, progress);
 }
 
 /// A flag whose values are names; named() throws Error for what is none.
@@ -59,10 +56,10 @@ CLI::Option* add_model(CLI::App& command, std::string& model) {
 }
 
 void add_engine_flags(CLI::App& command, EngineFlags& flags) {
-  add_model(command, flags.engine.model);
+  add_model(command, flags.host.model);
   add_number(command, "--ranks", flags.ranks, whole_number_check(1, max_ranks),
              "Ranks on this machine that share every layer (default: 1)");
-  add_number(command, "-t,--threads", flags.engine.threads, whole_number_check(1, max_threads),
+  add_number(command, "-t,--threads", flags.host.threads, whole_number_check(1, max_threads),
              "Threads of each rank (default: the cores divided by the ranks)");
   add_number(command, "--ctx", flags.engine.context, whole_number_check(1, most_tokens),
              "Positions of the context (default: what the model was trained for)");
@@ -71,7 +68,7 @@ void add_engine_flags(CLI::App& command, EngineFlags& flags) {
       ->default_str(std::to_string(flags.engine.prefill_chunk));
   add_kv_type(command, flags.engine.kv_type);
   add_activations(command, flags.engine.activations);
-  add_cache_flags(command, flags.engine);
+  add_cache_flags(command, flags.host);
 }
 
 void add_kv_type(CLI::App& command, kernels::KvType& type) {
@@ -85,26 +82,27 @@ void add_activations(CLI::App& command, kernels::ActivationType& type) {
       "What quantised weights are multiplied with: q8, bytes with a scale for every 32; f32, exact and slow");
 }
 
-void add_cache_flags(CLI::App& command, runtime::EngineOptions& engine) {
+void add_cache_flags(CLI::App& command, runtime::HostOptions& host) {
   CLI::Option* folder = command.add_option(
-      "--cache-dir", engine.cache_dir,
+      "--cache-dir", host.cache_dir,
       "Keep the packed weights in this folder, and take them from there: later starts need not pack them "
       "(--cache-dir ~/.cache/yoke; see yoke cache)");
   folder->type_name("DIR")->check([](const std::string& given) {
     return given.empty() ? std::string("the name is empty; expected a folder") : std::string();
   });
-  add_size(command, "--cache-size", engine.cache_bytes,
+  add_size(command, "--cache-size", host.cache_bytes,
            "The most that is kept there; what was not used for longest goes first")
       ->needs(folder);
 }
 
-cluster::EngineProcessOptions rank_options(const runtime::EngineOptions& engine, int ranks) {
+cluster::EngineProcessOptions this_process() {
   cluster::EngineProcessOptions options;
-  options.engine = engine;
-  options.ranks = ranks;
-  options.roles = {runtime::lead, runtime::follow};
-  options.model_fingerprint = [engine] { return gguf::fingerprint(gguf::Model::open(engine.model)); };
-  options.memory_needed = [engine](int rank, int of) { return runtime::memory_needed(engine, rank, of); };
+  options.job = cluster::detect_mpi(system::current_environment());
+  options.roles = {runtime::lead, runtime::follow,
+                   [](const std::string& model) { return gguf::fingerprint(gguf::Model::open(model)); },
+                   [](const runtime::RankOptions& rank_options, int rank, int ranks) {
+                     return runtime::memory_needed(rank_options.host.model, rank_options.engine, rank, ranks);
+                   }};
   // The process ends in mid-text, most likely: the sentence gets a line of its own.
   options.last_words = [](const std::string& sentence) { terminal::tell("\nyoke: {}\n", sentence); };
   return options;
@@ -136,6 +134,7 @@ std::unique_ptr<runtime::Engine> start(const EngineFlags& flags) {
   if (job.under_mpi) return join_job(flags, job, progress);
   cluster::LaunchOptions options;
   options.engine = flags.engine;
+  options.host = flags.host;
   options.ranks = flags.ranks == 0 ? 1 : flags.ranks;
   return cluster::launch(options, progress);
 }
@@ -153,7 +152,7 @@ void print_notices(const std::vector<runtime::RankReport>& ranks) {
 
 std::unique_ptr<runtime::Engine> start_engine(const EngineFlags& flags) {
   std::unique_ptr<runtime::Engine> engine = start(flags);
-  if (engine == nullptr || flags.engine.cache_dir.empty()) return engine;
+  if (engine == nullptr || flags.host.cache_dir.empty()) return engine;
   if (flags.engine.activations == kernels::ActivationType::f32)
     terminal::tell("--cache-dir has no effect: with --activations f32 no weights are packed\n");
   print_notices(engine->reports());

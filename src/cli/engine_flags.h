@@ -13,9 +13,9 @@
 namespace yoke::cli {
 
 struct EngineFlags {
-  runtime::EngineOptions engine;  // threads = 0: the cores, shared out among the ranks of a machine
-  int ranks = 0;                  // 0: one, or as many as the job that this process belongs to
-  EngineFlags() { engine.threads = 0; }
+  runtime::EngineOptions engine;
+  runtime::HostOptions host;
+  int ranks = 0;  // 0: one, or as many as the job that this process belongs to
 };
 
 /// Adds MODEL (or -m), which is required.
@@ -29,7 +29,7 @@ void add_kv_type(CLI::App& command, kernels::KvType& type);
 /// Adds --activations.
 void add_activations(CLI::App& command, kernels::ActivationType& type);
 /// Adds --cache-dir and --cache-size.
-void add_cache_flags(CLI::App& command, runtime::EngineOptions& engine);
+void add_cache_flags(CLI::App& command, runtime::HostOptions& host);
 
 /// What a progress bar says besides its bytes: "rank 2 at 31%", the slowest of several ranks; nothing once
 /// all have loaded.
@@ -47,7 +47,7 @@ bool follow(const EngineFlags& flags);
 /// on the job's other ranks, which have done their part then. Throws Error.
 std::unique_ptr<runtime::Engine> start_engine(const EngineFlags& flags);
 
-/// The cluster's view of a rank that runs the real model.
-cluster::EngineProcessOptions rank_options(const runtime::EngineOptions& engine, int ranks);
+/// This process as a rank that runs a real model.
+cluster::EngineProcessOptions this_process();
 
 }  // namespace yoke::cli

@@ -115,7 +115,6 @@ void print_config(const gguf::Model& file, const model::Config& config) {
 
 runtime::EngineOptions engine_options(const InfoOptions& options) {
   runtime::EngineOptions engine;
-  engine.model = options.model;
   engine.kv_type = options.kv_type;
   return engine;
 }
@@ -126,7 +125,7 @@ void print_ranks(const InfoOptions& info, const model::Partition& partition) {
              partition.size() == 1 ? "" : "s", kernels::name_of(options.kv_type));
   fmt::print("rank  weights   KV cache  scratch   share\n");
   for (int rank = 0; rank < partition.size(); ++rank) {
-    const runtime::MemoryNeed need = runtime::memory_needed(options, rank, partition.size());
+    const runtime::MemoryNeed need = runtime::memory_needed(info.model, options, rank, partition.size());
     fmt::print("{:<4}  {:<8}  {:<8}  {:<8}  {}\n", rank, format_bytes(need.weights), format_bytes(need.kv),
                format_bytes(need.scratch), partition.describe(rank));
   }
@@ -136,7 +135,7 @@ Json json_of_ranks(const InfoOptions& info, const model::Partition& partition) {
   const runtime::EngineOptions options = engine_options(info);
   Json ranks = Json::array();
   for (int rank = 0; rank < partition.size(); ++rank) {
-    const runtime::MemoryNeed need = runtime::memory_needed(options, rank, partition.size());
+    const runtime::MemoryNeed need = runtime::memory_needed(info.model, options, rank, partition.size());
     ranks.push_back({{"rank", rank},
                      {"weight_bytes", need.weights},
                      {"kv_bytes", need.kv},

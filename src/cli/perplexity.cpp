@@ -54,14 +54,14 @@ EngineFlags engine_for(const PerplexityOptions& options, std::int32_t trained) {
 EngineFlags engine_of_follower(const PerplexityOptions& options) {
   try {
     return engine_for(options,
-                      runtime::summarise(options.engine.engine.model, options.engine.engine.kv_type).context);
+                      runtime::summarise(options.engine.host.model, options.engine.engine.kv_type).context);
   } catch (const Error&) {
     return options.engine;  // the start of the engine finds the same, and lets one rank say it
   }
 }
 
 measure::Windows cut(const PerplexityOptions& options, std::int32_t length) {
-  const std::unique_ptr<text::Tokenizer> tokenizer = read_tokenizer(options.engine.engine.model).tokenizer;
+  const std::unique_ptr<text::Tokenizer> tokenizer = read_tokenizer(options.engine.host.model).tokenizer;
   const std::string text = read_text(options.text);
   require(!text.empty(), "{}: is empty, expected some text", source_name(options.text));
   require_utf8(text, source_name(options.text));
@@ -71,7 +71,7 @@ measure::Windows cut(const PerplexityOptions& options, std::int32_t length) {
 
 measure::SavedRun describe_run(const PerplexityOptions& options, const runtime::ModelSummary& model,
                                const measure::Windows& windows) {
-  const std::string file = std::filesystem::path(options.engine.engine.model).filename().string();
+  const std::string file = std::filesystem::path(options.engine.host.model).filename().string();
   return measure::describe_run(windows, model.vocabulary,
                                fmt::format("{} ({}), activations {}", file, model.description,
                                            kernels::name_of(options.engine.engine.activations)));
@@ -174,7 +174,7 @@ void print_json(const PerplexityOptions& options, const runtime::ModelSummary& m
                 const Measured& measured, const Distributions& distributions) {
   using Json = nlohmann::ordered_json;
   const std::int64_t tokens = std::int64_t{windows.count()} * windows.length();
-  Json result{{"model_filename", options.engine.engine.model},
+  Json result{{"model_filename", options.engine.host.model},
               {"model_type", model.description},
               {"text_filename", options.text},
               {"n_ctx", windows.length()},
@@ -195,7 +195,7 @@ void print_json(const PerplexityOptions& options, const runtime::ModelSummary& m
 int perplexity(const PerplexityOptions& options) {
   if (is_follower() && follow(engine_of_follower(options))) return 0;
   const runtime::ModelSummary model =
-      runtime::summarise(options.engine.engine.model, options.engine.engine.kv_type);
+      runtime::summarise(options.engine.host.model, options.engine.engine.kv_type);
   const measure::Windows windows = cut(options, window_length(options, model.context));
   Distributions distributions(options, describe_run(options, model, windows));
   const std::unique_ptr<runtime::Engine> engine = start_engine(engine_for(options, model.context));

@@ -42,7 +42,7 @@ struct RunOptions {
   std::string system;
   bool quiet = false;
 
-  const std::string& model() const { return engine.engine.model; }
+  const std::string& model() const { return engine.host.model; }
 };
 
 /// The text to continue; nothing where there is a person to talk to instead.

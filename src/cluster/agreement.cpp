@@ -1,83 +1,51 @@
 #include "cluster/agreement.h"
 
 #include <cassert>
-#include <exception>
-#include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "comm/gather.h"
 
 namespace yoke::cluster {
+
+void fields(auto& archive, Is<MemoryClaim> auto& m) {
+  archive(m.need.weights, m.need.kv, m.need.scratch, m.available, m.limited_by);
+}
+void fields(auto& archive, Is<Findings> auto& m) { archive(m.error, m.model, m.memory); }
+
 namespace {
 
-/// "--ctx 4096"; 0 is a flag that was not given.
-std::string flag_text(std::string_view flag, std::int64_t value) {
-  return value == 0 ? fmt::format("no {}", flag) : fmt::format("{} {}", flag, value);
-}
-std::string flag_text(std::string_view flag, const std::string& value) {
-  return fmt::format("{} {}", flag, value);
-}
-
-}  // namespace
-
-bool check_looks(comm::Comm& comm, std::span<const RankPlace> places, const std::function<void()>& look) {
-  std::string mine;
-  try {
-    look();
-  } catch (const std::exception& error) {
-    mine = error.what();
-  }
-  std::string told;
-  for (int root = 0; root < comm.size(); ++root) {
-    ByteWriter writer;
-    if (root == comm.rank()) writer(mine);
-    std::vector<std::byte> message = writer.take();
-    comm.broadcast(message, root);
-    std::string found;
-    ByteReader(message, "what a rank found")(found);
-    if (told.empty() && !found.empty()) told = root == 0 ? found : attributed(places[root], found);
-  }
-  if (comm.rank() == 0) require(told.empty(), "{}", told);
-  return told.empty();
-}
-
-std::string judge_terms(std::span<const RankPlace> places, std::span<const Terms> terms) {
-  assert(places.size() == terms.size());
-  const Terms& expected = terms.front();
-  for (std::size_t r = 1; r < terms.size(); ++r) {
-    const auto differ = [&](std::string_view flag, const auto& found, const auto& leader) {
-      return fmt::format("{} was given {}, but {} {}; expected the same on every rank", describe(places[r]),
-                         flag_text(flag, found), describe(places.front()), flag_text(flag, leader));
-    };
-    if (terms[r].model != expected.model) {
-      return fmt::format("{} has another model file than {}; expected copies of one file on every machine",
-                         describe(places[r]), describe(places.front()));
-    }
-    if (terms[r].context != expected.context) return differ("--ctx", terms[r].context, expected.context);
-    if (terms[r].prefill_chunk != expected.prefill_chunk) {
-      return differ("--prefill-chunk", terms[r].prefill_chunk, expected.prefill_chunk);
-    }
-    if (terms[r].kv_type != expected.kv_type) return differ("--kv-type", terms[r].kv_type, expected.kv_type);
-    if (terms[r].activations != expected.activations)
-      return differ("--activations", terms[r].activations, expected.activations);
+std::string judge_errors(std::span<const Place> places, std::span<const Findings> findings) {
+  for (std::size_t r = 0; r < findings.size(); ++r) {
+    const std::string& error = findings[r].error;
+    if (!error.empty()) return r == 0 ? error : attributed(places[r], error);
   }
   return {};
 }
 
-bool check_terms(comm::Comm& comm, std::span<const RankPlace> places, const Terms& mine) {
-  std::vector<Terms> all;
-  for (int root = 0; root < comm.size(); ++root) {
-    ByteWriter writer;
-    if (root == comm.rank())
-      writer(mine.model, mine.context, mine.prefill_chunk, mine.kv_type, mine.activations);
-    std::vector<std::byte> message = writer.take();
-    comm.broadcast(message, root);
-    Terms& terms = all.emplace_back();
-    ByteReader(message, "a rank's terms")(terms.model, terms.context, terms.prefill_chunk, terms.kv_type,
-                                          terms.activations);
+std::string judge_models(std::span<const Place> places, std::span<const Findings> findings) {
+  for (std::size_t r = 1; r < findings.size(); ++r) {
+    if (findings[r].model != findings[0].model)
+      return fmt::format("{} has another model file than {}; expected copies of one file on every machine",
+                         describe(places[r]), describe(places[0]));
   }
-  const std::string sentence = judge_terms(places, all);
+  return {};
+}
+
+}  // namespace
+
+std::string judge_findings(std::span<const Place> places, std::span<const Findings> findings) {
+  assert(places.size() == findings.size());
+  if (std::string sentence = judge_errors(places, findings); !sentence.empty()) return sentence;
+  if (std::string sentence = judge_models(places, findings); !sentence.empty()) return sentence;
+  std::vector<MemoryClaim> claims;
+  for (const Findings& one : findings) claims.push_back(one.memory);
+  return judge_memory(places, claims);
+}
+
+bool check_findings(comm::Comm& comm, std::span<const Place> places, const Findings& mine) {
+  const std::string sentence = judge_findings(places, comm::gather(comm, mine));
   if (comm.rank() == 0) require(sentence.empty(), "{}", sentence);
   return sentence.empty();
 }

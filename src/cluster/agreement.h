@@ -1,37 +1,32 @@
-// Do the ranks mean the same? Asked before anything is loaded.
+// Can the ranks compute together? Asked before anything is loaded.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <string>
 
-#include "cluster/protocol.h"
+#include "cluster/memory_check.h"
 #include "comm/comm.h"
+#include "runtime/place.h"
 
 namespace yoke::cluster {
 
-/// A collective. Calls `look` on every rank; true if it threw on none. Else rank 0 throws Error, with its own
-/// sentence if it has one, so that what every rank finds alike is told of none in particular, and otherwise
-/// with that of the first rank that has one; the others get false.
-bool check_looks(comm::Comm& comm, std::span<const RankPlace> places, const std::function<void()>& look);
+using runtime::Place;
 
-/// What must be alike on every rank, or they would compute nonsense together, or wait for each other for
-/// ever.
-struct Terms {
-  std::uint64_t model = 0;  // its fingerprint
-  std::int64_t context = 0;
-  std::int64_t prefill_chunk = 0;
-  std::string kv_type;
-  std::string activations;
+/// What one rank has found before it loads.
+struct Findings {
+  std::string error;        // why it cannot go on; where there is one, the rest does not count
+  std::uint64_t model = 0;  // the fingerprint of its file
+  MemoryClaim memory;
 };
 
-/// Empty if all terms are alike; else the sentence that names the first rank that differs from rank 0. Both
-/// are in rank order.
-std::string judge_terms(std::span<const RankPlace> places, std::span<const Terms> terms);
+/// Empty if all can go on, with copies of one file, and every machine has room; else the sentence of the
+/// first that is against it. What rank 0 finds itself comes first and is told of none in particular, for most
+/// errors are found by every rank alike. Both are in rank order.
+std::string judge_findings(std::span<const Place> places, std::span<const Findings> findings);
 
-/// A collective. True if all terms are alike; else rank 0 throws Error with the sentence, and the others get
-/// false.
-bool check_terms(comm::Comm& comm, std::span<const RankPlace> places, const Terms& mine);
+/// A collective. True if nothing is against it; else rank 0 throws Error with the sentence, and the others
+/// get false.
+bool check_findings(comm::Comm& comm, std::span<const Place> places, const Findings& mine);
 
 }  // namespace yoke::cluster

@@ -29,7 +29,7 @@ EngineJob::EngineJob(std::unique_ptr<system::RunDirectory> directory, const std:
 
 EngineJob::~EngineJob() { end(milliseconds{0}); }
 
-std::string EngineJob::explain(std::span<const RankPlace> places) {
+std::string EngineJob::explain(std::span<const runtime::Place> places) {
   const std::optional<int> status = child_.wait(explanation_patience);
   return explain_end(child_.output(), status.value_or(-1), places);
 }

@@ -25,7 +25,7 @@ class EngineJob {
   bool read_output() { return child_.read_output(); }
 
   /// One sentence on why it ended, or is ending: waits a moment for that.
-  std::string explain(std::span<const RankPlace> places);
+  std::string explain(std::span<const runtime::Place> places);
   /// Ends it: waits for `patience`, asks, kills. No process of the job runs after that.
   void end(std::chrono::milliseconds patience);
 

@@ -17,7 +17,9 @@
 #include "cluster/mpirun.h"
 #include "cluster/rank_link.h"
 #include "cluster/rendezvous.h"
+#include "comm/gather.h"
 #include "comm/solo.h"
+#include "runtime/wire.h"
 
 namespace yoke::cluster {
 
@@ -28,16 +30,17 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds progress_period{100};
 constexpr std::chrono::milliseconds precedence{500};  // of rank 1's last words
 
-/// What one rank stands on: its Comm, the other ranks' places and, if there are others, its link to them.
+/// What one rank stands on: its Comm, what all have been told and, if there are others, its link to them.
 /// Taken down in good order by part(); otherwise the process must end without returning to MPI.
 struct Group {
   std::unique_ptr<MpiComm> mpi;
   comm::SoloComm solo;
-  std::vector<RankPlace> places;
+  runtime::RankOptions options;
   std::unique_ptr<RankLink> link;
 
   comm::Comm& comm() { return mpi ? static_cast<comm::Comm&>(*mpi) : solo; }
   bool leads() { return comm().rank() == 0; }
+  const std::vector<runtime::Place>& places() const { return options.places; }
 
   void part() {
     if (mpi) mpi->finish();
@@ -47,34 +50,53 @@ struct Group {
 };
 
 /// Brings the ranks together, all but the links.
-Group meet(int ranks) {
-  Group group;
-  if (ranks != 1) group.mpi = start_mpi(ranks);
-  group.places = introduce_ranks(group.comm());
-  return group;
+void meet(Group& group, const MpiStart& job) {
+  if (job.under_mpi && job.ranks != 1) group.mpi = start_mpi(job.ranks);
+}
+
+/// A collective: what rank 0 was started with is what everyone is.
+void tell_start(Group& group, const Start& of_leader) {
+  comm::Comm& comm = group.comm();
+  Start start = comm::tell(comm, of_leader, 0);
+  require(std::ssize(start.hosts) == comm.size(), "the starter spoke of {} ranks, but the job has {}",
+          start.hosts.size(), comm.size());
+  group.options.engine = start.engine;
+  group.options.host = std::move(start.hosts[static_cast<std::size_t>(comm.rank())]);
+  group.options.places = runtime::gather_places(comm, group.options.host.threads);
+}
+
+/// The same where each rank has a command line of its own.
+void tell_engine(Group& group, const runtime::EngineOptions& of_leader, const runtime::HostOptions& mine) {
+  group.options.engine = comm::tell(group.comm(), of_leader, 0);
+  group.options.host = mine;
+  group.options.places = runtime::gather_places(group.comm(), mine.threads);
 }
 
 void connect(Group& group, LinkObserver observer) {
   if (group.comm().size() == 1) return;
-  group.link = RankLink::establish(group.comm(), group.places, std::move(observer));
+  group.link = RankLink::establish(group.comm(), group.places(), std::move(observer));
   group.mpi->attach(*group.link);
+}
+
+Findings look(const runtime::RankOptions& options, const RankRoles& roles, int rank, int ranks) {
+  Findings findings;
+  try {
+    if (roles.model_fingerprint) findings.model = roles.model_fingerprint(options.host.model);
+    model::MemoryNeed need;
+    if (roles.memory_needed) need = roles.memory_needed(options, rank, ranks);
+    findings.memory = claim(need, read_memory(), options.host.memory);
+  } catch (const std::exception& error) {
+    findings.error = error.what();
+  }
+  return findings;
 }
 
 /// What can be told to be wrong before anything is loaded. Rank 0 throws then; the others wait for the end of
 /// the job that follows.
-void check_before_loading(Group& group, const EngineProcessOptions& options) {
+void check_before_loading(Group& group, const RankRoles& roles) {
   comm::Comm& comm = group.comm();
-  const runtime::EngineOptions& engine = options.engine;
-  Terms terms{0, engine.context, engine.prefill_chunk, std::string(kernels::name_of(engine.kv_type)),
-              std::string(kernels::name_of(engine.activations))};
-  model::MemoryNeed need;
-  const auto look = [&] {
-    if (options.model_fingerprint) terms.model = options.model_fingerprint();
-    if (options.memory_needed) need = options.memory_needed(comm.rank(), comm.size());
-  };
-  const bool sound = check_looks(comm, group.places, look) && check_terms(comm, group.places, terms) &&
-                     check_memory(comm, group.places, need, read_memory());
-  if (!sound) group.link->sleep();
+  const Findings mine = look(group.options, roles, comm.rank(), comm.size());
+  if (!check_findings(comm, group.places(), mine)) group.link->sleep();
 }
 
 [[noreturn]] void end_process() { ::_exit(1); }
@@ -147,24 +169,34 @@ LinkObserver follower_observer(const EngineProcessOptions& options, int rank) {
           }};
 }
 
-/// A follower's whole work once the ranks have met.
+/// A follower's whole work once it has been told what to be.
 void follow(Group& group, const EngineProcessOptions& options) {
-  const int rank = group.comm().rank();
+  connect(group, follower_observer(options, group.comm().rank()));
+  check_before_loading(group, options.roles);
+  options.roles.follow(group.options, group.comm(), progress_of(group));
+  group.part();
+}
+
+/// A follower cannot go on. Rank 0 tells the starter or the person, as long as it can.
+[[noreturn]] void give_up(Group& group, const EngineProcessOptions& options, const std::string& sentence) {
+  if (!group.link) {
+    say_last_words(options, sentence);
+  } else if (group.link->leader_is_lost()) {
+    speak_for_leader(options, group.comm().rank(), sentence);
+  } else {
+    group.link->report_failure(sentence);
+  }
+  end_process();
+}
+
+void follow_started(const EngineProcessOptions& options) {
+  Group group;
   try {
-    connect(group, follower_observer(options, rank));
-    check_before_loading(group, options);
-    options.roles.follow(options.engine, group.comm(), progress_of(group));
-    group.part();
+    meet(group, options.job);
+    tell_start(group, {});
+    follow(group, options);
   } catch (const std::exception& error) {
-    // Rank 0 tells the starter or the person, as long as it can.
-    if (!group.link) {
-      say_last_words(options, error.what());
-    } else if (group.link->leader_is_lost()) {
-      speak_for_leader(options, rank, error.what());
-    } else {
-      group.link->report_failure(error.what());
-    }
-    end_process();
+    give_up(group, options, error.what());
   }
 }
 
@@ -172,9 +204,13 @@ void follow(Group& group, const EngineProcessOptions& options) {
 /// after an exception it must not be destroyed: it would talk to ranks that are lost.
 void serve_starter(Group& group, EngineServer& server, const EngineProcessOptions& options,
                    std::unique_ptr<runtime::Engine>& engine) {
+  const Start start = server.wait_for_start();
+  meet(group, options.job);
+  require(group.leads(), "MPI calls this process rank {}, but its starter rank 0", group.comm().rank());
+  tell_start(group, start);
   // First, so that the starter can say where a rank ran that is lost from here on: the others begin to work
   // only once they are connected, and mpirun ends rank 0 as soon as one of them has ended.
-  server.announce(group.places);
+  server.announce(group.places());
   const auto display = std::make_shared<ProgressDisplay>(
       [&server](const GroupProgress& progress) { server.report_progress(progress); });
   connect(group, {[&server](const LinkLoss& loss) {
@@ -183,16 +219,17 @@ void serve_starter(Group& group, EngineServer& server, const EngineProcessOption
                   },
                   [](const LinkLoss&) { end_process(); },
                   [display](const GroupProgress& progress) { display->update(progress); }});
-  check_before_loading(group, options);
-  engine = options.roles.lead(options.engine, group.comm(), progress_of(group, display));
+  check_before_loading(group, options.roles);
+  engine = options.roles.lead(group.options, group.comm(), progress_of(group, display));
   display->close();
   server.serve(*engine);
   engine.reset();
   group.part();
 }
 
-void lead(Group& group, const EngineProcessOptions& options) {
-  EngineServer server(system::connect_unix(options.socket));
+void lead_started(const EngineProcessOptions& options, const std::filesystem::path& socket) {
+  EngineServer server(system::connect_unix(socket));
+  Group group;
   std::unique_ptr<runtime::Engine> engine;
   try {
     serve_starter(group, server, options, engine);
@@ -276,8 +313,8 @@ std::unique_ptr<runtime::Engine> join_as_leader(std::unique_ptr<Group> group,
                        end_process();
                      },
                      [display](const GroupProgress& all) { display->update(all); }});
-    check_before_loading(*group, options);
-    auto engine = options.roles.lead(options.engine, group->comm(), progress_of(*group, display));
+    check_before_loading(*group, options.roles);
+    auto engine = options.roles.lead(group->options, group->comm(), progress_of(*group, display));
     display->close();
     return std::make_unique<JoinedEngine>(std::move(group), std::move(engine), told);
   } catch (const std::exception& error) {
@@ -291,13 +328,12 @@ std::unique_ptr<runtime::Engine> join_as_leader(std::unique_ptr<Group> group,
 
 }  // namespace
 
-int engine_main(const EngineProcessOptions& given) {
+int engine_main(const EngineProcessOptions& given, const std::filesystem::path& socket) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   EngineProcessOptions options = given;
   options.last_words = write_to_starter;
   try {
-    Group group = meet(options.ranks);
-    group.leads() ? lead(group, options) : follow(group, options);
+    options.job.rank == 0 ? lead_started(options, socket) : follow_started(options);
     return 0;
   } catch (const std::exception& error) {
     say_last_words(options, error.what());
@@ -306,10 +342,17 @@ int engine_main(const EngineProcessOptions& given) {
 }
 
 std::unique_ptr<runtime::Engine> join(const EngineProcessOptions& options,
+                                      const runtime::EngineOptions& engine, const runtime::HostOptions& host,
                                       const std::function<void(const GroupProgress&)>& progress) {
-  auto group = std::make_unique<Group>(meet(options.ranks));
+  auto group = std::make_unique<Group>();
+  meet(*group, options.job);
+  tell_engine(*group, engine, host);
   if (group->leads()) return join_as_leader(std::move(group), options, progress);
-  follow(*group, options);
+  try {
+    follow(*group, options);
+  } catch (const std::exception& error) {
+    give_up(*group, options, error.what());
+  }
   return nullptr;
 }
 

@@ -15,6 +15,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr int heartbeat_ms = 250;
+constexpr milliseconds start_patience{10000};
 constexpr milliseconds failure_patience{500};
 // An engine that has work takes a step in next() whatever its patience; one that has none lets its followers
 // sleep and comes back.
@@ -40,7 +41,23 @@ EngineServer::~EngineServer() {
   heart_.join();
 }
 
-void EngineServer::announce(const std::vector<RankPlace>& places) { channel_.send(RanksMet{places}); }
+Start EngineServer::wait_for_start() {
+  const auto deadline = std::chrono::steady_clock::now() + start_patience;
+  for (bool open = true;;) {
+    if (std::optional<Message> message = channel_.next()) {
+      require(std::holds_alternative<Start>(*message), "the starter did not begin with what it wants");
+      return std::get<Start>(std::move(*message));
+    }
+    require(open, "the starter has closed the connection");
+    require(std::chrono::steady_clock::now() < deadline, "the starter did not say within {} ms what it wants",
+            start_patience.count());
+    pollfd readable{channel_.fd(), POLLIN, 0};
+    ::poll(&readable, 1, static_cast<int>(start_patience.count()));
+    open = channel_.receive();
+  }
+}
+
+void EngineServer::announce(const std::vector<runtime::Place>& places) { channel_.send(RanksMet{places}); }
 
 void EngineServer::report_progress(const GroupProgress& progress) noexcept {
   try {

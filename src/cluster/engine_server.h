@@ -21,7 +21,9 @@ class EngineServer {
   EngineServer(const EngineServer&) = delete;
   EngineServer& operator=(const EngineServer&) = delete;
 
-  void announce(const std::vector<RankPlace>& places);
+  /// What the starter wants, which it says first. Throws Error if it does not say so in good time.
+  Start wait_for_start();
+  void announce(const std::vector<runtime::Place>& places);
   /// Never waits: a starter that does not read sees the next one, and one that has gone is for serve().
   void report_progress(const GroupProgress& progress) noexcept;
   /// Tells the starter, if it still listens, that the engine cannot go on.

@@ -70,58 +70,26 @@ std::unique_ptr<Channel> wait_for_rank_0(const FileDescriptor& listener, EngineJ
 
 }  // namespace
 
-std::int32_t threads_per_rank(int cores, int ranks) { return std::max(1, cores / std::max(1, ranks)); }
-
-std::vector<std::string> engine_arguments(const runtime::EngineOptions& engine, int ranks,
-                                          const fs::path& socket) {
-  std::vector<std::string> arguments{"engine",
-                                     "--socket",
-                                     socket.native(),
-                                     "--ranks",
-                                     std::to_string(ranks),
-                                     "--model",
-                                     engine.model,
-                                     "--context",
-                                     std::to_string(engine.context),
-                                     "--threads",
-                                     std::to_string(engine.threads),
-                                     "--prefill-chunk",
-                                     std::to_string(engine.prefill_chunk),
-                                     "--sequences",
-                                     std::to_string(engine.sequences),
-                                     "--kv-type",
-                                     std::string(kernels::name_of(engine.kv_type)),
-                                     "--activations",
-                                     std::string(kernels::name_of(engine.activations))};
-  if (!engine.cache_dir.empty()) {
-    arguments.insert(arguments.end(), {"--cache-dir", engine.cache_dir, "--cache-size",
-                                       std::to_string(engine.cache_bytes) + "B"});
-  }
-  return arguments;
-}
-
 std::unique_ptr<runtime::Engine> launch(const LaunchOptions& options,
                                         const std::function<void(const GroupProgress&)>& progress) {
   require(options.ranks >= 1, "{} ranks were asked for, but an engine has at least one", options.ranks);
-  const int cores = read_topology().cores;
-  runtime::EngineOptions engine = options.engine;
-  if (engine.threads == 0) engine.threads = threads_per_rank(cores, options.ranks);
-
   auto directory = std::make_unique<system::RunDirectory>();
   const fs::path socket = directory->path() / "engine.socket";
   const FileDescriptor listener = system::listen_unix(socket);
   const system::Environment environment = without_job(options.environment);
 
-  std::vector<std::string> program{resolve(options.executable).native()};
-  for (std::string& argument : engine_arguments(engine, options.ranks, socket)) program.push_back(argument);
+  const std::vector<std::string> program{resolve(options.executable).native(), "engine", "--socket",
+                                         socket.native()};
   LocalJob local;
   local.ranks = options.ranks;
-  local.cores_shared = std::int64_t{options.ranks} * engine.threads > cores;
+  local.cores_shared =
+      std::int64_t{options.ranks} * std::max(1, options.host.threads) > read_topology().cores;
   local.directory = directory->path();
   const auto command = job_command(std::move(local), program, environment);
 
   auto job = std::make_unique<EngineJob>(std::move(directory), command, environment);
   auto channel = wait_for_rank_0(listener, *job);
+  channel->send(Start{options.engine, {static_cast<std::size_t>(options.ranks), options.host}});
   auto remote = std::make_unique<RemoteEngine>(std::move(channel), std::move(job));
   remote->wait_until_ready(progress);
   return remote;

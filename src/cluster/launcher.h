@@ -1,7 +1,6 @@
 // Starts an engine on this machine.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -14,18 +13,12 @@
 namespace yoke::cluster {
 
 struct LaunchOptions {
-  runtime::EngineOptions engine;  // threads = 0: the cores, shared out among the ranks
+  runtime::EngineOptions engine;
+  runtime::HostOptions host;
   int ranks = 1;
   std::filesystem::path executable = "/proc/self/exe";              // must know the command `engine`
   system::Environment environment = system::current_environment();  // for the engine
 };
-
-/// An even share of `cores` for each of `ranks` ranks on one machine; at least one.
-std::int32_t threads_per_rank(int cores, int ranks);
-
-/// What follows the executable on the command line of every rank.
-std::vector<std::string> engine_arguments(const runtime::EngineOptions& engine, int ranks,
-                                          const std::filesystem::path& socket);
 
 /// Starts the ranks and returns once the model is loaded; `progress` (may be empty) is called meanwhile, in
 /// this thread. Call it from a thread that lives as long as the engine: the engine dies with it. Throws Error

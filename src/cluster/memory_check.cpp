@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <cassert>
-#include <variant>
 #include <vector>
 
 #include "base/error.h"
 #include "base/saturating.h"
 
 namespace yoke::cluster {
+
+using runtime::Place;
 
 namespace {
 
@@ -20,7 +21,7 @@ struct MachineClaim {
   std::size_t tightest = 0;
 };
 
-MachineClaim claim_of_machine(const std::string& machine, std::span<const RankPlace> places,
+MachineClaim claim_of_machine(const std::string& machine, std::span<const Place> places,
                               std::span<const MemoryClaim> claims) {
   MachineClaim result;
   for (std::size_t r = 0; r < places.size(); ++r) {
@@ -34,55 +35,45 @@ MachineClaim claim_of_machine(const std::string& machine, std::span<const RankPl
   return result;
 }
 
-std::string refusal(const MachineClaim& machine, std::span<const RankPlace> places,
+std::string refusal(const MachineClaim& machine, std::span<const Place> places,
                     std::span<const MemoryClaim> claims) {
   const MemoryClaim& tightest = claims[machine.tightest];
-  const RankPlace& place = places[machine.ranks.front()];
+  const Place& place = places[machine.ranks.front()];
   const auto total = [&](std::size_t r) { return claims[r].need.total(); };
-  const MemoryClaim& largest =
-      claims[*std::max_element(machine.ranks.begin(), machine.ranks.end(),
-                               [&](std::size_t a, std::size_t b) { return total(a) < total(b); })];
+  const std::size_t largest =
+      *std::max_element(machine.ranks.begin(), machine.ranks.end(),
+                        [&](std::size_t a, std::size_t b) { return total(a) < total(b); });
+  const model::MemoryNeed& need = claims[largest].need;
   std::string sum;
   for (const std::size_t r : machine.ranks) sum += (sum.empty() ? "" : " + ") + format_bytes(total(r));
   if (machine.ranks.size() > 1) sum += " = " + format_bytes(machine.bytes);
   const std::string who = machine.ranks.size() == 1
                               ? fmt::format("{} needs", describe(place))
                               : fmt::format("{} ranks on {} need", machine.ranks.size(), place.host);
-  const std::string of_which = machine.ranks.size() == 1 ? "" : fmt::format("rank {}: ", largest.rank);
+  const std::string of_which = machine.ranks.size() == 1 ? "" : fmt::format("rank {}: ", largest);
   const bool kv_is_too_much = machine.bytes_without_kv <= tightest.available;
   return fmt::format(
       "the model does not fit: {} {} ({}weights {}, KV cache {}, scratch {}), but only {} are "
       "available there ({}){}",
-      who, sum, of_which, format_bytes(largest.need.weights), format_bytes(largest.need.kv),
-      format_bytes(largest.need.scratch), format_bytes(tightest.available), tightest.limited_by,
+      who, sum, of_which, format_bytes(need.weights), format_bytes(need.kv), format_bytes(need.scratch),
+      format_bytes(tightest.available), tightest.limited_by,
       kv_is_too_much ? "; a smaller context (--ctx) needs less" : "");
 }
 
 }  // namespace
 
-std::string judge_memory(std::span<const RankPlace> places, std::span<const MemoryClaim> claims) {
+MemoryClaim claim(const model::MemoryNeed& need, const Memory& memory, std::uint64_t most) {
+  if (most == 0 || most >= memory.available) return {need, memory.available, memory.limited_by};
+  return {need, most, "the memory it may have"};
+}
+
+std::string judge_memory(std::span<const Place> places, std::span<const MemoryClaim> claims) {
   assert(places.size() == claims.size());
-  for (const RankPlace& place : places) {
+  for (const Place& place : places) {
     const MachineClaim machine = claim_of_machine(place.machine, places, claims);
     if (machine.bytes > claims[machine.tightest].available) return refusal(machine, places, claims);
   }
   return {};
-}
-
-bool check_memory(comm::Comm& comm, std::span<const RankPlace> places, const model::MemoryNeed& mine,
-                  const Memory& memory) {
-  std::vector<MemoryClaim> claims;
-  for (int root = 0; root < comm.size(); ++root) {
-    std::vector<std::byte> message;
-    if (root == comm.rank()) message = encode(MemoryClaim{root, mine, memory.available, memory.limited_by});
-    comm.broadcast(message, root);
-    FrameReader reader;
-    reader.feed(message);
-    claims.push_back(std::get<MemoryClaim>(reader.next().value()));
-  }
-  const std::string sentence = judge_memory(places, claims);
-  if (comm.rank() == 0) require(sentence.empty(), "{}", sentence);
-  return sentence.empty();
 }
 
 }  // namespace yoke::cluster

@@ -10,7 +10,6 @@ struct MpiStart {
   bool under_mpi = false;  // this process is one rank of a job that somebody else started
   int rank = 0;            // this process's; 0 when the starter did not say
   int ranks = 0;           // of that job; 0 when the starter did not say
-  int local_ranks = 1;     // of that job on this machine; 1 when the starter did not say
 };
 MpiStart detect_mpi(const system::Environment& environment);
 

@@ -29,8 +29,8 @@ std::optional<int> number_after(std::string_view text, std::string_view words) {
   return number;
 }
 
-std::string describe_rank(int rank, std::span<const RankPlace> places) {
-  for (const RankPlace& place : places)
+std::string describe_rank(int rank, std::span<const runtime::Place> places) {
+  for (const runtime::Place& place : places)
     if (place.rank == rank) return describe(place);
   return fmt::format("rank {}", rank);
 }
@@ -47,7 +47,7 @@ std::optional<std::string> find_last_words(std::string_view printed) {
 
 /// mpirun's report on a rank that a signal ended: "… process rank 2 with PID 0 on node a exited on signal 9
 /// (Killed)."
-std::optional<std::string> find_signal(std::string_view printed, std::span<const RankPlace> places) {
+std::optional<std::string> find_signal(std::string_view printed, std::span<const runtime::Place> places) {
   const auto rank = number_after(printed, "process rank ");
   const auto number = number_after(printed, "exited on signal ");
   if (!rank || !number) return std::nullopt;
@@ -55,7 +55,7 @@ std::optional<std::string> find_signal(std::string_view printed, std::span<const
 }
 
 /// mpirun's report on a rank that gave up: "Process name: [[18443,1],2]", then "Exit code: 1".
-std::optional<std::string> find_exit(std::string_view printed, std::span<const RankPlace> places) {
+std::optional<std::string> find_exit(std::string_view printed, std::span<const runtime::Place> places) {
   const auto code = number_after(printed, "Exit code:");
   const auto name = printed.find("Process name: [[");
   if (!code || name == std::string_view::npos) return std::nullopt;
@@ -135,7 +135,7 @@ std::vector<std::string> mpirun_command(const LocalJob& job, const std::vector<s
   return command;
 }
 
-std::string explain_end(const std::string& printed, int status, std::span<const RankPlace> places) {
+std::string explain_end(const std::string& printed, int status, std::span<const runtime::Place> places) {
   if (auto words = find_last_words(printed)) return *words;
   if (auto sentence = find_signal(printed, places)) return *sentence;
   if (auto sentence = find_exit(printed, places)) return *sentence;

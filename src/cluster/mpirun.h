@@ -37,6 +37,6 @@ inline constexpr std::string_view last_words_prefix = "yoke engine: ";
 
 /// One sentence on an engine that ended without saying why on its socket, from what it and mpirun printed,
 /// the status that waitpid() gave (or −1), and where its ranks ran as far as is known.
-std::string explain_end(const std::string& printed, int status, std::span<const RankPlace> places);
+std::string explain_end(const std::string& printed, int status, std::span<const runtime::Place> places);
 
 }  // namespace yoke::cluster

@@ -12,7 +12,6 @@
 namespace yoke::cluster {
 
 void fields(auto& archive, Is<Hello> auto& m) { archive(m.version, m.rank, m.cookie); }
-void fields(auto& archive, Is<RankPlace> auto& m) { archive(m.rank, m.host, m.pid, m.machine, m.network); }
 void fields(auto& archive, Is<RanksMet> auto& m) { archive(m.places); }
 void fields(auto& archive, Is<LoadProgress> auto& m) { archive(m.done, m.total); }
 void fields(auto& archive, Is<GroupProgress> auto& m) { archive(m.all, m.ranks, m.slowest, m.slowest_rank); }
@@ -23,12 +22,6 @@ void fields(auto&, Is<AskReports> auto&) {}
 void fields(auto& archive, Is<Reports> auto& m) { archive(m.ranks); }
 void fields(auto&, Is<AskRooflines> auto&) {}
 void fields(auto& archive, Is<Rooflines> auto& m) { archive(m.ranks); }
-void fields(auto& archive, Is<Invitation> auto& m) {
-  archive(m.port, m.addresses, m.to_leader, m.from_leader);
-}
-void fields(auto& archive, Is<MemoryClaim> auto& m) {
-  archive(m.rank, m.need.weights, m.need.kv, m.need.scratch, m.available, m.limited_by);
-}
 void fields(auto&, Is<Heartbeat> auto&) {}
 void fields(auto&, Is<Wake> auto&) {}
 void fields(auto& archive, Is<Failure> auto& m) { archive(m.sentence); }
@@ -49,13 +42,6 @@ Message decode_kind(std::size_t kind, ByteReader& reader, std::index_sequence<In
 }
 
 }  // namespace
-
-std::string describe(const RankPlace& place) {
-  return fmt::format("rank {} (host {}, pid {})", place.rank, place.host, place.pid);
-}
-std::string attributed(const RankPlace& place, const std::string& sentence) {
-  return fmt::format("rank {} on {}: {}", place.rank, place.host, sentence);
-}
 
 GroupProgress summarise(std::span<const LoadProgress> ranks) {
   assert(!ranks.empty());

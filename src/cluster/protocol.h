@@ -16,12 +16,14 @@
 #include <variant>
 #include <vector>
 
-#include "model/loader.h"
+#include "base/bytes.h"
 #include "runtime/engine.h"
+#include "runtime/local_engine.h"
+#include "runtime/place.h"
 
 namespace yoke::cluster {
 
-inline constexpr std::uint32_t protocol_version = 7;
+inline constexpr std::uint32_t protocol_version = 8;
 using Cookie = std::array<std::uint8_t, 16>;
 
 /// First on every connection. `rank` and `cookie` are those of a link between ranks; zero on the starter's
@@ -32,22 +34,16 @@ struct Hello {
   Cookie cookie{};
 };
 
-/// Where a rank runs.
-struct RankPlace {
-  std::int32_t rank = 0;
-  std::string host;  // its name, for people
-  std::int64_t pid = 0;
-  std::string machine;  // equal for ranks that share their memory
-  std::string network;  // equal for ranks that reach each other on 127.0.0.1
+/// What to be. Starter → engine, first; rank 0 → others, over MPI.
+struct Start {
+  runtime::EngineOptions engine;
+  std::vector<runtime::HostOptions> hosts;  // one for each rank, in rank order
 };
-/// "rank 2 (host node3, pid 4242)"
-std::string describe(const RankPlace& place);
-/// "rank 2 on node3: SENTENCE"
-std::string attributed(const RankPlace& place, const std::string& sentence);
+void fields(auto& archive, Is<Start> auto& m) { archive(m.engine, m.hosts); }
 
 /// All ranks have met. Engine → starter.
 struct RanksMet {
-  std::vector<RankPlace> places;
+  std::vector<runtime::Place> places;
 };
 
 /// Bytes of a rank's share that it has loaded, and all of them. Others → rank 0.
@@ -85,21 +81,6 @@ struct Rooflines {
   std::vector<rates::Roofline> ranks;
 };
 
-/// How the other ranks reach rank 0, and what proves that they are who they say. Rank 0 → others, over MPI.
-struct Invitation {
-  std::uint16_t port = 0;
-  std::vector<std::string> addresses;
-  Cookie to_leader{};
-  Cookie from_leader{};
-};
-/// What loading takes of a rank's machine, and what that has left.
-struct MemoryClaim {
-  std::int32_t rank = 0;
-  model::MemoryNeed need;
-  std::uint64_t available = 0;
-  std::string limited_by;
-};
-
 /// "I am alive." Several times a second, both ways.
 struct Heartbeat {};
 /// The followers' comm::Comm::sleep() ends. Rank 0 → others.
@@ -111,10 +92,10 @@ struct Failure {
 /// Starter → engine: end. Between ranks: the sender ends in good order and says nothing after this.
 struct Goodbye {};
 
-using Message = std::variant<Hello, RanksMet, LoadProgress, Ready, Submit, Cancel, AskReports, Reports,
-                             Invitation, MemoryClaim, Heartbeat, Wake, Failure, Goodbye, runtime::TokenEvent,
-                             runtime::LogitsEvent, runtime::LogProbabilitiesEvent, runtime::DoneEvent,
-                             runtime::RefusedEvent, GroupProgress, AskRooflines, Rooflines>;
+using Message =
+    std::variant<Hello, RanksMet, LoadProgress, Ready, Submit, Cancel, AskReports, Reports, Heartbeat, Wake,
+                 Failure, Goodbye, runtime::TokenEvent, runtime::LogitsEvent, runtime::LogProbabilitiesEvent,
+                 runtime::DoneEvent, runtime::RefusedEvent, GroupProgress, AskRooflines, Rooflines, Start>;
 
 /// The whole frame. Throws Error if it would exceed max_frame_bytes.
 std::vector<std::byte> encode(const Message& message);

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "cluster/channel.h"
 #include "cluster/rendezvous.h"
+#include "comm/gather.h"
 
 namespace yoke::cluster {
 
@@ -31,7 +32,7 @@ constexpr milliseconds own_gap{1000};
 /// The other end of one connection. The monitor thread owns all but the channel's sending side, and `ended`
 /// and `closed`, which the mutex guards.
 struct Peer {
-  RankPlace place;
+  runtime::Place place;
   std::unique_ptr<Channel> channel;
   Clock::time_point heard;
   bool open = true;     // the connection
@@ -46,7 +47,7 @@ struct Loss {
 
 class Link final : public RankLink {
  public:
-  Link(RankPlace place, std::vector<Peer> peers, LinkObserver observer, const LinkTiming& timing)
+  Link(runtime::Place place, std::vector<Peer> peers, LinkObserver observer, const LinkTiming& timing)
       : place_(std::move(place)),
         rank_(place_.rank),
         peers_(std::move(peers)),
@@ -255,7 +256,7 @@ class Link final : public RankLink {
     return leaving_;
   }
 
-  const RankPlace place_;
+  const runtime::Place place_;
   const int rank_;
   std::vector<Peer> peers_;
   const LinkObserver observer_;
@@ -278,23 +279,18 @@ class Link final : public RankLink {
 
 }  // namespace
 
-std::unique_ptr<RankLink> RankLink::establish(comm::Comm& comm, const std::vector<RankPlace>& places,
+std::unique_ptr<RankLink> RankLink::establish(comm::Comm& comm, const std::vector<runtime::Place>& places,
                                               LinkObserver observer, const LinkTiming& timing) {
   assert(comm.size() >= 2 && std::ssize(places) == comm.size());
   std::vector<Peer> peers;
-  std::vector<std::byte> message;
   if (comm.rank() == 0) {
     const Door door = open_door(places);
-    message = encode(door.invitation);
-    comm.broadcast(message, 0);
+    comm::tell(comm, door.invitation, 0);
     auto channels = gather_followers(door, places, timing.meeting);
     for (std::size_t r = 1; r < channels.size(); ++r)
       peers.push_back({places[r], std::move(channels[r]), {}});
   } else {
-    comm.broadcast(message, 0);
-    FrameReader reader;
-    reader.feed(message);
-    const auto invitation = std::get<Invitation>(reader.next().value());
+    const auto invitation = comm::tell(comm, Invitation{}, 0);
     peers.push_back({places[0], join_leader(invitation, comm.rank(), timing.meeting), {}});
   }
   return std::make_unique<Link>(places[static_cast<std::size_t>(comm.rank())], std::move(peers),

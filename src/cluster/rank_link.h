@@ -45,7 +45,7 @@ struct LinkTiming {
 class RankLink {
  public:
   /// A collective of all ranks of `comm`, at least two. Throws Error if they do not find each other.
-  static std::unique_ptr<RankLink> establish(comm::Comm& comm, const std::vector<RankPlace>& places,
+  static std::unique_ptr<RankLink> establish(comm::Comm& comm, const std::vector<runtime::Place>& places,
                                              LinkObserver observer, const LinkTiming& timing = {});
   virtual ~RankLink() = default;
 

@@ -200,7 +200,7 @@ class RemoteEngine::State {
     if (job_ && !expected) job_->end(milliseconds{0});
   }
 
-  std::vector<RankPlace> places() const {
+  std::vector<runtime::Place> places() const {
     const std::lock_guard lock(mutex_);
     return places_;
   }
@@ -225,7 +225,7 @@ class RemoteEngine::State {
   std::condition_variable changed_;
   bool leaving_ = false;
   std::optional<std::string> death_;
-  std::vector<RankPlace> places_;
+  std::vector<runtime::Place> places_;
   std::optional<GroupProgress> progress_;
   std::optional<runtime::EngineInfo> info_;
   std::optional<std::vector<runtime::RankReport>> reports_;

@@ -3,13 +3,10 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <filesystem>
-#include <fstream>
 #include <list>
 #include <utility>
 
@@ -46,13 +43,6 @@ Cookie random_cookie() {
     if (n > 0) have += static_cast<std::size_t>(n);
   }
   return cookie;
-}
-
-std::string read_line(const char* path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
 }
 
 int milliseconds_until(Clock::time_point when) {
@@ -92,7 +82,7 @@ void attend_to(std::list<Candidate>& candidates, std::span<const pollfd> ready, 
 }
 
 std::string missing_ranks(std::span<const std::unique_ptr<Channel>> channels,
-                          std::span<const RankPlace> places) {
+                          std::span<const runtime::Place> places) {
   std::string missing;
   for (std::size_t r = 1; r < channels.size(); ++r)
     if (!channels[r]) missing += (missing.empty() ? "" : ", ") + describe(places[r]);
@@ -101,31 +91,8 @@ std::string missing_ranks(std::span<const std::unique_ptr<Channel>> channels,
 
 }  // namespace
 
-RankPlace this_place(int rank) {
-  std::array<char, 256> host{};
-  ::gethostname(host.data(), host.size() - 1);
-  const std::string boot = read_line("/proc/sys/kernel/random/boot_id");
-  std::error_code ignored;  // without /proc the host's name has to do
-  const auto network = std::filesystem::read_symlink("/proc/self/ns/net", ignored);
-  const std::string machine = boot.empty() ? host.data() : boot;
-  return {rank, host.data(), ::getpid(), machine, machine + " " + network.native()};
-}
-
-std::vector<RankPlace> introduce_ranks(comm::Comm& comm) {
-  std::vector<RankPlace> places;
-  for (int root = 0; root < comm.size(); ++root) {
-    std::vector<std::byte> message;
-    if (root == comm.rank()) message = encode(RanksMet{{this_place(root)}});
-    comm.broadcast(message, root);
-    FrameReader reader;
-    reader.feed(message);
-    places.push_back(std::get<RanksMet>(reader.next().value()).places.at(0));
-  }
-  return places;
-}
-
-Door open_door(std::span<const RankPlace> places) {
-  const bool one_network = std::all_of(places.begin(), places.end(), [&](const RankPlace& place) {
+Door open_door(std::span<const runtime::Place> places) {
+  const bool one_network = std::all_of(places.begin(), places.end(), [&](const runtime::Place& place) {
     return place.network == places.front().network;
   });
   Door door{system::listen_tcp(one_network), {}};
@@ -136,7 +103,8 @@ Door open_door(std::span<const RankPlace> places) {
   return door;
 }
 
-std::vector<std::unique_ptr<Channel>> gather_followers(const Door& door, std::span<const RankPlace> places,
+std::vector<std::unique_ptr<Channel>> gather_followers(const Door& door,
+                                                       std::span<const runtime::Place> places,
                                                        milliseconds patience) {
   const auto deadline = Clock::now() + patience;
   std::vector<std::unique_ptr<Channel>> channels(places.size());

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "comm/gather.h"
 #include "runtime/logit_processor.h"
 #include "runtime/sampler.h"
 #include "runtime/scheduler.h"
@@ -49,20 +50,6 @@ Argument argument(ByteReader& reader) {
   reader(argument);
   reader.end();
   return argument;
-}
-
-/// A collective: what every rank tells of itself, in rank order, on every rank.
-template <class T>
-std::vector<T> exchange(comm::Comm& comm, const T& mine) {
-  std::vector<T> all;
-  for (int rank = 0; rank < comm.size(); ++rank) {
-    ByteWriter writer;
-    if (rank == comm.rank()) writer(mine);
-    std::vector<std::byte> message = writer.take();
-    comm.broadcast(message, rank);
-    ByteReader(message, "what a rank tells of itself")(all.emplace_back());
-  }
-  return all;
 }
 
 SchedulerLimits limits_of(const EngineOptions& options, const Worker& worker) {
@@ -105,11 +92,11 @@ struct StepUnderWay {
 
 class LocalEngine final : public Engine {
  public:
-  LocalEngine(const EngineOptions& options, comm::Comm& comm, const Progress& progress)
-      : model_(options.model),
+  LocalEngine(const RankOptions& options, comm::Comm& comm, const Progress& progress)
+      : model_(options.host.model),
         comm_(comm),
         worker_(options, comm, progress),
-        scheduler_(limits_of(options, worker_)) {
+        scheduler_(limits_of(options.engine, worker_)) {
     rest_if_idle();
   }
 
@@ -156,14 +143,14 @@ class LocalEngine final : public Engine {
 
   std::vector<RankReport> reports() override {
     command(Command::report);
-    std::vector<RankReport> reports = exchange(comm_, worker_.report());
+    std::vector<RankReport> reports = comm::gather(comm_, worker_.report());
     rest_if_idle();
     return reports;
   }
 
   std::vector<rates::Roofline> measure_rooflines() override {
     command(Command::roofline);
-    std::vector<rates::Roofline> rooflines = exchange(comm_, worker_.measure_roofline());
+    std::vector<rates::Roofline> rooflines = comm::gather(comm_, worker_.measure_roofline());
     rest_if_idle();
     return rooflines;
   }
@@ -328,11 +315,11 @@ class LocalEngine final : public Engine {
 
 }  // namespace
 
-std::unique_ptr<Engine> lead(const EngineOptions& options, comm::Comm& comm, const Progress& progress) {
+std::unique_ptr<Engine> lead(const RankOptions& options, comm::Comm& comm, const Progress& progress) {
   return std::make_unique<LocalEngine>(options, comm, progress);
 }
 
-void follow(const EngineOptions& options, comm::Comm& comm, const Progress& progress) {
+void follow(const RankOptions& options, comm::Comm& comm, const Progress& progress) {
   Worker worker(options, comm, progress);
   while (true) {
     std::vector<std::byte> message;
@@ -351,10 +338,10 @@ void follow(const EngineOptions& options, comm::Comm& comm, const Progress& prog
         worker.strip().whole(argument<std::vector<std::int32_t>>(reader));
         break;
       case Command::report:
-        exchange(comm, worker.report());
+        comm::gather(comm, worker.report());
         break;
       case Command::roofline:
-        exchange(comm, worker.measure_roofline());
+        comm::gather(comm, worker.measure_roofline());
         break;
       case Command::sleep:
         comm.sleep();

@@ -5,29 +5,43 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "comm/comm.h"
 #include "kernels/kv.h"
 #include "kernels/panels.h"
 #include "runtime/engine.h"
+#include "runtime/place.h"
 
 namespace yoke::runtime {
 
 /// Of packed weights: about what a model of 70 billion weights takes in four bits, and seldom much of a disk.
 inline constexpr std::uint64_t default_cache_bytes = 64'000'000'000;
 
-/// The same on every rank but for what differs between machines (threads, paths, the cache's bound).
+/// The same on every rank: rank 0's are everyone's.
 struct EngineOptions {
-  std::string model;                 // path of the GGUF file
   std::int32_t context = 0;          // positions of the KV cache; 0: what the model was trained for
-  std::int32_t threads = 1;          // compute threads of this rank
   std::int32_t prefill_chunk = 512;  // most prompt tokens computed in one step
   std::int32_t sequences = 1;        // most that run at once; further requests wait
   kernels::KvType kv_type = kernels::KvType::f16;  // how keys and values are stored
   kernels::ActivationType activations =
-      kernels::ActivationType::q8;                  // what quantised weights are multiplied with
-  std::string cache_dir{};                          // folder where packed weights are kept; empty: nowhere
+      kernels::ActivationType::q8;  // what quantised weights are multiplied with
+};
+
+/// What belongs to a rank's machine.
+struct HostOptions {
+  std::string model;                                // path of the GGUF file
+  std::int32_t threads = 0;                         // compute threads; 0: the rank's share of the cores
+  std::string cache_dir;                            // folder where packed weights are kept; empty: nowhere
   std::uint64_t cache_bytes = default_cache_bytes;  // the most that is kept there
+  std::uint64_t memory = 0;  // most that all ranks of the machine take; 0: what is free
+};
+
+/// All that a rank knows before it loads.
+struct RankOptions {
+  EngineOptions engine;
+  HostOptions host;
+  std::vector<Place> places;  // of all ranks, with their threads
 };
 
 /// Called while loading, from the loading thread: bytes read so far and in all, of this rank's share; those
@@ -36,9 +50,9 @@ using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
 /// Rank 0: loads its share (a collective: every rank loads at the same time) and returns the engine. `comm`
 /// outlives it. Its destruction lets the followers return. Throws Error.
-std::unique_ptr<Engine> lead(const EngineOptions& options, comm::Comm& comm, const Progress& progress);
+std::unique_ptr<Engine> lead(const RankOptions& options, comm::Comm& comm, const Progress& progress);
 
 /// Every other rank: loads its share and takes part in steps until the leader's engine is destroyed.
-void follow(const EngineOptions& options, comm::Comm& comm, const Progress& progress);
+void follow(const RankOptions& options, comm::Comm& comm, const Progress& progress);
 
 }  // namespace yoke::runtime

@@ -3,48 +3,37 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "base/bytes.h"
-#include "base/topology.h"
-
 namespace yoke::runtime {
-
-void fields(auto& archive, Is<Place> auto& place) {
-  archive(place.machine, place.cores, place.cpus, place.threads);
-}
-
 namespace {
 
 bool have_one_in_common(const std::vector<std::int32_t>& a, const std::vector<std::int32_t>& b) {
   return std::find_first_of(a.begin(), a.end(), b.begin(), b.end()) != a.end();
 }
 
-Place place_of(const Topology& topology, int threads) {
-  return {read_machine_name(), topology.cores, topology.core_cpus, threads};
-}
-
-Place place_of_rank(comm::Comm& comm, const Place& own, int rank) {
-  std::vector<std::byte> message;
-  if (rank == comm.rank()) {
-    ByteWriter writer;
-    writer(own);
-    message = writer.take();
-  }
-  comm.broadcast(message, rank);
-  ByteReader reader(message, "a rank's place");
-  Place place;
-  reader(place);
-  reader.end();
-  return place;
+bool share_cores(const Place& a, const Place& b) {
+  return a.machine == b.machine && have_one_in_common(a.cpus, b.cpus);
 }
 
 }  // namespace
+
+std::vector<Place> with_threads(std::vector<Place> places) {
+  for (Place& place : places) {
+    if (place.threads > 0) continue;
+    // Cores that are not known are those of the whole machine.
+    const auto sharers = std::count_if(places.begin(), places.end(), [&](const Place& other) {
+      return place.cpus.empty() ? other.machine == place.machine : share_cores(place, other);
+    });
+    place.threads = std::max<std::int32_t>(1, place.cores / static_cast<std::int32_t>(sharers));
+  }
+  return places;
+}
 
 std::vector<int> cpus_of_rank(std::span<const Place> places, int rank) {
   const Place& own = places[static_cast<std::size_t>(rank)];
   std::int64_t before = 0, threads = 0;  // of the ranks before, and of all that share the cores
   for (std::size_t r = 0; r < places.size(); ++r) {
     const Place& other = places[r];
-    if (other.machine != own.machine || !have_one_in_common(other.cpus, own.cpus)) continue;
+    if (!share_cores(other, own)) continue;
     if (other.cpus != own.cpus) return {};
     if (r < static_cast<std::size_t>(rank)) before += other.threads;
     threads += other.threads;
@@ -58,13 +47,6 @@ int ranks_beside(std::span<const Place> places, int rank) {
   const std::string& machine = places[static_cast<std::size_t>(rank)].machine;
   return static_cast<int>(std::count_if(places.begin(), places.end(),
                                         [&](const Place& place) { return place.machine == machine; }));
-}
-
-std::vector<Place> exchange_places(comm::Comm& comm, int threads) {
-  const Place own = place_of(read_topology(), threads);
-  std::vector<Place> places;
-  for (int rank = 0; rank < comm.size(); ++rank) places.push_back(place_of_rank(comm, own, rank));
-  return places;
 }
 
 }  // namespace yoke::runtime

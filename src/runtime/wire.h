@@ -2,7 +2,11 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "kernels/kv.h"
+#include "kernels/panels.h"
 #include "runtime/engine.h"
+#include "runtime/local_engine.h"
+#include "runtime/place.h"
 
 namespace yoke::rates {
 
@@ -11,6 +15,13 @@ void fields(auto& archive, Is<Roofline> auto& m) {
 }
 
 }  // namespace yoke::rates
+
+namespace yoke::kernels {
+
+constexpr KvType last_enumerator(KvType) { return KvType::q8; }
+constexpr ActivationType last_enumerator(ActivationType) { return ActivationType::f32; }
+
+}  // namespace yoke::kernels
 
 namespace yoke::runtime {
 
@@ -43,5 +54,15 @@ void fields(auto& archive, Is<RankReport> auto& m) {
           m.cache_read_bytes, m.cache_written_bytes, m.cache_write_seconds, m.notices);
 }
 void fields(auto& archive, Is<EngineInfo> auto& m) { archive(m.vocabulary, m.context, m.trained_context); }
+
+void fields(auto& archive, Is<Place> auto& m) {
+  archive(m.rank, m.host, m.machine, m.network, m.pid, m.cores, m.cpus, m.threads);
+}
+void fields(auto& archive, Is<EngineOptions> auto& m) {
+  archive(m.context, m.prefill_chunk, m.sequences, m.kv_type, m.activations);
+}
+void fields(auto& archive, Is<HostOptions> auto& m) {
+  archive(m.model, m.threads, m.cache_dir, m.cache_bytes, m.memory);
+}
 
 }  // namespace yoke::runtime

@@ -1,7 +1,5 @@
 #include "runtime/worker.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <optional>
@@ -9,12 +7,12 @@
 
 #include "base/error.h"
 #include "base/resident.h"
-#include "base/topology.h"
 #include "comm/solo.h"
 #include "kernels/kernels.h"
 #include "model/forward.h"
 #include "model/loader.h"
 #include "ops/cpu/cpu_ops.h"
+#include "runtime/placement.h"
 #include "shards/shard_cache.h"
 
 namespace yoke::runtime {
@@ -36,8 +34,8 @@ struct OpenModel {
   model::Partition partition(int ranks) const { return {config(), table, file, model::equal_shares(ranks)}; }
 };
 
-OpenModel open_model(const EngineOptions& options, const ops::Ops& ops) {
-  gguf::Model file = gguf::Model::open(options.model);
+OpenModel open_model(const std::string& path, const EngineOptions& options, const ops::Ops& ops) {
+  gguf::Model file = gguf::Model::open(path);
   std::unique_ptr<model::Family> family = model::make_family(model::read_config(file));
   const model::Config& config = family->config();
   std::vector<model::TensorEntry> table = family->tensors();
@@ -60,15 +58,19 @@ ops::CacheSize cache_size(const EngineOptions& options, const OpenModel& model) 
   return {.pages = model.pages(), .slots = slots, .step_tokens = std::min(positions, options.prefill_chunk)};
 }
 
+const Place& place_of(const RankOptions& options, int rank) {
+  return options.places.at(static_cast<std::size_t>(rank));
+}
+
 /// Loads a rank's share, from the cache where that has it and into the cache where not. Tells of it in
 /// `report`.
 class Loading {
  public:
-  Loading(const EngineOptions& options, const OpenModel& model, const model::Partition& partition, int rank,
+  Loading(const RankOptions& options, const OpenModel& model, const model::Partition& partition, int rank,
           ThreadPool& pool, const Progress& progress)
       : model_(model), partition_(partition), rank_(rank), progress_(progress) {
-    if (!options.cache_dir.empty() && options.activations == kernels::ActivationType::q8)
-      cache_.emplace(options.cache_dir, options.cache_bytes,
+    if (!options.host.cache_dir.empty() && options.engine.activations == kernels::ActivationType::q8)
+      cache_.emplace(options.host.cache_dir, options.host.cache_bytes,
                      shards::shard_key(model.file, rank, partition.size()), pool);
   }
 
@@ -104,25 +106,25 @@ class Loading {
 
 }  // namespace
 
-MemoryNeed memory_needed(const EngineOptions& options, int rank, int ranks) {
+MemoryNeed memory_needed(const std::string& model_path, const EngineOptions& options, int rank, int ranks) {
   ThreadPool pool(1);
   comm::SoloComm comm;
   const std::unique_ptr<ops::Ops> ops = ops::cpu::make_ops(kernels::best(), pool, comm, ops_options(options));
-  const OpenModel model = open_model(options, *ops);
+  const OpenModel model = open_model(model_path, options, *ops);
   return model::memory_need(model.file, model.config(), model.table, model.partition(ranks), rank,
                             {cache_size(options, model), strip_rows}, *ops);
 }
 
-Worker::Worker(const EngineOptions& options, comm::Comm& comm, const Progress& progress)
+Worker::Worker(const RankOptions& options, comm::Comm& comm, const Progress& progress)
     : comm_(comm),
-      places_(exchange_places(comm, options.threads)),
-      pool_(options.threads, cpus_of_rank(places_, comm.rank())) {
+      ranks_beside_(ranks_beside(options.places, comm.rank())),
+      pool_(place_of(options, comm.rank()).threads, cpus_of_rank(options.places, comm.rank())) {
   const auto start = std::chrono::steady_clock::now();
   const kernels::Kernels& kernels = kernels::best();
-  ops_ = ops::cpu::make_ops(kernels, pool_, comm, ops_options(options));
-  OpenModel model = open_model(options, *ops_);
+  ops_ = ops::cpu::make_ops(kernels, pool_, comm, ops_options(options.engine));
+  OpenModel model = open_model(options.host.model, options.engine, *ops_);
   context_ = model.context;
-  caches_ = cache_size(options, model);
+  caches_ = cache_size(options.engine, model);
   partition_ = std::make_unique<model::Partition>(model.partition(comm.size()));
   Loading(options, model, *partition_, comm.rank(), pool_, progress).run(*ops_, report_);
   family_ = std::move(model.family);
@@ -132,10 +134,11 @@ Worker::Worker(const EngineOptions& options, comm::Comm& comm, const Progress& p
     tools_->vocabulary.push_back(partition_->range(model::Space::vocabulary, 0, rank));
   }
 
-  report_.rank = comm.rank();
-  report_.host = read_host_name();
-  report_.pid = getpid();
-  report_.threads = options.threads;
+  const Place& place = place_of(options, comm.rank());
+  report_.rank = place.rank;
+  report_.host = place.host;
+  report_.pid = place.pid;
+  report_.threads = place.threads;
   report_.pinned = pool_.is_pinned();
   report_.isa = kernels.isa;
   report_.weight_bytes = model::weight_bytes(model.file, model.table, *partition_, comm.rank());
@@ -204,7 +207,7 @@ void Worker::check(const model::Batch& batch) const {
 }
 
 rates::Roofline Worker::measure_roofline() {
-  return rates::measure_roofline(pool_, ranks_beside(places_, comm_.rank()), [this] { meet(); });
+  return rates::measure_roofline(pool_, ranks_beside_, [this] { meet(); });
 }
 
 void Worker::meet() {

@@ -16,15 +16,14 @@
 #include "rates/roofline.h"
 #include "runtime/engine.h"
 #include "runtime/local_engine.h"
-#include "runtime/placement.h"
 #include "runtime/strip.h"
 
 namespace yoke::runtime {
 
 using model::MemoryNeed;
 
-/// From the file's header alone; nothing is loaded. Throws Error where the file cannot be run.
-MemoryNeed memory_needed(const EngineOptions& options, int rank, int ranks);
+/// Of the file `model`, from its header alone; nothing is loaded. Throws Error where the file cannot be run.
+MemoryNeed memory_needed(const std::string& model, const EngineOptions& options, int rank, int ranks);
 
 /// Rows of logits that are computed at once; scratch memory is reckoned for so many.
 inline constexpr std::int32_t strip_rows = 32;
@@ -32,7 +31,7 @@ inline constexpr std::int32_t strip_rows = 32;
 class Worker {
  public:
   /// Loads this rank's share; a collective that returns when every rank has its own. Throws Error.
-  Worker(const EngineOptions& options, comm::Comm& comm, const Progress& progress);
+  Worker(const RankOptions& options, comm::Comm& comm, const Progress& progress);
   ~Worker();
 
   const model::Config& config() const;
@@ -61,8 +60,8 @@ class Worker {
 
   comm::Comm& comm_;
   RankReport report_;
-  comm::Traffic loading_;      // until all had loaded
-  std::vector<Place> places_;  // of all ranks
+  comm::Traffic loading_;  // until all had loaded
+  int ranks_beside_ = 1;   // on this machine, with this one
   std::int32_t context_ = 0;
   ops::CacheSize caches_;
   ThreadPool pool_;

@@ -111,6 +111,20 @@ TEST(MachineName, IsTheNumberThatLinuxDrewOrTheHostName) {
   EXPECT_EQ(read_machine_name(), read_machine_name());
 }
 
+TEST(NetworkName, TellsNamespacesOfOneMachineApart) {
+  const FakeRoot root;
+  root.write("/proc/sys/kernel/random/boot_id", "f81d\n");
+  const std::string without = read_network_name(root.path());
+  root.write("/proc/self/ns/other", "");
+  const std::string link = root.path() + "/proc/self/ns/net";
+  std::filesystem::create_symlink("net:[4026531840]", link);
+  EXPECT_EQ(read_network_name(root.path()), "f81d net:[4026531840]");
+  EXPECT_NE(read_network_name(root.path()), without);
+  std::filesystem::remove(link);
+  std::filesystem::create_symlink("net:[4026531841]", link);
+  EXPECT_EQ(read_network_name(root.path()), "f81d net:[4026531841]");
+}
+
 TEST(HugePages, AreWhatTheKernelHasChosen) {
   const std::string file = "/sys/kernel/mm/transparent_hugepage/enabled";
   const FakeRoot root;

@@ -31,8 +31,8 @@ struct Behaviour {
   std::string argument;
 };
 
-void load(const EngineOptions& options, comm::Comm& comm, const Progress& progress) {
-  const Behaviour behaviour(options.model);
+void load(const RankOptions& options, comm::Comm& comm, const Progress& progress) {
+  const Behaviour behaviour(options.host.model);
   if (behaviour.name == "load-error" && behaviour.concerns(comm)) fail("the tensor 'blk.0' is missing");
   if (behaviour.name == "load-exit" && behaviour.concerns(comm)) ::_exit(3);
   if (behaviour.name == "slow-load") {
@@ -50,8 +50,8 @@ void load(const EngineOptions& options, comm::Comm& comm, const Progress& progre
 }
 
 /// One step on every rank: the sum over the ranks of (rank + 1) × i.
-float compute(const EngineOptions& options, comm::Comm& comm, int i) {
-  const Behaviour behaviour(options.model);
+float compute(const RankOptions& options, comm::Comm& comm, int i) {
+  const Behaviour behaviour(options.host.model);
   if (behaviour.name == "step-error" && behaviour.concerns(comm) && i == 3) fail("a page was lost");
   std::vector<float> x(4096, static_cast<float>((comm.rank() + 1) * i));
   comm.all_reduce(x);
@@ -60,7 +60,7 @@ float compute(const EngineOptions& options, comm::Comm& comm, int i) {
 
 class FakeEngine final : public Engine {
  public:
-  FakeEngine(EngineOptions options, comm::Comm& comm, const Progress& progress)
+  FakeEngine(RankOptions options, comm::Comm& comm, const Progress& progress)
       : options_(std::move(options)), comm_(comm) {
     load(options_, comm_, progress);
   }
@@ -142,13 +142,13 @@ class FakeEngine final : public Engine {
     asleep_ = what == rest;
   }
 
-  EngineOptions options_;
+  RankOptions options_;
   comm::Comm& comm_;
   std::deque<Work> queue_;
   bool asleep_ = false;  // whether the followers are
 };
 
-void fake_follow(const EngineOptions& options, comm::Comm& comm, const Progress& progress) {
+void fake_follow(const RankOptions& options, comm::Comm& comm, const Progress& progress) {
   load(options, comm, progress);
   for (;;) {
     std::vector<std::byte> message;
@@ -166,12 +166,33 @@ void fake_follow(const EngineOptions& options, comm::Comm& comm, const Progress&
   }
 }
 
+model::MemoryNeed memory_needed(const RankOptions& options, int rank, int) {
+  const Behaviour behaviour(options.host.model);
+  if (behaviour.name == "too-large") return {std::uint64_t{1} << 60, 0, 0};
+  if (behaviour.name == "unfit") {
+    // Longer than rank 0 puts off what others say.
+    if (rank == 0) std::this_thread::sleep_for(std::chrono::seconds(3));
+    fail("the tensor 'blk.0' is missing");
+  }
+  return {};
+}
+
 }  // namespace
 
 RankRoles fake_roles() {
-  return {[](const EngineOptions& options, comm::Comm& comm, const Progress& progress)
-              -> std::unique_ptr<Engine> { return std::make_unique<FakeEngine>(options, comm, progress); },
-          fake_follow};
+  RankRoles roles;
+  roles.lead = [](const RankOptions& options, comm::Comm& comm, const Progress& progress) {
+    return std::make_unique<FakeEngine>(options, comm, progress);
+  };
+  roles.follow = fake_follow;
+  roles.memory_needed = memory_needed;
+  return roles;
+}
+
+RankOptions behaving(const std::string& model) {
+  RankOptions options;
+  options.host.model = model;
+  return options;
 }
 
 Token fake_token(int ranks, int i) { return static_cast<Token>(ranks * (ranks + 1) / 2 * i); }

@@ -6,13 +6,18 @@
 
 namespace yoke::cluster {
 
-/// What EngineOptions::model says, "BEHAVIOUR" or "BEHAVIOUR:ARGUMENT":
+/// What HostOptions::model says, "BEHAVIOUR" or "BEHAVIOUR:ARGUMENT":
 ///   well            nothing fails
 ///   load-error:R    rank R throws at load ("all": every rank)
 ///   load-exit:R     rank R ends with code 3 at load
 ///   slow-load:DIR   each rank writes its process id to DIR/rank-R, and loads for half a minute
 ///   step-error:R    rank R throws in the third step
+///   too-large       does not fit
+///   unfit           every rank finds before loading that it cannot, rank 0 last
 RankRoles fake_roles();
+
+/// Options of one rank with this behaviour.
+runtime::RankOptions behaving(const std::string& model);
 
 /// Token i of a request of the fake engine on `ranks` ranks.
 runtime::Token fake_token(int ranks, int i);

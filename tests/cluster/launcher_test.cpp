@@ -38,7 +38,7 @@ constexpr milliseconds death_limit{5000};
 LaunchOptions launch_options(int ranks, const std::string& model) {
   LaunchOptions options;
   options.ranks = ranks;
-  options.engine.model = model;
+  options.host.model = model;
   options.executable = YOKE_TEST_RANK;
   return options;
 }
@@ -124,24 +124,6 @@ class Jobs : public testing::Test {
     if (!built_with_mpi()) GTEST_SKIP() << "built without MPI";
   }
 };
-
-TEST(Launcher, SharesTheCoresOut) {
-  EXPECT_EQ(threads_per_rank(16, 4), 4);
-  EXPECT_EQ(threads_per_rank(2, 4), 1);
-  EXPECT_EQ(threads_per_rank(7, 2), 3);
-}
-
-TEST(Launcher, EngineArgumentsCarryEveryOption) {
-  EXPECT_EQ(engine_arguments({"m.gguf", 128, 3, 64, 5, kernels::KvType::f32, kernels::ActivationType::f32}, 2,
-                             "/s"),
-            (std::vector<std::string>{"engine", "--socket", "/s", "--ranks", "2", "--model", "m.gguf",
-                                      "--context", "128", "--threads", "3", "--prefill-chunk", "64",
-                                      "--sequences", "5", "--kv-type", "f32", "--activations", "f32"}));
-  const runtime::EngineOptions cached{
-      "m.gguf", 0, 1, 1, 1, kernels::KvType::f16, kernels::ActivationType::q8, "a folder", 123};
-  EXPECT_THAT(engine_arguments(cached, 1, "/s"),
-              testing::IsSupersetOf({"--cache-dir", "a folder", "--cache-size", "123B"}));
-}
 
 TEST(OneRank, RunsWithoutMpirun) {
   const Job job(1, "well");

@@ -3,27 +3,25 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/error.h"
-#include "comm/solo.h"
-#include "comm/threads.h"
-
 namespace yoke::cluster {
 namespace {
 
 constexpr std::uint64_t GB = 1'000'000'000;
 
-RankPlace place(int rank, const std::string& machine) {
-  return {rank, "host-" + machine, 100 + rank, machine, ""};
+using runtime::Place;
+
+Place place(int rank, const std::string& machine) {
+  return {rank, "host-" + machine, machine, machine, 100 + rank, 1, {}, 1};
 }
-MemoryClaim claim(int rank, std::uint64_t weights, std::uint64_t available) {
-  return {rank, {weights, 0, 0}, available, "memory of the machine"};
+MemoryClaim claim_of(std::uint64_t weights, std::uint64_t available) {
+  return {{weights, 0, 0}, available, "memory of the machine"};
 }
 
 TEST(MemoryCheck, ComparesTheSumOfAMachinesRanksWithWhatItHas) {
-  const std::vector<RankPlace> together{place(0, "a"), place(1, "a"), place(2, "a")};
-  const std::vector<RankPlace> apart{place(0, "a"), place(1, "b"), place(2, "c")};
-  const std::vector<MemoryClaim> claims{claim(0, 3 * GB, 8 * GB), claim(1, 3 * GB, 8 * GB),
-                                        claim(2, 3 * GB, 8 * GB)};
+  const std::vector<Place> together{place(0, "a"), place(1, "a"), place(2, "a")};
+  const std::vector<Place> apart{place(0, "a"), place(1, "b"), place(2, "c")};
+  const std::vector<MemoryClaim> claims{claim_of(3 * GB, 8 * GB), claim_of(3 * GB, 8 * GB),
+                                        claim_of(3 * GB, 8 * GB)};
   EXPECT_EQ(judge_memory(apart, claims), "");
   EXPECT_EQ(
       judge_memory(together, claims),
@@ -33,13 +31,13 @@ TEST(MemoryCheck, ComparesTheSumOfAMachinesRanksWithWhatItHas) {
 }
 
 TEST(MemoryCheck, FitsExactlyButNotOneByteMore) {
-  const std::vector<RankPlace> places{place(0, "a"), place(1, "a")};
-  EXPECT_EQ(judge_memory(places, std::vector{claim(0, GB, 2 * GB), claim(1, GB, 2 * GB)}), "");
-  EXPECT_NE(judge_memory(places, std::vector{claim(0, GB, 2 * GB), claim(1, GB + 1, 2 * GB)}), "");
+  const std::vector<Place> places{place(0, "a"), place(1, "a")};
+  EXPECT_EQ(judge_memory(places, std::vector{claim_of(GB, 2 * GB), claim_of(GB, 2 * GB)}), "");
+  EXPECT_NE(judge_memory(places, std::vector{claim_of(GB, 2 * GB), claim_of(GB + 1, 2 * GB)}), "");
 }
 
 TEST(MemoryCheck, TakesTheTightestLimitOfAMachineAndNamesTheOneRankThatFails) {
-  std::vector<MemoryClaim> claims{claim(0, GB, 9 * GB), claim(1, 3 * GB, 2 * GB)};
+  std::vector<MemoryClaim> claims{claim_of(GB, 9 * GB), claim_of(3 * GB, 2 * GB)};
   claims[1].limited_by = "cgroup limit of 2.00 GB";
   EXPECT_EQ(
       judge_memory(std::vector{place(0, "a"), place(1, "b")}, claims),
@@ -50,10 +48,10 @@ TEST(MemoryCheck, TakesTheTightestLimitOfAMachineAndNamesTheOneRankThatFails) {
 }
 
 TEST(MemoryCheck, OffersASmallerContextWhereTheKvCacheIsWhatIsTooMuch) {
-  const std::vector<RankPlace> places{place(0, "a"), place(1, "a")};
+  const std::vector<Place> places{place(0, "a"), place(1, "a")};
   const auto sentence = [&](std::uint64_t weights, std::uint64_t kv) {
     const model::MemoryNeed need{weights, kv, GB};
-    return judge_memory(places, std::vector<MemoryClaim>{{0, need, 8 * GB, "x"}, {1, need, 8 * GB, "x"}});
+    return judge_memory(places, std::vector<MemoryClaim>(2, {need, 8 * GB, "x"}));
   };
   EXPECT_EQ(sentence(2 * GB, GB), "");
   EXPECT_THAT(sentence(2 * GB, 2 * GB),
@@ -66,23 +64,19 @@ TEST(MemoryCheck, OffersASmallerContextWhereTheKvCacheIsWhatIsTooMuch) {
 TEST(MemoryCheck, ASumThatWrapsAroundDoesNotFit) {
   const std::uint64_t half = std::uint64_t{1} << 63;
   EXPECT_NE(judge_memory(std::vector{place(0, "a"), place(1, "a")},
-                         std::vector{claim(0, half, 8 * GB), claim(1, half, 8 * GB)}),
+                         std::vector{claim_of(half, 8 * GB), claim_of(half, 8 * GB)}),
             "");
 }
 
-TEST(MemoryCheck, OnlyRankZeroSpeaks) {
+TEST(MemoryCheck, WhatARankMayHaveIsWhatIsFreeOrLessWhereItIsGivenLess) {
   const Memory memory{10 * GB, 5 * GB, "memory of the machine"};
-  const std::vector<RankPlace> places{place(0, "a"), place(1, "a"), place(2, "a")};
-  comm::run_ranks(3, [&](comm::Comm& comm) {
-    EXPECT_TRUE(check_memory(comm, places, {GB, 0, 0}, memory));
-    if (comm.rank() == 0) {
-      EXPECT_THROW(check_memory(comm, places, {2 * GB, 0, 0}, memory), Error);
-    } else {
-      EXPECT_FALSE(check_memory(comm, places, {2 * GB, 0, 0}, memory));
-    }
-  });
-  comm::SoloComm solo;
-  EXPECT_TRUE(check_memory(solo, std::span(places).first(1), {GB, 0, 0}, memory));
+  EXPECT_EQ(claim({}, memory, 0).available, 5 * GB);
+  EXPECT_EQ(claim({}, memory, 6 * GB).available, 5 * GB);
+  EXPECT_EQ(claim({}, memory, 6 * GB).limited_by, "memory of the machine");
+  EXPECT_EQ(claim({}, memory, 4 * GB).available, 4 * GB);
+  EXPECT_EQ(judge_memory(std::vector{place(0, "a")}, std::vector{claim({5 * GB, 0, 0}, memory, 4 * GB)}),
+            "the model does not fit: rank 0 (host host-a, pid 100) needs 5.00 GB (weights 5.00 GB, KV cache "
+            "0 bytes, scratch 0 bytes), but only 4.00 GB are available there (the memory it may have)");
 }
 
 }  // namespace

@@ -26,23 +26,6 @@ TEST(MpiStart, KnowsWhoStartedThisProcess) {
   EXPECT_EQ(detect_mpi({{"SLURM_STEP_NUM_TASKS", "3"}}).ranks, 3);
 }
 
-TEST(MpiStart, CountsTheRanksOnThisMachineUnderSlurm) {
-  const auto local_ranks = [](const char* list, const char* node) {
-    return detect_mpi({{"PMIX_RANK", "3"}, {"SLURM_STEP_TASKS_PER_NODE", list}, {"SLURM_NODEID", node}})
-        .local_ranks;
-  };
-  EXPECT_EQ(local_ranks("4", "0"), 4);
-  EXPECT_EQ(local_ranks("2(x3)", "2"), 2);
-  EXPECT_EQ(local_ranks("3,1", "0"), 3);
-  EXPECT_EQ(local_ranks("3,1", "1"), 1);
-  EXPECT_EQ(local_ranks("2(x3),1,5(x2)", "2"), 2);
-  EXPECT_EQ(local_ranks("2(x3),1,5(x2)", "3"), 1);
-  EXPECT_EQ(local_ranks("2(x3),1,5(x2)", "5"), 5);
-  for (const char* strange : {"", ",", "x", "-2", "3(x", "2(x99999999999)", "99999999999"})
-    EXPECT_EQ(local_ranks(strange, "7"), 1) << strange;
-  EXPECT_EQ(detect_mpi({{"SLURM_STEP_NUM_TASKS", "3"}, {"SLURM_STEP_TASKS_PER_NODE", "3"}}).local_ranks, 3);
-}
-
 TEST(MpiStart, WithoutTheJobItBelongsToKeepsTheRest) {
   const system::Environment mine{{"PATH", "/bin"},
                                  {"SLURM_JOBID", "7"},

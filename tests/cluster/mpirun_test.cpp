@@ -95,7 +95,8 @@ TEST(Mpirun, IsFoundInPathAndNowhereElseFirst) {
   EXPECT_EQ(find_mpirun(environment), fake);
 }
 
-const std::vector<RankPlace> places{{0, "a", 10, "", ""}, {1, "a", 11, "", ""}, {2, "b", 12, "", ""}};
+const std::vector<runtime::Place> places{
+    {0, "a", "", "", 10, 1, {}, 1}, {1, "a", "", "", 11, 1, {}, 1}, {2, "b", "", "", 12, 1, {}, 1}};
 
 TEST(ExplainEnd, NamesTheRankThatASignalEnded) {
   const std::string printed =

@@ -22,9 +22,9 @@ using testing::StartsWith;
 // Meeting may take long on a busy machine; nothing waits for it where all is well.
 const LinkTiming patient{.meeting = milliseconds(30000)};
 
-std::vector<RankPlace> local_places(int ranks) {
-  std::vector<RankPlace> places;
-  for (int r = 0; r < ranks; ++r) places.push_back({r, "host", 100 + r, "machine", "network"});
+std::vector<runtime::Place> local_places(int ranks) {
+  std::vector<runtime::Place> places;
+  for (int r = 0; r < ranks; ++r) places.push_back({r, "host", "machine", "network", 100 + r, 1, {}, 1});
   return places;
 }
 
@@ -49,19 +49,6 @@ std::string wait_for_loss(const RankLink& link) {
 void all_arrive(comm::Comm& comm) {
   std::vector<float> one(1);
   comm.all_reduce(one);
-}
-
-TEST(Rendezvous, RanksIntroduceThemselvesInOrder) {
-  comm::run_ranks(3, [](comm::Comm& comm) {
-    const auto places = introduce_ranks(comm);
-    ASSERT_EQ(places.size(), 3U);
-    for (int r = 0; r < 3; ++r) {
-      EXPECT_EQ(places[r].rank, r);
-      EXPECT_EQ(places[r].pid, ::getpid());
-      EXPECT_EQ(places[r].machine, places[0].machine);
-      EXPECT_FALSE(places[r].host.empty());
-    }
-  });
 }
 
 TEST(Rendezvous, OpensOnLoopbackOnlyWhereAllRanksShareIt) {

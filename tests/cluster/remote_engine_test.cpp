@@ -43,10 +43,10 @@ struct Pair {
 /// Rank 0 as it is in real life.
 void serve_fake_engine(FileDescriptor socket) {
   EngineServer server(std::move(socket));
-  server.announce({{0, "host", 100, "", ""}});
+  server.announce({{0, "host", "", "", 100, 1, {}, 1}});
   server.report_progress({{1, 2}, 1, 0, {1, 2}});
   comm::SoloComm comm;
-  const auto engine = fake_roles().lead({"well"}, comm, [](auto, auto) {});
+  const auto engine = fake_roles().lead(behaving("well"), comm, [](auto, auto) {});
   try {
     server.serve(*engine);
   } catch (const Error& error) {
@@ -135,7 +135,7 @@ TEST(RemoteEngine, LogitsOfALongPromptArriveInWholeRows) {
 TEST(RemoteEngine, ShowsHowFarLoadingIs) {
   Pair pair([](FileDescriptor socket) {
     EngineServer server(std::move(socket));
-    server.announce({{0, "host", 100, "", ""}});
+    server.announce({{0, "host", "", "", 100, 1, {}, 1}});
     server.report_progress({{13, 20}, 2, 1, {3, 10}});
     server.fail("enough");
   });
@@ -178,7 +178,7 @@ TEST(RemoteEngine, NoticesAnEngineThatFallsSilent) {
       [&](FileDescriptor socket) {
         Channel channel(std::move(socket));
         channel.send(Hello{});
-        channel.send(RanksMet{{{0, "host", 100, "", ""}}});
+        channel.send(RanksMet{{{0, "host", "", "", 100, 1, {}, 1}}});
         end.get_future().wait();
       },
       timing);
@@ -213,7 +213,7 @@ TEST(EngineServer, AnInterruptEndsTheSleepOfAnIdleEngine) {
   Pair pair([](FileDescriptor socket) {
     EngineServer server(std::move(socket));
     comm::SoloComm comm;
-    const auto engine = fake_roles().lead({"well"}, comm, [](auto, auto) {});
+    const auto engine = fake_roles().lead(behaving("well"), comm, [](auto, auto) {});
     server.interrupt("rank 1 was lost");
     EXPECT_EQ(error_of([&] { server.serve(*engine); }), "rank 1 was lost");
   });

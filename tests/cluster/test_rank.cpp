@@ -9,7 +9,6 @@
 
 #include <cstdio>
 #include <cstring>
-#include <map>
 #include <random>
 #include <string>
 #include <vector>
@@ -25,33 +24,27 @@ namespace {
 
 using Arguments = std::vector<std::string>;
 
-int run_engine(const Arguments& arguments) {
-  std::map<std::string, std::string> flags;
-  for (std::size_t i = 0; i + 1 < arguments.size(); i += 2) flags[arguments[i]] = arguments[i + 1];
+EngineProcessOptions this_process() {
   EngineProcessOptions options;
-  options.engine.model = flags.at("--model");
-  options.ranks = std::stoi(flags.at("--ranks"));
-  options.socket = flags.at("--socket");
+  options.job = detect_mpi(system::current_environment());
   options.roles = fake_roles();
-  if (options.engine.model == "too-large")
-    options.memory_needed = [](int, int) { return model::MemoryNeed{std::uint64_t{1} << 60, 0, 0}; };
-  if (options.engine.model == "unfit")
-    options.memory_needed = [](int rank, int) -> model::MemoryNeed {
-      // Longer than rank 0 puts off what others say.
-      if (rank == 0) ::poll(nullptr, 0, 3000);
-      fail("the tensor 'blk.0' is missing");
-    };
-  return engine_main(options);
+  options.last_words = [](const std::string& sentence) { fmt::print(stderr, "last words: {}\n", sentence); };
+  return options;
+}
+
+int run_engine(const Arguments& arguments) {
+  if (arguments.size() != 2 || arguments[0] != "--socket") fail("an engine is told its socket and no more");
+  return engine_main(this_process(), arguments[1]);
 }
 
 int run_joined(const Arguments& arguments) {
-  EngineProcessOptions options;
-  options.ranks = std::stoi(arguments.at(0));
-  options.engine.model = arguments.at(1);
-  options.roles = fake_roles();
-  options.last_words = [](const std::string& sentence) { fmt::print(stderr, "last words: {}\n", sentence); };
+  EngineProcessOptions options = this_process();
+  options.job.ranks = std::stoi(arguments.at(0));
+  runtime::EngineOptions engine_options;
+  runtime::HostOptions host;
+  host.model = arguments.at(1);
   try {
-    const auto engine = join(options, {});
+    const auto engine = join(options, engine_options, host, {});
     if (!engine) return 0;
     runtime::Request request;
     request.id = 7;
@@ -136,7 +129,7 @@ int compare_collectives() {
 int start_and_wait(const Arguments& arguments) {
   LaunchOptions options;
   options.ranks = std::stoi(arguments.at(0));
-  options.engine.model = arguments.at(1);
+  options.host.model = arguments.at(1);
   const auto engine = launch(options, {});
   for (const auto& report : engine->reports()) fmt::print("{} ", report.pid);
   fmt::print("\n");

@@ -59,8 +59,8 @@ TEST(RandomPrompts, RepeatWithTheirSeedAndDifferFromEachOther) {
 
 TEST(RunTest, ComputesWhatTheTestSays) {
   for (const int ranks : {1, 2, 3}) {
-    runtime::EngineOptions options = runtime::demo_options();
-    options.context = 96;
+    runtime::RankOptions options = runtime::demo_options();
+    options.engine.context = 96;
     runtime::with_engine(ranks, options, [](Engine& engine) {
       RandomPrompts prompts(demo_metadata(), engine.info().vocabulary, 1);
       std::vector<std::int32_t> progress;
@@ -84,8 +84,8 @@ TEST(RunTest, ComputesWhatTheTestSays) {
 }
 
 TEST(RunTest, WhatDoesNotFitIsAnError) {
-  runtime::EngineOptions options = runtime::demo_options();
-  options.context = 64;
+  runtime::RankOptions options = runtime::demo_options();
+  options.engine.context = 64;
   runtime::with_engine(1, options, [](Engine& engine) {
     RandomPrompts prompts({}, engine.info().vocabulary, 1);
     const auto ignore = [](std::int32_t) {};

@@ -168,9 +168,10 @@ TEST(Divergence, OfAModelFromItselfIsNoneOnAnyNumberOfRanks) {
   for (int i = 0; i < 25; ++i) text.insert(text.end(), start.begin(), start.end());
   const Windows pieces(text, 50, 0);
   const auto ignore = [](std::int32_t, const Perplexity&) {};
-  runtime::EngineOptions options = runtime::demo_options();
-  options.context = 128;
-  options.activations = kernels::ActivationType::f32;  // bytes would be rounded differently after other sums
+  runtime::RankOptions options = runtime::demo_options();
+  options.engine.context = 128;
+  options.engine.activations =
+      kernels::ActivationType::f32;  // bytes would be rounded differently after other sums
   Perplexity saved;
   runtime::with_engine(1, options, [&](runtime::Engine& engine) {
     DistributionWriter writer(path, describe_run(pieces, 2048, "demo"));

@@ -313,8 +313,8 @@ TEST(MeasurePerplexity, IsWhatTheLogitsOfTheModelSay) {
   constexpr std::int32_t window = 50;  // no multiple of a page
   const std::vector<Token> text = some_text(4 * window + 20, 2048);
   for (const int ranks : {1, 2, 3}) {
-    runtime::EngineOptions options = runtime::demo_options();
-    options.context = 128;
+    runtime::RankOptions options = runtime::demo_options();
+    options.engine.context = 128;
     runtime::with_engine(ranks, options, [&](Engine& engine) {
       const Perplexity perplexity = measure_perplexity(engine, {text, window, 0}, ignore);
       EXPECT_EQ(perplexity.tokens(), 4 * 24);

@@ -29,8 +29,8 @@ TEST(LocalEngineReports, GivesTheLogProbabilitiesOfAPromptsTokens) {
   const std::vector<Token> tokens = long_prompt(150);
   for (const int ranks : {1, 2, 3, 4}) {
     for (const std::int32_t chunk : {512, 40, 1}) {
-      EngineOptions options = demo_options();
-      options.prefill_chunk = chunk;
+      RankOptions options = demo_options();
+      options.engine.prefill_chunk = chunk;
       with_engine(ranks, options, [&](Engine& engine) {
         Request asked = report(1, tokens, PromptReport::log_probabilities);
         // None of these counts.
@@ -108,8 +108,8 @@ TEST(LocalEngineReports, SaysSoWhenTheWeightsAreDamagedWhateverIsAskedAndRelease
     draft.tensor("output_norm.weight").type = quant::Type::f32;
     draft.data["output_norm.weight"].assign(128, std::numeric_limits<float>::quiet_NaN());
   });
-  EngineOptions options;
-  options.model = damaged.path();
+  RankOptions options;
+  options.host.model = damaged.path();
   Request sampled = request(1, {5, 6, 7}, 3);
   sampled.sampling = {.temperature = 1, .top_p = 0.5f};
   for (const Request& asked :

@@ -13,7 +13,7 @@ namespace yoke::runtime {
 namespace {
 
 /// Requests of all kinds at once, and each one's tokens.
-std::vector<std::vector<Token>> sampled_together(int ranks, const EngineOptions& options,
+std::vector<std::vector<Token>> sampled_together(int ranks, const RankOptions& options,
                                                  std::int32_t vocabulary) {
   std::vector<std::vector<Token>> tokens;
   with_engine(ranks, options, [&](Engine& engine) {
@@ -41,24 +41,24 @@ double agreement(const std::vector<std::vector<Token>>& a, const std::vector<std
 TEST(LocalEngineSampling, SamplesTheSameWayOnAnyNumberOfRanks) {
   // Sums over ranks round differently, so a draw near a border may fall on its other side. Activations that
   // are rounded to bytes would make of that a step of a byte now and then.
-  EngineOptions options = demo_options();
-  options.activations = kernels::ActivationType::f32;
+  RankOptions options = demo_options();
+  options.engine.activations = kernels::ActivationType::f32;
   const auto one = sampled_together(1, options, 2048);
   for (const std::vector<Token>& tokens : one) EXPECT_EQ(tokens.size(), 12);
   for (const int ranks : {2, 3, 4}) EXPECT_GE(agreement(sampled_together(ranks, options, 2048), one), 0.9);
 }
 
 TEST(LocalEngineSampling, SamplesWhereSomeRanksHaveNoVocabularyRows) {
-  EngineOptions options;
-  options.model = std::filesystem::path(YOKE_GENERATED_DATA) / "tiny" / "llama.gguf";
+  RankOptions options;
+  options.host.model = std::filesystem::path(YOKE_GENERATED_DATA) / "tiny" / "llama.gguf";
   const auto one = sampled_together(1, options, 320);
   for (const int ranks : {2, 3, 4, 24}) EXPECT_GE(agreement(sampled_together(ranks, options, 320), one), 0.9);
 }
 
 TEST(LocalEngineSampling, SamplesTheSameBesideOthersInAnyChunksAndStrips) {
   const auto all = sampled_together(2, demo_options(), 2048);
-  EngineOptions options = demo_options();
-  options.prefill_chunk = 3;  // no more than three sequences at once
+  RankOptions options = demo_options();
+  options.engine.prefill_chunk = 3;  // no more than three sequences at once
   EXPECT_EQ(sampled_together(2, options, 2048), all);
 }
 
@@ -89,8 +89,8 @@ TEST(LocalEngineSampling, PenalisesWhatItHasWritten) {
 TEST(LocalEngineSampling, ChunkSizeDoesNotChangeASampledToken) {
   const auto run = [&](std::int32_t chunk) {
     std::vector<Token> tokens;
-    EngineOptions options = demo_options();
-    options.prefill_chunk = chunk;
+    RankOptions options = demo_options();
+    options.engine.prefill_chunk = chunk;
     with_engine(3, options, [&](Engine& engine) {
       Request sampled = request(1, prompt, 30);
       sampled.sampling = {0.8f, 42};

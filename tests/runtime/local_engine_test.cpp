@@ -65,8 +65,8 @@ TEST(LocalEngine, RefusesARequestAndGoesOn) {
 }
 
 TEST(LocalEngine, FillsTheContextAndSaysSo) {
-  EngineOptions options = demo_options();
-  options.context = 16;
+  RankOptions options = demo_options();
+  options.engine.context = 16;
   with_engine(2, options, [&](Engine& engine) {
     EXPECT_EQ(engine.info().context, 16);
     EXPECT_EQ(engine.info().trained_context, 512);
@@ -92,7 +92,7 @@ TEST(LocalEngine, CancelEndsARequestBetweenSteps) {
 }
 
 /// What five requests are answered of which the third is cancelled on its way.
-std::map<std::uint64_t, Answer> answers_beside_a_cancelled(int ranks, const EngineOptions& options) {
+std::map<std::uint64_t, Answer> answers_beside_a_cancelled(int ranks, const RankOptions& options) {
   constexpr std::uint64_t cancelled = 3;
   std::map<std::uint64_t, Answer> answers;
   with_engine(ranks, options, [&](Engine& engine) {
@@ -120,9 +120,9 @@ std::map<std::uint64_t, Answer> answers_beside_a_cancelled(int ranks, const Engi
 }
 
 TEST(LocalEngine, SequencesThatTakeSlotsInTurnAnswerAsWithAWholeCache) {
-  EngineOptions whole = windowed_options();
-  whole.prefill_chunk = 512;  // rings for such steps would be larger than the context
-  whole.sequences = 1;
+  RankOptions whole = windowed_options();
+  whole.engine.prefill_chunk = 512;  // rings for such steps would be larger than the context
+  whole.engine.sequences = 1;
   for (const int ranks : {1, 2, 3, 4}) {
     const auto expected = answers_beside_a_cancelled(ranks, whole);
     const auto found = answers_beside_a_cancelled(ranks, windowed_options());
@@ -136,8 +136,8 @@ TEST(LocalEngine, SequencesThatTakeSlotsInTurnAnswerAsWithAWholeCache) {
 }
 
 TEST(LocalEngine, ReturnsBetweenTheStepsOfALongPromptOncePatienceIsOver) {
-  EngineOptions options = demo_options();
-  options.prefill_chunk = 1;
+  RankOptions options = demo_options();
+  options.engine.prefill_chunk = 1;
   with_engine(2, options, [&](Engine& engine) {
     engine.submit(request(1, std::vector<Token>(100, 5), 10));
     EXPECT_EQ(engine.next(std::chrono::milliseconds(0)), std::nullopt);
@@ -166,14 +166,14 @@ TEST(LocalEngine, EveryRankReportsWhatItHolds) {
 }
 
 TEST(LocalEngine, RefusesAModelThatIsNotThere) {
-  EngineOptions options;
-  options.model = "no/such/model.gguf";
+  RankOptions options;
+  options.host.model = "no/such/model.gguf";
   EXPECT_THROW(with_engine(2, options, [](Engine&) {}), Error);
 }
 
 TEST(LocalEngine, RefusesAContextBeyondTheModels) {
-  EngineOptions options = demo_options();
-  options.context = 513;
+  RankOptions options = demo_options();
+  options.engine.context = 513;
   EXPECT_THROW(with_engine(1, options, [](Engine&) {}), Error);
 }
 

@@ -2,19 +2,13 @@
 
 #include <gtest/gtest.h>
 
-#include <set>
-
-#include "base/topology.h"
-#include "comm/solo.h"
-#include "comm/threads.h"
-
 namespace yoke::runtime {
 namespace {
 
 using Cpus = std::vector<int>;
 
 Place place(const std::string& machine, const std::vector<std::int32_t>& cpus, std::int32_t threads) {
-  return {machine, static_cast<std::int32_t>(cpus.size()), cpus, threads};
+  return {0, "host", machine, machine, 1, static_cast<std::int32_t>(cpus.size()), cpus, threads};
 }
 
 TEST(Placement, RanksOfAMachineTakeItsCoresOneAfterTheOther) {
@@ -54,7 +48,7 @@ TEST(Placement, NothingIsBoundWhereThreadsOutnumberCores) {
   const std::vector<Place> places(3, place("a", {0, 1}, 1));
   for (int rank = 0; rank < 3; ++rank) EXPECT_EQ(cpus_of_rank(places, rank), Cpus{});
   // A quota of time leaves fewer cores than processors.
-  const std::vector<Place> limited{{"a", 1, {0, 1, 2, 3}, 2}};
+  const std::vector<Place> limited{{0, "host", "a", "a", 1, 1, {0, 1, 2, 3}, 2}};
   EXPECT_EQ(cpus_of_rank(limited, 0), Cpus{});
 }
 
@@ -65,9 +59,24 @@ TEST(Placement, NothingIsBoundWhereHalfOfTheCoresStayFree) {
 }
 
 TEST(Placement, AnUnknownMachineBindsNothing) {
-  const std::vector<Place> places(2, Place{"a", 4, {}, 2});
+  const std::vector<Place> places(2, Place{0, "host", "a", "a", 1, 4, {}, 2});
   EXPECT_EQ(cpus_of_rank(places, 0), Cpus{});
   EXPECT_EQ(cpus_of_rank(places, 1), Cpus{});
+}
+
+std::vector<std::int32_t> threads_of(const std::vector<Place>& places) {
+  std::vector<std::int32_t> threads;
+  for (const Place& place : with_threads(places)) threads.push_back(place.threads);
+  return threads;
+}
+
+TEST(Placement, RanksWithoutANumberOfThreadsShareTheirCoresOut) {
+  const std::vector<std::int32_t> seven{0, 1, 2, 3, 4, 5, 6};
+  EXPECT_EQ(threads_of({place("a", seven, 0), place("a", seven, 0), place("b", seven, 0)}), (Cpus{3, 3, 7}));
+  EXPECT_EQ(threads_of({place("a", {0, 1}, 0), place("a", {2, 3, 4}, 0)}), (Cpus{2, 3})) << "bound apart";
+  EXPECT_EQ(threads_of({place("a", {0}, 0), place("a", {0}, 0)}), (Cpus{1, 1}));
+  EXPECT_EQ(threads_of({place("a", seven, 5), place("a", seven, 0)}), (Cpus{5, 3})) << "one was given";
+  EXPECT_EQ(threads_of(std::vector(2, Place{0, "host", "a", "a", 1, 4, {}, 0})), (Cpus{2, 2})) << "unknown";
 }
 
 TEST(Placement, CountsTheRanksOfAMachine) {
@@ -75,30 +84,6 @@ TEST(Placement, CountsTheRanksOfAMachine) {
   EXPECT_EQ(ranks_beside(places, 0), 2);
   EXPECT_EQ(ranks_beside(places, 1), 1);
   EXPECT_EQ(ranks_beside(places, 2), 2);
-}
-
-TEST(Placement, RanksAgreeOnCoresThatNoTwoShare) {
-  const Topology topology = read_topology();
-  for (const int ranks : {1, 2, 3, 4}) {
-    std::vector<std::vector<int>> cpus(static_cast<std::size_t>(ranks));
-    comm::run_ranks(ranks, [&](comm::Comm& comm) {
-      cpus[static_cast<std::size_t>(comm.rank())] = cpus_of_rank(exchange_places(comm, 1), comm.rank());
-    });
-    const bool bound = ranks <= topology.cores && 2 * ranks > topology.cores;
-    std::set<int> distinct;
-    for (const std::vector<int>& own : cpus) {
-      EXPECT_EQ(own.size(), bound ? 1u : 0u) << ranks << " ranks";
-      distinct.insert(own.begin(), own.end());
-    }
-    EXPECT_EQ(distinct.size(), bound ? static_cast<std::size_t>(ranks) : 0u);
-  }
-}
-
-TEST(Placement, ARankByItselfTakesAllCoresOfItsProcess) {
-  const Topology topology = read_topology();
-  comm::SoloComm comm;
-  const std::vector<int> cpus = cpus_of_rank(exchange_places(comm, topology.cores), 0);
-  EXPECT_EQ(cpus, Cpus(topology.core_cpus.begin(), topology.core_cpus.begin() + topology.cores));
 }
 
 }  // namespace

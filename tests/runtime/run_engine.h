@@ -18,29 +18,37 @@
 
 namespace yoke::runtime {
 
-inline EngineOptions demo_options() {
-  EngineOptions options;
-  options.model = std::filesystem::path(YOKE_MODELS) / "demo.gguf";
-  options.sequences = 8;
+inline RankOptions demo_options() {
+  RankOptions options;
+  options.host.model = std::filesystem::path(YOKE_MODELS) / "demo.gguf";
+  options.host.threads = 1;
+  options.engine.sequences = 8;
   return options;
 }
 
 /// A model of three layers, of which the first and the last have a window of 8. Its context has eight pages;
 /// two sequences run at once, in steps so short that rings of two pages each do for them.
-inline EngineOptions windowed_options() {
-  EngineOptions options;
-  options.model = std::filesystem::path(YOKE_GENERATED_DATA) / "tiny" / "gpt-oss.gguf";
-  options.sequences = 2;
-  options.prefill_chunk = 50;
+inline RankOptions windowed_options() {
+  RankOptions options;
+  options.host.model = std::filesystem::path(YOKE_GENERATED_DATA) / "tiny" / "gpt-oss.gguf";
+  options.host.threads = 1;
+  options.engine.sequences = 2;
+  options.engine.prefill_chunk = 50;
+  return options;
+}
+
+/// The options with the places of the ranks of `comm`; a collective.
+inline RankOptions placed(RankOptions options, comm::Comm& comm) {
+  options.places = gather_places(comm, options.host.threads);
   return options;
 }
 
 /// Runs `talk` with the leader's engine while the other ranks follow.
-inline void with_engine(int ranks, const EngineOptions& options, const std::function<void(Engine&)>& talk) {
+inline void with_engine(int ranks, const RankOptions& options, const std::function<void(Engine&)>& talk) {
   const Progress ignore = [](std::uint64_t, std::uint64_t) {};
   comm::run_ranks(ranks, [&](comm::Comm& comm) {
-    if (comm.rank() != 0) return follow(options, comm, ignore);
-    talk(*lead(options, comm, ignore));
+    if (comm.rank() != 0) return follow(placed(options, comm), comm, ignore);
+    talk(*lead(placed(options, comm), comm, ignore));
   });
 }
 

@@ -15,12 +15,12 @@ namespace yoke::runtime {
 namespace {
 
 TEST(MemoryNeeded, IsWhatTheRanksThenReport) {
-  EngineOptions options = demo_options();
-  options.context = 100;
+  RankOptions options = demo_options();
+  options.engine.context = 100;
   for (const int ranks : {1, 3}) {
     with_engine(ranks, options, [&](Engine& engine) {
       for (const RankReport& report : engine.reports()) {
-        const MemoryNeed need = memory_needed(options, report.rank, ranks);
+        const MemoryNeed need = memory_needed(options.host.model, options.engine, report.rank, ranks);
         EXPECT_EQ(need.weights, report.weight_bytes);
         EXPECT_EQ(need.kv, report.kv_bytes);
         EXPECT_GT(need.scratch, 0);
@@ -30,26 +30,26 @@ TEST(MemoryNeeded, IsWhatTheRanksThenReport) {
 }
 
 TEST(MemoryNeeded, CountsOfLayersWithAWindowOnlyWhatTheyKeep) {
-  EngineOptions options = windowed_options();
-  const std::uint64_t rings = memory_needed(options, 0, 1).kv;
+  RankOptions options = windowed_options();
+  const std::uint64_t rings = memory_needed(options.host.model, options.engine, 0, 1).kv;
   for (const int ranks : {1, 3}) {
     with_engine(ranks, options, [&](Engine& engine) {
       for (const RankReport& report : engine.reports())
-        EXPECT_EQ(memory_needed(options, report.rank, ranks).kv, report.kv_bytes);
+        EXPECT_EQ(memory_needed(options.host.model, options.engine, report.rank, ranks).kv, report.kv_bytes);
     });
   }
-  options.sequences = 8;  // whose rings would take more than all pages
+  options.engine.sequences = 8;  // whose rings would take more than all pages
   // One of three layers has all of the eight pages; the others have two rings of two.
-  EXPECT_EQ(rings, memory_needed(options, 0, 1).kv / (3 * 8) * (8 + 2 * 4));
+  EXPECT_EQ(rings, memory_needed(options.host.model, options.engine, 0, 1).kv / (3 * 8) * (8 + 2 * 4));
 }
 
 TEST(Worker, RefusesAStepThatItsCachesCannotHold) {
-  EngineOptions options = demo_options();
-  options.context = 100;
-  options.prefill_chunk = 10;
-  options.sequences = 2;
+  RankOptions options = demo_options();
+  options.engine.context = 100;
+  options.engine.prefill_chunk = 10;
+  options.engine.sequences = 2;
   comm::SoloComm comm;
-  Worker worker(options, comm, [](std::uint64_t, std::uint64_t) {});
+  Worker worker(placed(options, comm), comm, [](std::uint64_t, std::uint64_t) {});
   const auto start = [&](std::int32_t slot, std::int32_t page, std::int32_t tokens) {
     model::Batch batch;
     batch.add_sequence(slot, {page});
@@ -68,7 +68,7 @@ struct Prompted {
   std::vector<RankReport> reports;
 };
 
-Prompted run(int ranks, const EngineOptions& options) {
+Prompted run(int ranks, const RankOptions& options) {
   Prompted found;
   with_engine(ranks, options, [&](Engine& engine) {
     Request logits = request(1, prompt, 0);
@@ -89,10 +89,10 @@ std::uint64_t sum(const Prompted& run, std::uint64_t RankReport::*bytes) {
 TEST(WorkersCache, GivesTheSameLogitsAsTheFileOnAnyNumberOfRanks) {
   for (const int ranks : {1, 2, 3, 4}) {
     const ScratchFolder folder;
-    EngineOptions options = demo_options();
-    options.threads = 2;
+    RankOptions options = demo_options();
+    options.host.threads = 2;
     const Prompted plain = run(ranks, options);
-    options.cache_dir = folder.path();
+    options.host.cache_dir = folder.path();
     const Prompted first = run(ranks, options), second = run(ranks, options);
     ASSERT_FALSE(plain.logits.empty());
     EXPECT_EQ(first.logits, plain.logits);
@@ -108,8 +108,8 @@ TEST(WorkersCache, GivesTheSameLogitsAsTheFileOnAnyNumberOfRanks) {
 
 TEST(WorkersCache, ThatIsDamagedOnOneRankIsReportedByThatRankAndRepaired) {
   const ScratchFolder folder;
-  EngineOptions options = demo_options();
-  options.cache_dir = folder.path();
+  RankOptions options = demo_options();
+  options.host.cache_dir = folder.path();
   const Prompted first = run(3, options);
   for (const shards::CachedShard& shard : shards::cached_shards(folder.path())) {
     if (shard.path.string().find(".1-of-3") == std::string::npos) continue;
@@ -128,12 +128,12 @@ TEST(WorkersCache, ThatIsDamagedOnOneRankIsReportedByThatRankAndRepaired) {
 
 TEST(WorkersCache, CountsItsBytesAsProgress) {
   const ScratchFolder folder;
-  EngineOptions options = demo_options();
-  options.cache_dir = folder.path();
+  RankOptions options = demo_options();
+  options.host.cache_dir = folder.path();
   for (const char* start : {"first", "second"}) {
     std::uint64_t last = 0, all = 0;
     comm::SoloComm comm;
-    lead(options, comm, [&](std::uint64_t done, std::uint64_t total) {
+    lead(placed(options, comm), comm, [&](std::uint64_t done, std::uint64_t total) {
       EXPECT_GE(done, last) << start;
       EXPECT_LE(done, total) << start;
       last = done;
@@ -146,9 +146,9 @@ TEST(WorkersCache, CountsItsBytesAsProgress) {
 
 TEST(WorkersCache, IsNotUsedWhereNothingIsPacked) {
   const ScratchFolder folder;
-  EngineOptions options = demo_options();
-  options.cache_dir = folder.path();
-  options.activations = kernels::ActivationType::f32;
+  RankOptions options = demo_options();
+  options.host.cache_dir = folder.path();
+  options.engine.activations = kernels::ActivationType::f32;
   run(2, options);
   EXPECT_TRUE(folder.empty());
 }
