@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "cluster/agreement.h"
 #include "cluster/engine_server.h"
+#include "cluster/introduction.h"
 #include "cluster/mpi_comm.h"
 #include "cluster/mpirun.h"
 #include "cluster/rank_link.h"
@@ -28,7 +29,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds progress_period{100};
-constexpr std::chrono::milliseconds precedence{500};  // of rank 1's last words
+constexpr std::chrono::milliseconds precedence{500};  // of another rank's words
+constexpr std::chrono::milliseconds introduction_patience{10000};
 
 /// What one rank stands on: its Comm, what all have been told and, if there are others, its link to them.
 /// Taken down in good order by part(); otherwise the process must end without returning to MPI.
@@ -49,9 +51,17 @@ struct Group {
   }
 };
 
-/// Brings the ranks together, all but the links.
-void meet(Group& group, const MpiStart& job) {
+/// Brings the ranks together, all but the links. Throws Error on every rank where one is of another build.
+void meet(Group& group, const EngineProcessOptions& options) {
+  const MpiStart& job = options.job;
   if (job.under_mpi && job.ranks != 1) group.mpi = start_mpi(job.ranks);
+  try {
+    introduce(group.comm(), introduction_of(options.build));
+  } catch (const Error&) {
+    // Rank 0 finds the same and tells it; whoever ended before would end it, too.
+    if (!group.leads()) ::poll(nullptr, 0, static_cast<int>(precedence.count()));
+    throw;
+  }
 }
 
 /// A collective: what rank 0 was started with is what everyone is.
@@ -192,7 +202,7 @@ void follow(Group& group, const EngineProcessOptions& options) {
 void follow_started(const EngineProcessOptions& options) {
   Group group;
   try {
-    meet(group, options.job);
+    meet(group, options);
     tell_start(group, {});
     follow(group, options);
   } catch (const std::exception& error) {
@@ -205,7 +215,7 @@ void follow_started(const EngineProcessOptions& options) {
 void serve_starter(Group& group, EngineServer& server, const EngineProcessOptions& options,
                    std::unique_ptr<runtime::Engine>& engine) {
   const Start start = server.wait_for_start();
-  meet(group, options.job);
+  meet(group, options);
   require(group.leads(), "MPI calls this process rank {}, but its starter rank 0", group.comm().rank());
   tell_start(group, start);
   // First, so that the starter can say where a rank ran that is lost from here on: the others begin to work
@@ -228,7 +238,9 @@ void serve_starter(Group& group, EngineServer& server, const EngineProcessOption
 }
 
 void lead_started(const EngineProcessOptions& options, const std::filesystem::path& socket) {
-  EngineServer server(system::connect_unix(socket));
+  FileDescriptor starter = system::connect_unix(socket);
+  introduce(starter, introduction_of(options.build), introduction_patience);
+  EngineServer server(std::move(starter));
   Group group;
   std::unique_ptr<runtime::Engine> engine;
   try {
@@ -345,7 +357,7 @@ std::unique_ptr<runtime::Engine> join(const EngineProcessOptions& options,
                                       const runtime::EngineOptions& engine, const runtime::HostOptions& host,
                                       const std::function<void(const GroupProgress&)>& progress) {
   auto group = std::make_unique<Group>();
-  meet(*group, options.job);
+  meet(*group, options);
   tell_engine(*group, engine, host);
   if (group->leads()) return join_as_leader(std::move(group), options, progress);
   try {

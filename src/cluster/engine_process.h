@@ -12,6 +12,7 @@
 #include "model/loader.h"
 #include "runtime/engine.h"
 #include "runtime/local_engine.h"
+#include "system/build_id.h"
 
 namespace yoke::cluster {
 
@@ -29,6 +30,7 @@ struct RankRoles {
 
 struct EngineProcessOptions {
   MpiStart job;  // how its starter announced itself to this process
+  system::BuildId build = system::this_build();
   RankRoles roles;
   /// For join(): writes a sentence where a person may read it, before the process ends at once; only where
   /// nobody is left to whom an Error could be thrown. Called at most once, from any thread.

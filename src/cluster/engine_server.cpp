@@ -25,7 +25,6 @@ constexpr std::size_t logits_per_message = std::size_t{1} << 18;
 }  // namespace
 
 EngineServer::EngineServer(FileDescriptor socket) : channel_(std::move(socket)) {
-  channel_.send(Hello{});
   heart_ = std::thread([this] {
     while (!stopping_) {
       channel_.send_heartbeat();

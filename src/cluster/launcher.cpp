@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/topology.h"
 #include "cluster/engine_job.h"
+#include "cluster/introduction.h"
 #include "cluster/mpi_comm.h"
 #include "cluster/mpi_start.h"
 #include "cluster/mpirun.h"
@@ -26,6 +27,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds version_patience{10};
 constexpr std::chrono::seconds connection_patience{30};
+constexpr std::chrono::seconds introduction_patience{10};
 
 int ask_version(const fs::path& mpirun, const system::Environment& environment) {
   system::ChildProcess child({mpirun.native(), "--version"}, environment);
@@ -53,7 +55,7 @@ fs::path resolve(const fs::path& executable) {
 }
 
 /// Waits for rank 0 to connect. Throws Error if the job ends before, or takes too long.
-std::unique_ptr<Channel> wait_for_rank_0(const FileDescriptor& listener, EngineJob& job) {
+FileDescriptor wait_for_rank_0(const FileDescriptor& listener, EngineJob& job) {
   const auto deadline = Clock::now() + connection_patience;
   bool output_open = true;
   while (output_open) {
@@ -61,8 +63,7 @@ std::unique_ptr<Channel> wait_for_rank_0(const FileDescriptor& listener, EngineJ
             connection_patience.count());
     std::array<pollfd, 2> polled{{{listener.get(), POLLIN, 0}, {job.output_fd(), POLLIN, 0}}};
     ::poll(polled.data(), polled.size(), 100);
-    if (FileDescriptor socket = system::accept_connection(listener))
-      return std::make_unique<Channel>(std::move(socket));
+    if (FileDescriptor socket = system::accept_connection(listener)) return socket;
     output_open = job.read_output();
   }
   fail("{}", job.explain({}));
@@ -88,7 +89,9 @@ std::unique_ptr<runtime::Engine> launch(const LaunchOptions& options,
   const auto command = job_command(std::move(local), program, environment);
 
   auto job = std::make_unique<EngineJob>(std::move(directory), command, environment);
-  auto channel = wait_for_rank_0(listener, *job);
+  FileDescriptor rank_0 = wait_for_rank_0(listener, *job);
+  introduce(rank_0, introduction_of(options.build), introduction_patience);
+  auto channel = std::make_unique<Channel>(std::move(rank_0));
   channel->send(Start{options.engine, {static_cast<std::size_t>(options.ranks), options.host}});
   auto remote = std::make_unique<RemoteEngine>(std::move(channel), std::move(job));
   remote->wait_until_ready(progress);

@@ -8,6 +8,7 @@
 #include "cluster/protocol.h"
 #include "runtime/engine.h"
 #include "runtime/local_engine.h"
+#include "system/build_id.h"
 #include "system/environment.h"
 
 namespace yoke::cluster {
@@ -18,6 +19,7 @@ struct LaunchOptions {
   int ranks = 1;
   std::filesystem::path executable = "/proc/self/exe";              // must know the command `engine`
   system::Environment environment = system::current_environment();  // for the engine
+  system::BuildId build = system::this_build();
 };
 
 /// Starts the ranks and returns once the model is loaded; `progress` (may be empty) is called meanwhile, in

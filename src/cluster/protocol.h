@@ -20,16 +20,15 @@
 #include "runtime/engine.h"
 #include "runtime/local_engine.h"
 #include "runtime/place.h"
+#include "system/build_id.h"
 
 namespace yoke::cluster {
 
-inline constexpr std::uint32_t protocol_version = 8;
 using Cookie = std::array<std::uint8_t, 16>;
 
-/// First on every connection. `rank` and `cookie` are those of a link between ranks; zero on the starter's
-/// socket, which is private by its directory.
+/// First on every link between ranks, both ways.
 struct Hello {
-  std::uint32_t version = protocol_version;
+  system::BuildId build = system::this_build();
   std::int32_t rank = 0;
   Cookie cookie{};
 };
@@ -105,7 +104,7 @@ Message decode(std::span<const std::byte> frame);
 
 inline constexpr std::size_t max_frame_bytes = std::size_t{64} << 20;
 /// Enough for a Hello: what an unknown peer may send.
-inline constexpr std::size_t max_hello_bytes = 64;
+inline constexpr std::size_t max_hello_bytes = 128;
 
 /// Cuts a stream of bytes into messages.
 class FrameReader {

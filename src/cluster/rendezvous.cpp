@@ -114,11 +114,11 @@ std::vector<std::unique_ptr<Channel>> gather_followers(const Door& door,
   const auto admit = [&](Candidate& stranger) {
     const std::optional<Hello> hello = receive_hello(*stranger.channel);
     if (!hello) return;
-    require(hello->cookie == door.invitation.to_leader && hello->version == protocol_version, "a stranger");
+    require(hello->cookie == door.invitation.to_leader && hello->build == system::this_build(), "a stranger");
     require(hello->rank >= 1 && hello->rank < std::ssize(channels), "an impossible rank");
     auto& channel = channels[static_cast<std::size_t>(hello->rank)];
     require(!channel, "a rank that is here already");
-    stranger.channel->send(Hello{protocol_version, 0, door.invitation.from_leader}, send_patience);
+    stranger.channel->send(Hello{system::this_build(), 0, door.invitation.from_leader}, send_patience);
     channel = std::move(stranger.channel);
     channel->set_limit(max_frame_bytes);
     --missing;
@@ -148,10 +148,10 @@ std::unique_ptr<Channel> join_leader(const Invitation& invitation, int rank, mil
 
   const auto greet = [&](Candidate& attempt) {
     if (!attempt.greeted) {
-      attempt.channel->send(Hello{protocol_version, rank, invitation.to_leader}, milliseconds{0});
+      attempt.channel->send(Hello{system::this_build(), rank, invitation.to_leader}, milliseconds{0});
       attempt.greeted = true;
     } else if (const std::optional<Hello> hello = receive_hello(*attempt.channel)) {
-      require(hello->cookie == invitation.from_leader && hello->version == protocol_version,
+      require(hello->cookie == invitation.from_leader && hello->build == system::this_build(),
               "not the leader");
       leader = std::move(attempt.channel);
       leader->set_limit(max_frame_bytes);

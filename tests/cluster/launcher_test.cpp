@@ -14,6 +14,7 @@
 #include <sstream>
 
 #include "base/error.h"
+#include "base/topology.h"
 #include "cluster/mpi_comm.h"
 #include "cluster/mpirun.h"
 #include "common/error_of.h"
@@ -302,6 +303,28 @@ TEST_F(Jobs, NothingSurvivesTheStartersDeath) {
   }
 }
 
+TEST(OneRank, OfAnotherBuildIsASentenceWithBoth) {
+  LaunchOptions options = launch_options(1, "well");
+  options.build = {42, "c0ffee"};
+  const std::string host = read_host_name();
+  EXPECT_EQ(error_of([&] { launch(options, {}); }),
+            fmt::format("{} runs yoke of protocol 42, commit c0ffee, but {} of {}; install the same on every "
+                        "machine",
+                        host, host, describe(system::this_build())));
+}
+
+TEST_F(Jobs, ARankOfAnotherBuildIsToldBeforeAnythingIsDecoded) {
+  for (const int odd : {0, 2}) {
+    LaunchOptions options = launch_options(3, "well");
+    options.environment["YOKE_TEST_BUILD"] = fmt::format("{}:c0ffee", odd);
+    const auto start = Clock::now();
+    EXPECT_THAT(error_of([&] { launch(options, {}); }),
+                testing::AllOf(HasSubstr("commit c0ffee"), HasSubstr(describe(system::this_build())),
+                               HasSubstr("install the same on every machine")));
+    EXPECT_LT(Clock::now() - start, death_limit);
+  }
+}
+
 TEST_F(Jobs, WithoutMpirunTheErrorNamesThePackage) {
   LaunchOptions options = launch_options(2, "well");
   options.environment["PATH"] = "/nonexistent";
@@ -327,7 +350,9 @@ TEST_F(Jobs, ThoseOfASlurmAllocationOrAnOuterMpirunStayOnThisMachine) {
 }
 
 /// The test program under an mpirun that is not ours: what it printed, and its exit code.
-std::pair<std::string, int> run_under_mpirun(int ranks, const std::vector<std::string>& arguments) {
+std::pair<std::string, int> run_under_mpirun(
+    int ranks, const std::vector<std::string>& arguments,
+    const system::Environment& environment = system::current_environment()) {
   LocalJob local;
   local.mpirun = find_mpirun(system::current_environment());
   local.as_root = ::geteuid() == 0;
@@ -340,7 +365,7 @@ std::pair<std::string, int> run_under_mpirun(int ranks, const std::vector<std::s
   local.major_version = parse_mpirun_version(version.output());
   std::vector<std::string> program{YOKE_TEST_RANK};
   program.insert(program.end(), arguments.begin(), arguments.end());
-  system::ChildProcess child(mpirun_command(local, program), system::current_environment());
+  system::ChildProcess child(mpirun_command(local, program), environment);
   const auto status = child.wait(patience);
   return {child.output(), status && WIFEXITED(*status) ? WEXITSTATUS(*status) : -1};
 }
@@ -377,6 +402,16 @@ TEST_F(Jobs, AForeignMpirunsRanksTellAnErrorOnce) {
     ASSERT_NE(first, std::string::npos) << printed;
     EXPECT_EQ(printed.find(sentence, first + 1), std::string::npos) << printed;
   }
+}
+
+TEST_F(Jobs, AForeignMpirunsRankOfAnotherBuildIsToldOnce) {
+  system::Environment environment = system::current_environment();
+  environment["YOKE_TEST_BUILD"] = "1:c0ffee";
+  const auto [printed, code] = run_under_mpirun(3, {"join", "3", "well"}, environment);
+  EXPECT_NE(code, 0);
+  const auto first = printed.find("commit c0ffee");
+  ASSERT_NE(first, std::string::npos) << printed;
+  EXPECT_EQ(printed.find("commit c0ffee", first + 1), std::string::npos) << printed;
 }
 
 TEST_F(Jobs, RanksThatMpiDoesNotConnectAreAnError) {

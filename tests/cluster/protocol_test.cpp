@@ -44,7 +44,7 @@ std::vector<Message> messages() {
   cookie.fill(0xA5);
   RankReport report{3,   "node3", 4242, 8,    true, "avx512", 1000, 2000, "heads 0-1 of 8, FFN 0-191 of 768",
                     0.5, 99,      1.5,  0.25, 77,   21,       22,   0.75, {"a notice", ""}};
-  return {Hello{7, 3, cookie},
+  return {Hello{{7, "c0ffee"}, 3, cookie},
           RanksMet{{{0, "a", "m", "n", 1, 2, {3, 4}, 5}, {1, "b", "m2", "n2", 2, 1, {}, 1}}},
           LoadProgress{5, 10},
           Ready{{32000, 4096, 131072}},
@@ -210,7 +210,9 @@ TEST(FrameReader, RefusesALengthBeyondItsLimitBeforeItHasArrived) {
   EXPECT_THROW(other.next(), Error);
 }
 
-TEST(FrameReader, AHelloFitsWhatAnUnknownPeerMaySend) { EXPECT_LE(encode(Hello{}).size(), max_hello_bytes); }
+TEST(FrameReader, AHelloFitsWhatAnUnknownPeerMaySend) {
+  EXPECT_LE(encode(Hello{{1, std::string(system::longest_commit, 'c')}, 1, {}}).size(), max_hello_bytes);
+}
 
 }  // namespace
 }  // namespace yoke::cluster

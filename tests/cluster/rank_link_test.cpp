@@ -77,15 +77,16 @@ TEST(Rendezvous, StrangersAreDroppedAndHoldNobodyUp) {
       if (channel.next()) return false;
     }
   };
-  EXPECT_TRUE(is_dropped(Hello{protocol_version, 1, {}}));                        // without the cookie
-  EXPECT_TRUE(is_dropped(Hello{protocol_version, 0, invitation.to_leader}));      // as rank 0
-  EXPECT_TRUE(is_dropped(Hello{protocol_version, 3, invitation.to_leader}));      // as a rank too many
-  EXPECT_TRUE(is_dropped(Hello{protocol_version + 1, 1, invitation.to_leader}));  // of another version
+  EXPECT_TRUE(is_dropped(Hello{system::this_build(), 1, {}}));                    // without the cookie
+  EXPECT_TRUE(is_dropped(Hello{system::this_build(), 0, invitation.to_leader}));  // as rank 0
+  EXPECT_TRUE(is_dropped(Hello{system::this_build(), 3, invitation.to_leader}));  // as a rank too many
+  EXPECT_TRUE(is_dropped(Hello{{1, "other"}, 1, invitation.to_leader}));          // of another build
   EXPECT_TRUE(
       is_dropped(Failure{"not a greeting, and longer than a greeting may be: " + std::string(99, 'x')}));
 
   const auto second = join_leader(invitation, 2, milliseconds(20000));
-  EXPECT_TRUE(is_dropped(Hello{protocol_version, 2, invitation.to_leader}));  // as one who is here already
+  EXPECT_TRUE(
+      is_dropped(Hello{system::this_build(), 2, invitation.to_leader}));  // as one who is here already
   const auto first = join_leader(invitation, 1, milliseconds(20000));
   const auto channels = gathered.get();
   EXPECT_FALSE(channels[0]);

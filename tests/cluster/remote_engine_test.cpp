@@ -177,7 +177,6 @@ TEST(RemoteEngine, NoticesAnEngineThatFallsSilent) {
   Pair pair(
       [&](FileDescriptor socket) {
         Channel channel(std::move(socket));
-        channel.send(Hello{});
         channel.send(RanksMet{{{0, "host", "", "", 100, 1, {}, 1}}});
         end.get_future().wait();
       },

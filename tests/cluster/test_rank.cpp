@@ -24,9 +24,19 @@ namespace {
 
 using Arguments = std::vector<std::string>;
 
+/// YOKE_TEST_BUILD=RANK:COMMIT makes that rank one of another build.
+system::BuildId build_of(const MpiStart& job, const system::Environment& environment) {
+  const auto found = environment.find("YOKE_TEST_BUILD");
+  const std::string prefix = std::to_string(job.rank) + ":";
+  if (found == environment.end() || !found->second.starts_with(prefix)) return system::this_build();
+  return {system::protocol_number + 1, found->second.substr(prefix.size())};
+}
+
 EngineProcessOptions this_process() {
   EngineProcessOptions options;
-  options.job = detect_mpi(system::current_environment());
+  const system::Environment environment = system::current_environment();
+  options.job = detect_mpi(environment);
+  options.build = build_of(options.job, environment);
   options.roles = fake_roles();
   options.last_words = [](const std::string& sentence) { fmt::print(stderr, "last words: {}\n", sentence); };
   return options;
