@@ -32,9 +32,8 @@ bool Channel::flush() noexcept {
   return alive;
 }
 
-void Channel::send(const Message& message, std::optional<std::chrono::milliseconds> patience) {
+void Channel::send(std::span<const std::byte> frame, std::optional<std::chrono::milliseconds> patience) {
   const auto start = std::chrono::steady_clock::now();
-  const std::vector<std::byte> frame = encode(message);
   const std::lock_guard lock(sending_);
   outgoing_.insert(outgoing_.end(), frame.begin(), frame.end());
   for (;;) {
@@ -52,11 +51,11 @@ void Channel::send(const Message& message, std::optional<std::chrono::millisecon
   }
 }
 
-void Channel::send_heartbeat() noexcept {
+void Channel::send_heartbeat(std::span<const std::byte> frame) noexcept {
   const std::unique_lock lock(sending_, std::try_to_lock);
   if (!lock) return;
   try {
-    if (outgoing_.empty()) outgoing_ = encode(Heartbeat{});
+    if (outgoing_.empty()) outgoing_.assign(frame.begin(), frame.end());
   } catch (const std::bad_alloc&) {
     return;  // the next one may find memory
   }

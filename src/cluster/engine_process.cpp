@@ -29,7 +29,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds progress_period{100};
-constexpr std::chrono::milliseconds precedence{500};  // of another rank's words
+constexpr std::chrono::milliseconds precedence{500};  // of rank 1's last words
+constexpr std::chrono::milliseconds leader_precedence{2000};
 constexpr std::chrono::milliseconds introduction_patience{10000};
 
 /// What one rank stands on: its Comm, what all have been told and, if there are others, its link to them.
@@ -59,7 +60,7 @@ void meet(Group& group, const EngineProcessOptions& options) {
     introduce(group.comm(), introduction_of(options.build));
   } catch (const Error&) {
     // Rank 0 finds the same and tells it; whoever ended before would end it, too.
-    if (!group.leads()) ::poll(nullptr, 0, static_cast<int>(precedence.count()));
+    if (!group.leads()) ::poll(nullptr, 0, static_cast<int>(leader_precedence.count()));
     throw;
   }
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <utility>
 
 #include "base/error.h"
 
@@ -24,10 +25,10 @@ constexpr std::size_t logits_per_message = std::size_t{1} << 18;
 
 }  // namespace
 
-EngineServer::EngineServer(FileDescriptor socket) : channel_(std::move(socket)) {
-  heart_ = std::thread([this] {
+EngineServer::EngineServer(FileDescriptor socket) : starter_(std::make_unique<Channel>(std::move(socket))) {
+  heart_ = std::thread([this, heartbeat = encode<FromEngine>(Heartbeat{})] {
     while (!stopping_) {
-      channel_.send_heartbeat();
+      starter_.channel().send_heartbeat(heartbeat);
       pollfd stop{stop_.fd(), POLLIN, 0};
       ::poll(&stop, 1, heartbeat_ms);
     }
@@ -43,24 +44,24 @@ EngineServer::~EngineServer() {
 Start EngineServer::wait_for_start() {
   const auto deadline = std::chrono::steady_clock::now() + start_patience;
   for (bool open = true;;) {
-    if (std::optional<Message> message = channel_.next()) {
+    if (std::optional<ToEngine> message = starter_.next()) {
       require(std::holds_alternative<Start>(*message), "the starter did not begin with what it wants");
       return std::get<Start>(std::move(*message));
     }
     require(open, "the starter has closed the connection");
     require(std::chrono::steady_clock::now() < deadline, "the starter did not say within {} ms what it wants",
             start_patience.count());
-    pollfd readable{channel_.fd(), POLLIN, 0};
+    pollfd readable{starter_.channel().fd(), POLLIN, 0};
     ::poll(&readable, 1, static_cast<int>(start_patience.count()));
-    open = channel_.receive();
+    open = starter_.channel().receive();
   }
 }
 
-void EngineServer::announce(const std::vector<runtime::Place>& places) { channel_.send(RanksMet{places}); }
+void EngineServer::announce(const std::vector<runtime::Place>& places) { starter_.say(RanksMet{places}); }
 
 void EngineServer::report_progress(const GroupProgress& progress) noexcept {
   try {
-    channel_.send(progress, milliseconds{0});
+    starter_.say(progress, milliseconds{0});
   } catch (const std::exception&) {
     return;
   }
@@ -68,7 +69,7 @@ void EngineServer::report_progress(const GroupProgress& progress) noexcept {
 
 void EngineServer::fail(const std::string& sentence) noexcept {
   try {
-    channel_.send(Failure{sentence}, failure_patience);
+    starter_.say(Failure{sentence}, failure_patience);
   } catch (const std::exception&) {
     return;  // nobody listens any more
   }
@@ -81,9 +82,9 @@ void EngineServer::interrupt(const std::string& sentence) {
 }
 
 void EngineServer::serve(runtime::Engine& engine) {
-  channel_.send(Ready{engine.info()});
+  starter_.say(Ready{engine.info()});
   for (;;) {
-    std::array<pollfd, 2> polled{{{channel_.fd(), POLLIN, 0}, {interrupted_.fd(), POLLIN, 0}}};
+    std::array<pollfd, 2> polled{{{starter_.channel().fd(), POLLIN, 0}, {interrupted_.fd(), POLLIN, 0}}};
     ::poll(polled.data(), polled.size(), resting_ ? -1 : 0);
     if (polled[1].revents != 0) check_interrupt();
     if (polled[0].revents != 0 && !take_requests(engine)) return;
@@ -99,23 +100,31 @@ void EngineServer::check_interrupt() {
 /// False once the starter has said goodbye or has gone.
 bool EngineServer::take_requests(runtime::Engine& engine) {
   resting_ = false;
-  const bool open = channel_.receive();
-  while (std::optional<Message> message = channel_.next()) {
-    if (auto* submit = std::get_if<Submit>(&*message)) {
-      in_flight_.insert(submit->request.id);
-      engine.submit(std::move(submit->request));
-    } else if (const auto* cancel = std::get_if<Cancel>(&*message)) {
-      engine.cancel(cancel->request);
-    } else if (std::holds_alternative<AskReports>(*message)) {
-      channel_.send(Reports{engine.reports()});
-    } else if (std::holds_alternative<AskRooflines>(*message)) {
-      channel_.send(Rooflines{engine.measure_rooflines()});
-    } else if (std::holds_alternative<Goodbye>(*message)) {
-      return false;
-    }
+  const bool open = starter_.channel().receive();
+  while (std::optional<ToEngine> message = starter_.next()) {
+    if (!std::visit([&](auto& alternative) { return act(engine, alternative); }, *message)) return false;
   }
   return open;
 }
+
+bool EngineServer::act(runtime::Engine& engine, Submit& submit) {
+  in_flight_.insert(submit.request.id);
+  engine.submit(std::move(submit.request));
+  return true;
+}
+bool EngineServer::act(runtime::Engine& engine, const Cancel& cancel) {
+  engine.cancel(cancel.request);
+  return true;
+}
+bool EngineServer::act(runtime::Engine& engine, const AskReports&) {
+  starter_.say(Reports{engine.reports()});
+  return true;
+}
+bool EngineServer::act(runtime::Engine& engine, const AskRooflines&) {
+  starter_.say(Rooflines{engine.measure_rooflines()});
+  return true;
+}
+bool EngineServer::act(runtime::Engine&, const Start&) { yoke::fail("the starter said twice what it wants"); }
 
 void EngineServer::advance(runtime::Engine& engine) {
   const std::optional<runtime::Event> event = engine.next(step_patience);
@@ -127,7 +136,7 @@ void EngineServer::advance(runtime::Engine& engine) {
     send_logits(*logits, static_cast<std::size_t>(engine.info().vocabulary));
     return;
   }
-  std::visit([this](const auto& alternative) { channel_.send(alternative); }, *event);
+  std::visit([this](const auto& alternative) { starter_.say(alternative); }, *event);
   if (const auto* done = std::get_if<runtime::DoneEvent>(&*event)) in_flight_.erase(done->request);
   if (const auto* refused = std::get_if<runtime::RefusedEvent>(&*event)) in_flight_.erase(refused->request);
 }
@@ -139,9 +148,9 @@ void EngineServer::send_logits(const runtime::LogitsEvent& event, std::size_t ro
   for (std::size_t first = 0; first < rows; first += rows_at_once) {
     const std::size_t n = std::min(rows_at_once, rows - first);
     const auto begin = event.logits.begin() + static_cast<std::ptrdiff_t>(first * row);
-    channel_.send(runtime::LogitsEvent{event.request,
-                                       event.first_position + static_cast<std::int32_t>(first),
-                                       {begin, begin + static_cast<std::ptrdiff_t>(n * row)}});
+    starter_.say(runtime::LogitsEvent{event.request,
+                                      event.first_position + static_cast<std::int32_t>(first),
+                                      {begin, begin + static_cast<std::ptrdiff_t>(n * row)}});
   }
 }
 

@@ -37,11 +37,17 @@ class EngineServer {
 
  private:
   bool take_requests(runtime::Engine& engine);
+  bool act(runtime::Engine& engine, Submit& submit);
+  bool act(runtime::Engine& engine, const Cancel& cancel);
+  bool act(runtime::Engine& engine, const AskReports&);
+  bool act(runtime::Engine& engine, const AskRooflines&);
+  bool act(runtime::Engine&, const Start&);
+  bool act(runtime::Engine&, const Goodbye&) { return false; }
   void advance(runtime::Engine& engine);
   void send_logits(const runtime::LogitsEvent& event, std::size_t row);
   void check_interrupt();
 
-  Channel channel_;
+  EngineEnd starter_;
   std::set<std::uint64_t> in_flight_;
   bool resting_ = false;  // the engine has been told by next() that there is nothing to do
   system::Alarm interrupted_;

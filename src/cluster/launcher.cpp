@@ -91,9 +91,9 @@ std::unique_ptr<runtime::Engine> launch(const LaunchOptions& options,
   auto job = std::make_unique<EngineJob>(std::move(directory), command, environment);
   FileDescriptor rank_0 = wait_for_rank_0(listener, *job);
   introduce(rank_0, introduction_of(options.build), introduction_patience);
-  auto channel = std::make_unique<Channel>(std::move(rank_0));
-  channel->send(Start{options.engine, {static_cast<std::size_t>(options.ranks), options.host}});
-  auto remote = std::make_unique<RemoteEngine>(std::move(channel), std::move(job));
+  StarterEnd end(std::make_unique<Channel>(std::move(rank_0)));
+  end.say(Start{options.engine, {static_cast<std::size_t>(options.ranks), options.host}});
+  auto remote = std::make_unique<RemoteEngine>(std::move(end), std::move(job));
   remote->wait_until_ready(progress);
   return remote;
 }

@@ -29,14 +29,14 @@ void fields(auto&, Is<Goodbye> auto&) {}
 
 namespace {
 
-template <std::size_t... Index>
-Message decode_kind(std::size_t kind, ByteReader& reader, std::index_sequence<Index...>) {
-  Message message;
+template <class Conversation, std::size_t... Index>
+Conversation decode_kind(std::size_t kind, ByteReader& reader, std::index_sequence<Index...>) {
+  Conversation message;
   const auto decode_as = [&](auto& alternative) {
     reader(alternative);
     reader.end();
   };
-  const bool known = ((kind == Index && (decode_as(message.emplace<Index>()), true)) || ...);
+  const bool known = ((kind == Index && (decode_as(message.template emplace<Index>()), true)) || ...);
   require(known, "a message is of the unknown kind {}", kind);
   return message;
 }
@@ -63,7 +63,8 @@ GroupProgress summarise(std::span<const LoadProgress> ranks) {
   return group;
 }
 
-std::vector<std::byte> encode(const Message& message) {
+template <class Conversation>
+std::vector<std::byte> encode(const Conversation& message) {
   ByteWriter writer;
   writer(std::uint32_t{0}, static_cast<std::uint8_t>(message.index()));
   std::visit([&](const auto& alternative) { writer(alternative); }, message);
@@ -76,12 +77,24 @@ std::vector<std::byte> encode(const Message& message) {
   return frame;
 }
 
-Message decode(std::span<const std::byte> frame) {
+template <class Conversation>
+Conversation decode(std::span<const std::byte> frame) {
   require(!frame.empty(), "a message is empty");
   ByteReader reader(frame.subspan(1), "a message");
-  return decode_kind(static_cast<std::size_t>(frame[0]), reader,
-                     std::make_index_sequence<std::variant_size_v<Message>>());
+  return decode_kind<Conversation>(static_cast<std::size_t>(frame[0]), reader,
+                                   std::make_index_sequence<std::variant_size_v<Conversation>>());
 }
+
+template std::vector<std::byte> encode(const Greeting&);
+template std::vector<std::byte> encode(const ToEngine&);
+template std::vector<std::byte> encode(const FromEngine&);
+template std::vector<std::byte> encode(const ToFollower&);
+template std::vector<std::byte> encode(const FromFollower&);
+template Greeting decode(std::span<const std::byte>);
+template ToEngine decode(std::span<const std::byte>);
+template FromEngine decode(std::span<const std::byte>);
+template ToFollower decode(std::span<const std::byte>);
+template FromFollower decode(std::span<const std::byte>);
 
 void FrameReader::feed(std::span<const std::byte> bytes) {
   if (begin_ > 0 && begin_ >= buffer_.size() / 2) {
@@ -91,7 +104,7 @@ void FrameReader::feed(std::span<const std::byte> bytes) {
   buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
 }
 
-std::optional<Message> FrameReader::next() {
+std::optional<std::span<const std::byte>> FrameReader::next() {
   const auto rest = std::span<const std::byte>(buffer_).subspan(begin_);
   std::uint32_t length = 0;
   if (rest.size() < sizeof length) return std::nullopt;
@@ -100,7 +113,7 @@ std::optional<Message> FrameReader::next() {
           length, max_bytes_);
   if (rest.size() < sizeof length + length) return std::nullopt;
   begin_ += sizeof length + length;
-  return decode(rest.subspan(sizeof length, length));
+  return rest.subspan(sizeof length, length);
 }
 
 }  // namespace yoke::cluster

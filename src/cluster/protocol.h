@@ -1,10 +1,11 @@
-// What an engine and its starter, and the ranks of an engine, say to each other over sockets.
+// What an engine and its starter, and the ranks of an engine, say to each other over sockets once they know
+// that they are of one build.
 //
 // A frame is a 32-bit length n (little-endian, 1 ≤ n ≤ the reader's limit), then n bytes: one byte that names
-// the message, then its fields in order. Numbers are little-endian; a string or list is its 32-bit count,
-// then its elements. Nothing may follow the last field. What a peer sends is checked against what it has
-// sent: anything else throws Error, and no more memory is taken than the frame has bytes (times a small
-// constant).
+// the message among those of its conversation, then its fields in order. Numbers are little-endian; a string
+// or list is its 32-bit count, then its elements. Nothing may follow the last field. What a peer sends is
+// checked against what it has sent: anything else throws Error, and no more memory is taken than the frame
+// has bytes (times a small constant).
 #pragma once
 
 #include <array>
@@ -91,30 +92,37 @@ struct Failure {
 /// Starter → engine: end. Between ranks: the sender ends in good order and says nothing after this.
 struct Goodbye {};
 
-using Message =
-    std::variant<Hello, RanksMet, LoadProgress, Ready, Submit, Cancel, AskReports, Reports, Heartbeat, Wake,
-                 Failure, Goodbye, runtime::TokenEvent, runtime::LogitsEvent, runtime::LogProbabilitiesEvent,
-                 runtime::DoneEvent, runtime::RefusedEvent, GroupProgress, AskRooflines, Rooflines, Start>;
+// The conversations: each says one way what may be said there. Anything else that arrives is an Error.
+using Greeting = std::variant<Hello>;
+using ToEngine = std::variant<Start, Submit, Cancel, AskReports, AskRooflines, Goodbye>;
+using FromEngine = std::variant<Heartbeat, RanksMet, GroupProgress, Ready, Reports, Rooflines, Failure,
+                                runtime::TokenEvent, runtime::LogitsEvent, runtime::LogProbabilitiesEvent,
+                                runtime::DoneEvent, runtime::RefusedEvent>;
+using ToFollower = std::variant<Heartbeat, Wake, Failure, Goodbye>;
+using FromFollower = std::variant<Heartbeat, LoadProgress, Failure, Goodbye>;
 
-/// The whole frame. Throws Error if it would exceed max_frame_bytes.
-std::vector<std::byte> encode(const Message& message);
+/// The whole frame: encode<ToEngine>(Cancel{7}). Throws Error if it would exceed max_frame_bytes.
+template <class Conversation>
+std::vector<std::byte> encode(const Conversation& message);
 
 /// A message from a frame's bytes without the length. Throws Error.
-Message decode(std::span<const std::byte> frame);
+template <class Conversation>
+Conversation decode(std::span<const std::byte> frame);
 
 inline constexpr std::size_t max_frame_bytes = std::size_t{64} << 20;
 /// Enough for a Hello: what an unknown peer may send.
 inline constexpr std::size_t max_hello_bytes = 128;
 
-/// Cuts a stream of bytes into messages.
+/// Cuts a stream of bytes into frames.
 class FrameReader {
  public:
   explicit FrameReader(std::size_t max_bytes = max_frame_bytes) : max_bytes_(max_bytes) {}
 
   void set_limit(std::size_t max_bytes) { max_bytes_ = max_bytes; }
   void feed(std::span<const std::byte> bytes);
-  /// The next whole message. Throws Error on a bad frame; the stream is of no use after that.
-  std::optional<Message> next();
+  /// The next whole frame's bytes without the length; they last until the next feed(). Throws Error on a bad
+  /// length; the stream is of no use after that.
+  std::optional<std::span<const std::byte>> next();
 
  private:
   std::size_t max_bytes_;

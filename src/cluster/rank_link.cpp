@@ -8,6 +8,7 @@
 #include <limits>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <thread>
 #include <utility>
 
@@ -75,7 +76,7 @@ class Link final : public RankLink {
     check();
     for (Peer& peer : peers_) {
       try {
-        peer.channel->send(Wake{}, send_patience);
+        peer.channel->send(encode<ToFollower>(Wake{}), send_patience);
       } catch (const Error&) {
         lose(peer, describe(peer.place) + " was lost");
         check();
@@ -88,7 +89,7 @@ class Link final : public RankLink {
       const std::lock_guard lock(mutex_);
       progress_.front() = mine;
     } else {
-      tell_peers(mine);
+      tell_peers(encode<FromFollower>(mine));
     }
   }
 
@@ -98,7 +99,7 @@ class Link final : public RankLink {
   }
 
   void report_failure(const std::string& sentence) noexcept override {
-    tell_peers(Failure{sentence});
+    tell_peers(from_here(Failure{sentence}));
     if (rank_ == 0) return;
     std::unique_lock lock(mutex_);
     leaving_ = true;
@@ -113,7 +114,7 @@ class Link final : public RankLink {
   }
 
   void goodbye() noexcept override {
-    tell_peers(Goodbye{});
+    tell_peers(from_here(Goodbye{}));
     std::unique_lock lock(mutex_);
     leaving_ = true;
     changed_.wait_for(lock, parting_patience, [&] {
@@ -127,11 +128,16 @@ class Link final : public RankLink {
     fail("{}", loss_->what.sentence);
   }
 
+  /// What rank 0 says as well as the others.
+  std::vector<std::byte> from_here(const auto& message) const {
+    return rank_ == 0 ? encode<ToFollower>(message) : encode<FromFollower>(message);
+  }
+
   /// A peer that cannot be told is for the monitor to find.
-  void tell_peers(const Message& message) noexcept {
+  void tell_peers(std::span<const std::byte> frame) noexcept {
     for (Peer& peer : peers_) {
       try {
-        peer.channel->send(message, send_patience);
+        peer.channel->send(frame, send_patience);
       } catch (const std::exception&) {
         continue;
       }
@@ -166,7 +172,7 @@ class Link final : public RankLink {
       if (now >= next_beat) {
         next_beat = now + timing_.heartbeat;
         for (Peer& peer : peers_)
-          if (peer.open && !leaving()) peer.channel->send_heartbeat();
+          if (peer.open && !leaving()) peer.channel->send_heartbeat(heartbeat_);
       }
       tell_observer(now);
     }
@@ -184,9 +190,9 @@ class Link final : public RankLink {
   void listen_to(Peer& peer, Clock::time_point now) {
     try {
       peer.open = peer.channel->receive();
-      while (std::optional<Message> message = peer.channel->next()) {
+      while (const auto frame = peer.channel->next()) {
         peer.heard = now;
-        hear(peer, *message);
+        hear_frame(peer, *frame);
       }
     } catch (const Error& error) {
       peer.open = false;
@@ -206,25 +212,29 @@ class Link final : public RankLink {
     }
   }
 
-  void hear(Peer& peer, const Message& message) {
-    if (const auto* failure = std::get_if<Failure>(&message)) {
-      if (rank_ == 0) {
-        lose(peer, attributed(peer.place, failure->sentence), true, timing_.deference);
-      } else {
-        lose(peer, failure->sentence, true);
-      }
-      return;
+  void hear_frame(Peer& peer, std::span<const std::byte> frame) {
+    const auto hear_one = [&](const auto& message) { hear(peer, message); };
+    rank_ == 0 ? std::visit(hear_one, decode<FromFollower>(frame))
+               : std::visit(hear_one, decode<ToFollower>(frame));
+  }
+
+  void hear(Peer&, const Heartbeat&) {}
+  void hear(Peer& peer, const LoadProgress& progress) { note_progress(peer.place.rank, progress); }
+  void hear(Peer& peer, const Failure& failure) {
+    if (rank_ == 0) {
+      lose(peer, attributed(peer.place, failure.sentence), true, timing_.deference);
+    } else {
+      lose(peer, failure.sentence, true);
     }
-    if (const auto* progress = std::get_if<LoadProgress>(&message)) {
-      if (rank_ == 0) note_progress(peer.place.rank, *progress);
-      return;
-    }
+  }
+  void hear(Peer&, const Wake&) {
     const std::lock_guard lock(mutex_);
-    if (std::holds_alternative<Wake>(message)) {
-      ++wakes_;
-    } else if (std::holds_alternative<Goodbye>(message)) {
-      peer.ended = true;
-    }
+    ++wakes_;
+    changed_.notify_all();
+  }
+  void hear(Peer& peer, const Goodbye&) {
+    const std::lock_guard lock(mutex_);
+    peer.ended = true;
     changed_.notify_all();
   }
 
@@ -261,6 +271,7 @@ class Link final : public RankLink {
   std::vector<Peer> peers_;
   const LinkObserver observer_;
   const LinkTiming timing_;
+  const std::vector<std::byte> heartbeat_ = from_here(Heartbeat{});
   system::Alarm alarm_;
   std::atomic<bool> stopping_ = false;
   bool told_ = false;         // the monitor's

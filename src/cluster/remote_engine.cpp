@@ -26,21 +26,12 @@ constexpr milliseconds poll_period{250};
 constexpr milliseconds own_gap{1000};
 constexpr milliseconds goodbye_patience{500};
 
-template <class T, class Variant>
-struct IsAlternative;
-template <class T, class... Alternatives>
-struct IsAlternative<T, std::variant<Alternatives...>> : std::disjunction<std::is_same<T, Alternatives>...> {
-};
-
 }  // namespace
 
 class RemoteEngine::State {
  public:
-  State(std::unique_ptr<Channel> channel, std::unique_ptr<EngineJob> job, const RemoteTiming& timing)
-      : channel_(std::move(channel)),
-        job_(std::move(job)),
-        timing_(timing),
-        listener_([this] { listen(); }) {}
+  State(StarterEnd engine, std::unique_ptr<EngineJob> job, const RemoteTiming& timing)
+      : engine_(std::move(engine)), job_(std::move(job)), timing_(timing), listener_([this] { listen(); }) {}
 
   ~State() {
     bool ready = false;
@@ -50,7 +41,7 @@ class RemoteEngine::State {
       ready = info_.has_value();
     }
     try {
-      channel_->send(Goodbye{}, goodbye_patience);
+      engine_.say(Goodbye{}, goodbye_patience);
     } catch (const Error&) {
       ready = false;  // it is gone, or does not read
     }
@@ -91,9 +82,9 @@ class RemoteEngine::State {
     return info_.value();
   }
 
-  void send(const Message& message) {
+  void send(const ToEngine& message) {
     try {
-      channel_->send(message);
+      engine_.say(message);
     } catch (const Error&) {
       // The listener is finding out why.
       std::unique_lock lock(mutex_);
@@ -146,15 +137,15 @@ class RemoteEngine::State {
 
   void wait_for_something() {
     std::vector<pollfd> polled{{alarm_.fd(), POLLIN, 0}};
-    if (channel_open_) polled.push_back({channel_->fd(), POLLIN, 0});
+    if (channel_open_) polled.push_back({engine_.channel().fd(), POLLIN, 0});
     if (job_ && output_open_) polled.push_back({job_->output_fd(), POLLIN, 0});
     ::poll(polled.data(), polled.size(), static_cast<int>(poll_period.count()));
   }
 
   void listen_to_engine(Clock::time_point now) {
     try {
-      const bool open = channel_->receive();
-      while (std::optional<Message> message = channel_->next()) {
+      const bool open = engine_.channel().receive();
+      while (std::optional<FromEngine> message = engine_.next()) {
         heard_ = now;
         std::visit([this](auto& alternative) { hear(alternative); }, *message);
         if (!channel_open_) return;
@@ -169,27 +160,33 @@ class RemoteEngine::State {
     }
   }
 
-  template <class M>
-  void hear(M& message) {
-    if constexpr (std::is_same_v<M, Failure>) {
-      die(message.sentence);
-    } else {
-      const std::lock_guard lock(mutex_);
-      if constexpr (std::is_same_v<M, RanksMet>) places_ = std::move(message.places);
-      if constexpr (std::is_same_v<M, GroupProgress>) progress_ = message;
-      if constexpr (std::is_same_v<M, Ready>) info_ = message.info;
-      if constexpr (std::is_same_v<M, Reports>) reports_ = std::move(message.ranks);
-      if constexpr (std::is_same_v<M, Rooflines>) rooflines_ = std::move(message.ranks);
-      if constexpr (IsAlternative<M, runtime::Event>::value) events_.emplace_back(std::move(message));
-      changed_.notify_all();
-    }
+  void hear(const Heartbeat&) {}
+  void hear(const Failure& failure) { die(failure.sentence); }
+  void hear(RanksMet& met) { note(places_, std::move(met.places)); }
+  void hear(const GroupProgress& progress) { note(progress_, progress); }
+  void hear(const Ready& ready) { note(info_, ready.info); }
+  void hear(Reports& reports) { note(reports_, std::move(reports.ranks)); }
+  void hear(Rooflines& rooflines) { note(rooflines_, std::move(rooflines.ranks)); }
+  template <class Event>
+  requires std::is_constructible_v<runtime::Event, Event>
+  void hear(Event& event) {
+    const std::lock_guard lock(mutex_);
+    events_.emplace_back(std::move(event));
+    changed_.notify_all();
+  }
+
+  template <class Place, class Heard>
+  void note(Place& place, Heard&& heard) {
+    const std::lock_guard lock(mutex_);
+    place = std::forward<Heard>(heard);
+    changed_.notify_all();
   }
 
   /// The engine is lost: nothing more is heard of it, and what is left of it ends now. (In good order, what
   /// it "died" of is the goodbye.)
   void die(const std::string& sentence) {
     channel_open_ = false;
-    channel_->shut_down();
+    engine_.channel().shut_down();
     bool expected = false;
     {
       const std::lock_guard lock(mutex_);
@@ -210,7 +207,7 @@ class RemoteEngine::State {
     return (known.empty() ? "rank 0" : describe(known.front())) + " stopped answering";
   }
 
-  const std::unique_ptr<Channel> channel_;
+  StarterEnd engine_;
   const std::unique_ptr<EngineJob> job_;  // the listener's, then the destructor's
   const RemoteTiming timing_;
   const system::Alarm alarm_;
@@ -235,9 +232,8 @@ class RemoteEngine::State {
   std::thread listener_;  // last: it uses all of the above
 };
 
-RemoteEngine::RemoteEngine(std::unique_ptr<Channel> channel, std::unique_ptr<EngineJob> job,
-                           const RemoteTiming& timing)
-    : state_(std::make_unique<State>(std::move(channel), std::move(job), timing)) {}
+RemoteEngine::RemoteEngine(StarterEnd engine, std::unique_ptr<EngineJob> job, const RemoteTiming& timing)
+    : state_(std::make_unique<State>(std::move(engine), std::move(job), timing)) {}
 
 RemoteEngine::~RemoteEngine() = default;
 

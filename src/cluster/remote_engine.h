@@ -22,9 +22,8 @@ struct RemoteTiming {
 /// the engine: by a message first, then by force.
 class RemoteEngine final : public runtime::Engine {
  public:
-  /// `channel` leads to an EngineServer. `job` may be null where somebody else cares for the processes.
-  RemoteEngine(std::unique_ptr<Channel> channel, std::unique_ptr<EngineJob> job,
-               const RemoteTiming& timing = {});
+  /// `engine` leads to an EngineServer. `job` may be null where somebody else cares for the processes.
+  RemoteEngine(StarterEnd engine, std::unique_ptr<EngineJob> job, const RemoteTiming& timing = {});
   ~RemoteEngine() override;
 
   /// Returns once the model is loaded; `progress` is called in this thread now and then. Throws Error with

@@ -54,13 +54,12 @@ int milliseconds_until(Clock::time_point when) {
 /// anything else.
 std::optional<Hello> receive_hello(Channel& channel) {
   const bool open = channel.receive();
-  std::optional<Message> message = channel.next();
-  if (!message) {
+  const auto frame = channel.next();
+  if (!frame) {
     require(open, "the peer has closed the connection");
     return std::nullopt;
   }
-  require(std::holds_alternative<Hello>(*message), "the peer did not begin with a greeting");
-  return std::get<Hello>(*message);
+  return std::get<Hello>(decode<Greeting>(*frame));
 }
 
 /// Calls act(candidate) for each candidate whose socket is in `ready`; drops those for which it throws Error,
@@ -118,7 +117,8 @@ std::vector<std::unique_ptr<Channel>> gather_followers(const Door& door,
     require(hello->rank >= 1 && hello->rank < std::ssize(channels), "an impossible rank");
     auto& channel = channels[static_cast<std::size_t>(hello->rank)];
     require(!channel, "a rank that is here already");
-    stranger.channel->send(Hello{system::this_build(), 0, door.invitation.from_leader}, send_patience);
+    stranger.channel->send(encode<Greeting>(Hello{system::this_build(), 0, door.invitation.from_leader}),
+                           send_patience);
     channel = std::move(stranger.channel);
     channel->set_limit(max_frame_bytes);
     --missing;
@@ -148,7 +148,8 @@ std::unique_ptr<Channel> join_leader(const Invitation& invitation, int rank, mil
 
   const auto greet = [&](Candidate& attempt) {
     if (!attempt.greeted) {
-      attempt.channel->send(Hello{system::this_build(), rank, invitation.to_leader}, milliseconds{0});
+      attempt.channel->send(encode<Greeting>(Hello{system::this_build(), rank, invitation.to_leader}),
+                            milliseconds{0});
       attempt.greeted = true;
     } else if (const std::optional<Hello> hello = receive_hello(*attempt.channel)) {
       require(hello->cookie == invitation.from_leader && hello->build == system::this_build(),

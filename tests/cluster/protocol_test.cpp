@@ -8,6 +8,7 @@
 #include <random>
 
 #include "base/error.h"
+#include "common/error_of.h"
 
 namespace yoke::cluster {
 namespace {
@@ -38,46 +39,62 @@ Start start() {
           {{"m.gguf", 4, "cache", 5, 6}, {"n.gguf", 1, "", 7, 8}}};
 }
 
+RankReport rank_report() {
+  return {3,   "node3", 4242, 8,    true, "avx512", 1000, 2000, "heads 0-1 of 8, FFN 0-191 of 768",
+          0.5, 99,      1.5,  0.25, 77,   21,       22,   0.75, {"a notice", ""}};
+}
+
 /// One of each kind, with no field at its default.
-std::vector<Message> messages() {
+template <class Conversation>
+std::vector<Conversation> messages();
+
+template <>
+std::vector<Greeting> messages() {
   Cookie cookie;
   cookie.fill(0xA5);
-  RankReport report{3,   "node3", 4242, 8,    true, "avx512", 1000, 2000, "heads 0-1 of 8, FFN 0-191 of 768",
-                    0.5, 99,      1.5,  0.25, 77,   21,       22,   0.75, {"a notice", ""}};
-  return {Hello{{7, "c0ffee"}, 3, cookie},
+  return {Hello{{7, "c0ffee"}, 3, cookie}};
+}
+template <>
+std::vector<ToEngine> messages() {
+  return {start(), Submit{request()}, Cancel{9}, AskReports{}, AskRooflines{}, Goodbye{}};
+}
+template <>
+std::vector<FromEngine> messages() {
+  return {Heartbeat{},
           RanksMet{{{0, "a", "m", "n", 1, 2, {3, 4}, 5}, {1, "b", "m2", "n2", 2, 1, {}, 1}}},
-          LoadProgress{5, 10},
+          GroupProgress{{25, 30}, 3, 2, {4, 11}},
           Ready{{32000, 4096, 131072}},
-          Submit{request()},
-          Cancel{9},
-          AskReports{},
-          Reports{{report, report}},
-          Heartbeat{},
-          Wake{},
+          Reports{{rank_report(), rank_report()}},
+          Rooflines{{{{1, 2}, "why", {3, 4}, {5}}}},
           Failure{"a sentence"},
-          Goodbye{},
           TokenEvent{9, 5},
           LogitsEvent{9, 3, {1.5F, -2.5F}},
           runtime::LogProbabilitiesEvent{9, 1, {-0.5F, -2.5F}},
           DoneEvent{9, FinishReason::cancelled, {4, 5, 0.1, 0.2, 6, 0.3}},
-          RefusedEvent{9, "no"},
-          GroupProgress{{25, 30}, 3, 2, {4, 11}},
-          AskRooflines{},
-          Rooflines{{{{1, 2}, "why", {3, 4}, {5}}}},
-          start()};
+          RefusedEvent{9, "no"}};
+}
+template <>
+std::vector<ToFollower> messages() {
+  return {Heartbeat{}, Wake{}, Failure{"a sentence"}, Goodbye{}};
+}
+template <>
+std::vector<FromFollower> messages() {
+  return {Heartbeat{}, LoadProgress{5, 10}, Failure{"a sentence"}, Goodbye{}};
 }
 
 std::span<const std::byte> payload(const std::vector<std::byte>& frame) {
   return std::span(frame).subspan(4);
 }
 
-std::string error_of(std::span<const std::byte> frame) {
-  try {
-    decode(frame);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+template <class Conversation>
+std::string error_in(std::span<const std::byte> frame) {
+  return error_of([&] { decode<Conversation>(frame); });
+}
+
+/// What was said of `Conversation` and heard at the other end.
+template <class Kind, class Conversation>
+Kind heard(const Conversation& message) {
+  return std::get<Kind>(decode<Conversation>(payload(encode(message))));
 }
 
 TEST(Summarise, AddsUpTheRanksAndNamesTheOneFurthestBehind) {
@@ -99,19 +116,63 @@ TEST(Summarise, ARankThatHasNotBegunIsFurthestBehind) {
   EXPECT_EQ(summarise(liars).all.done, most);
 }
 
-TEST(Protocol, EveryKindOfMessageSurvivesTheWireByteForByte) {
-  const auto all = messages();
-  ASSERT_EQ(all.size(), std::variant_size_v<Message>);
-  for (const Message& message : all) {
-    const auto frame = encode(message);
-    const Message decoded = decode(payload(frame));
-    EXPECT_EQ(decoded.index(), message.index());
-    EXPECT_EQ(encode(decoded), frame) << "kind " << message.index();
+template <class Conversation>
+class Protocol : public testing::Test {};
+using Conversations = testing::Types<Greeting, ToEngine, FromEngine, ToFollower, FromFollower>;
+TYPED_TEST_SUITE(Protocol, Conversations);
+
+TYPED_TEST(Protocol, EveryKindOfMessageSurvivesTheWireByteForByte) {
+  const auto all = messages<TypeParam>();
+  ASSERT_EQ(all.size(), std::variant_size_v<TypeParam>);
+  for (std::size_t kind = 0; kind < all.size(); ++kind) {
+    ASSERT_EQ(all[kind].index(), kind);
+    const auto frame = encode(all[kind]);
+    const auto decoded = decode<TypeParam>(payload(frame));
+    EXPECT_EQ(decoded.index(), kind);
+    EXPECT_EQ(encode(decoded), frame) << "kind " << kind;
   }
 }
 
-TEST(Protocol, FieldsArriveAsTheyWere) {
-  const auto submit = std::get<Submit>(decode(payload(encode(messages()[4]))));
+TYPED_TEST(Protocol, ATruncatedOrOverlongMessageOfAnyKindIsAnError) {
+  for (const TypeParam& message : messages<TypeParam>()) {
+    auto frame = encode(message);
+    for (std::size_t n = 0; n + 4 < frame.size(); ++n)
+      EXPECT_THROW(decode<TypeParam>(payload(frame).first(n)), Error)
+          << "kind " << message.index() << ", " << n << " bytes";
+    frame.push_back(std::byte{0});
+    EXPECT_THAT(error_in<TypeParam>(payload(frame)), testing::HasSubstr("too many"))
+        << "kind " << message.index();
+  }
+}
+
+TYPED_TEST(Protocol, UnknownKindsAreErrors) {
+  EXPECT_THAT(error_in<TypeParam>({}), testing::HasSubstr("empty"));
+  const std::size_t next = std::variant_size_v<TypeParam>;
+  for (const std::size_t kind : {next, std::size_t{200}}) {
+    const std::vector<std::byte> unknown{static_cast<std::byte>(kind)};
+    EXPECT_THAT(error_in<TypeParam>(unknown), testing::HasSubstr("unknown kind " + std::to_string(kind)));
+  }
+}
+
+TYPED_TEST(Protocol, RandomAndDamagedBytesGiveAMessageOrAnError) {
+  std::mt19937 generator(20261122);
+  const auto all = messages<TypeParam>();
+  for (int round = 0; round < 20000; ++round) {
+    auto frame = encode(all[generator() % all.size()]);
+    frame.erase(frame.begin(), frame.begin() + 4);
+    for (unsigned damage = generator() % 4; damage > 0; --damage)
+      frame[generator() % frame.size()] = static_cast<std::byte>(generator());
+    if (generator() % 4 == 0) frame.resize(generator() % (2 * frame.size()));
+    try {
+      encode(decode<TypeParam>(frame));
+    } catch (const Error&) {
+      continue;
+    }
+  }
+}
+
+TEST(Fields, ArriveAsTheyWere) {
+  const auto submit = heard<Submit>(ToEngine(Submit{request()}));
   EXPECT_EQ(submit.request.id, 9U);
   EXPECT_EQ(submit.request.prompt, (std::vector<runtime::Token>{1, -2, 3}));
   EXPECT_EQ(submit.request.max_tokens, 17);
@@ -123,66 +184,51 @@ TEST(Protocol, FieldsArriveAsTheyWere) {
   EXPECT_EQ(submit.request.report, runtime::PromptReport::log_probabilities);
   EXPECT_EQ(submit.request.report_from, 21);
   EXPECT_EQ(submit.request.vocabulary_limit, 31999);
-  const auto reports = std::get<Reports>(decode(payload(encode(messages()[7]))));
+  const auto reports = heard<Reports>(FromEngine(Reports{{rank_report(), rank_report()}}));
   EXPECT_EQ(reports.ranks.at(1).share, "heads 0-1 of 8, FFN 0-191 of 768");
   EXPECT_EQ(reports.ranks.at(1).reduced_bytes, 77U);
   EXPECT_EQ(reports.ranks.at(1).notices.at(0), "a notice");
-  const auto rooflines = std::get<Rooflines>(decode(payload(encode(messages()[19]))));
+  const auto rooflines = heard<Rooflines>(FromEngine(Rooflines{{{{1, 2}, "why", {3, 4}, {5}}}}));
   EXPECT_EQ(rooflines.ranks.at(0).no_stream, "why");
   EXPECT_EQ(rooflines.ranks.at(0).int8_passes, (std::vector<double>{3, 4}));
 }
 
-TEST(Protocol, ATruncatedOrOverlongMessageOfAnyKindIsAnError) {
-  for (const Message& message : messages()) {
-    auto frame = encode(message);
-    for (std::size_t n = 0; n + 4 < frame.size(); ++n)
-      EXPECT_THROW(decode(payload(frame).first(n)), Error)
-          << "kind " << message.index() << ", " << n << " bytes";
-    frame.push_back(std::byte{0});
-    EXPECT_THAT(error_of(payload(frame)), testing::HasSubstr("too many")) << "kind " << message.index();
-  }
+TEST(Fields, OfAStartAreEveryOption) {
+  const auto told = heard<Start>(ToEngine(start()));
+  EXPECT_EQ(told.engine.context, 4096);
+  EXPECT_EQ(told.engine.prefill_chunk, 512);
+  EXPECT_EQ(told.engine.sequences, 3);
+  EXPECT_EQ(told.engine.kv_type, kernels::KvType::q8);
+  EXPECT_EQ(told.engine.activations, kernels::ActivationType::f32);
+  ASSERT_EQ(told.hosts.size(), 2U);
+  EXPECT_EQ(told.hosts[0].model, "m.gguf");
+  EXPECT_EQ(told.hosts[0].threads, 4);
+  EXPECT_EQ(told.hosts[0].cache_dir, "cache");
+  EXPECT_EQ(told.hosts[0].cache_bytes, 5U);
+  EXPECT_EQ(told.hosts[0].memory, 6U);
+  EXPECT_EQ(told.hosts[1].model, "n.gguf");
 }
 
-TEST(Protocol, UnknownKindsAndImpossibleValuesAreErrors) {
-  EXPECT_THAT(error_of({}), testing::HasSubstr("empty"));
-  const std::vector<std::byte> unknown{std::byte{200}};
-  EXPECT_THAT(error_of(unknown), testing::HasSubstr("unknown kind 200"));
-  auto done = encode(DoneEvent{9, FinishReason::cancelled, {}});
+TEST(Fields, WithImpossibleValuesAreErrors) {
+  auto done = encode<FromEngine>(DoneEvent{9, FinishReason::cancelled, {}});
   done[4 + 1 + 8] = std::byte{17};
-  EXPECT_THAT(error_of(payload(done)), testing::HasSubstr("choice 17 where the last is 3"));
-  auto submit = encode(Submit{request()});
+  EXPECT_THAT(error_in<FromEngine>(payload(done)), testing::HasSubstr("choice 17 where the last is 3"));
+  auto submit = encode<ToEngine>(Submit{request()});
   submit.at(submit.size() - 1 - sizeof(Request::report_from) - sizeof(Request::vocabulary_limit)) =
       std::byte{3};
-  EXPECT_THAT(error_of(payload(submit)), testing::HasSubstr("choice 3 where the last is 2"));
+  EXPECT_THAT(error_in<ToEngine>(payload(submit)), testing::HasSubstr("choice 3 where the last is 2"));
 }
 
-TEST(Protocol, ALyingCountTakesNoMemory) {
-  auto frame = encode(LogitsEvent{9, 0, {1.0F}});
+TEST(Fields, ALyingCountTakesNoMemory) {
+  auto frame = encode<FromEngine>(LogitsEvent{9, 0, {1.0F}});
   const std::uint32_t lie = 0xFFFFFFFF;
   std::memcpy(frame.data() + 4 + 1 + 8 + 4, &lie, sizeof lie);
-  EXPECT_THAT(error_of(payload(frame)), testing::HasSubstr("announces 4294967295 elements"));
-}
-
-TEST(Protocol, RandomAndDamagedBytesGiveAMessageOrAnError) {
-  std::mt19937 generator(20261122);
-  const auto all = messages();
-  for (int round = 0; round < 20000; ++round) {
-    auto frame = encode(all[generator() % all.size()]);
-    frame.erase(frame.begin(), frame.begin() + 4);
-    for (unsigned damage = generator() % 4; damage > 0; --damage)
-      frame[generator() % frame.size()] = static_cast<std::byte>(generator());
-    if (generator() % 4 == 0) frame.resize(generator() % (2 * frame.size()));
-    try {
-      encode(decode(frame));
-    } catch (const Error&) {
-      continue;
-    }
-  }
+  EXPECT_THAT(error_in<FromEngine>(payload(frame)), testing::HasSubstr("announces 4294967295 elements"));
 }
 
 TEST(FrameReader, CutsAStreamThatArrivesInPieces) {
   std::vector<std::byte> stream;
-  for (const Message& message : messages()) {
+  for (const FromEngine& message : messages<FromEngine>()) {
     const auto frame = encode(message);
     stream.insert(stream.end(), frame.begin(), frame.end());
   }
@@ -191,10 +237,10 @@ TEST(FrameReader, CutsAStreamThatArrivesInPieces) {
     std::vector<std::size_t> kinds;
     for (std::size_t begin = 0; begin < stream.size(); begin += piece) {
       reader.feed(std::span(stream).subspan(begin, std::min(piece, stream.size() - begin)));
-      while (auto message = reader.next()) kinds.push_back(message->index());
+      while (const auto frame = reader.next()) kinds.push_back(decode<FromEngine>(*frame).index());
     }
     std::vector<std::size_t> expected;
-    for (const Message& message : messages()) expected.push_back(message.index());
+    for (const FromEngine& message : messages<FromEngine>()) expected.push_back(message.index());
     EXPECT_EQ(kinds, expected) << "in pieces of " << piece;
   }
 }
@@ -211,7 +257,8 @@ TEST(FrameReader, RefusesALengthBeyondItsLimitBeforeItHasArrived) {
 }
 
 TEST(FrameReader, AHelloFitsWhatAnUnknownPeerMaySend) {
-  EXPECT_LE(encode(Hello{{1, std::string(system::longest_commit, 'c')}, 1, {}}).size(), max_hello_bytes);
+  EXPECT_LE(encode<Greeting>(Hello{{1, std::string(system::longest_commit, 'c')}, 1, {}}).size(),
+            max_hello_bytes);
 }
 
 }  // namespace

@@ -67,7 +67,7 @@ TEST(Rendezvous, StrangersAreDroppedAndHoldNobodyUp) {
   auto gathered =
       std::async(std::launch::async, [&] { return gather_followers(door, places, milliseconds(20000)); });
 
-  const auto is_dropped = [&](const Message& greeting) {
+  const auto is_dropped = [&](std::span<const std::byte> greeting) {
     Channel channel(system::begin_connect_tcp("127.0.0.1", invitation.port));
     channel.send(greeting);
     for (;;) {
@@ -77,16 +77,19 @@ TEST(Rendezvous, StrangersAreDroppedAndHoldNobodyUp) {
       if (channel.next()) return false;
     }
   };
-  EXPECT_TRUE(is_dropped(Hello{system::this_build(), 1, {}}));                    // without the cookie
-  EXPECT_TRUE(is_dropped(Hello{system::this_build(), 0, invitation.to_leader}));  // as rank 0
-  EXPECT_TRUE(is_dropped(Hello{system::this_build(), 3, invitation.to_leader}));  // as a rank too many
-  EXPECT_TRUE(is_dropped(Hello{{1, "other"}, 1, invitation.to_leader}));          // of another build
+  EXPECT_TRUE(is_dropped(encode<Greeting>(Hello{system::this_build(), 1, {}})));  // without the cookie
   EXPECT_TRUE(
-      is_dropped(Failure{"not a greeting, and longer than a greeting may be: " + std::string(99, 'x')}));
+      is_dropped(encode<Greeting>(Hello{system::this_build(), 0, invitation.to_leader})));  // as rank 0
+  EXPECT_TRUE(is_dropped(
+      encode<Greeting>(Hello{system::this_build(), 3, invitation.to_leader})));  // as a rank too many
+  EXPECT_TRUE(
+      is_dropped(encode<Greeting>(Hello{{1, "other"}, 1, invitation.to_leader})));  // of another build
+  EXPECT_TRUE(is_dropped(encode<FromFollower>(
+      Failure{"not a greeting, and longer than a greeting may be: " + std::string(99, 'x')})));
 
   const auto second = join_leader(invitation, 2, milliseconds(20000));
-  EXPECT_TRUE(
-      is_dropped(Hello{system::this_build(), 2, invitation.to_leader}));  // as one who is here already
+  EXPECT_TRUE(is_dropped(
+      encode<Greeting>(Hello{system::this_build(), 2, invitation.to_leader})));  // as one who is here already
   const auto first = join_leader(invitation, 1, milliseconds(20000));
   const auto channels = gathered.get();
   EXPECT_FALSE(channels[0]);
@@ -128,7 +131,7 @@ TEST(Rendezvous, AFollowerDoesNotTrustAListenerWithoutTheCookie) {
       pollfd readable{impostor.socket.get(), POLLIN, 0};
       ::poll(&readable, 1, -1);
       if (FileDescriptor socket = system::accept_connection(impostor.socket)) {
-        Channel(std::move(socket)).send(Hello{});
+        Channel(std::move(socket)).send(encode<Greeting>(Hello{}));
         return;
       }
     }

@@ -29,8 +29,8 @@ struct Pair {
     std::array<int, 2> ends{};
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()), 0);
     thread = std::thread([rank_0, end = ends[1]] { rank_0(FileDescriptor(end)); });
-    engine =
-        std::make_unique<RemoteEngine>(std::make_unique<Channel>(FileDescriptor(ends[0])), nullptr, timing);
+    engine = std::make_unique<RemoteEngine>(StarterEnd(std::make_unique<Channel>(FileDescriptor(ends[0]))),
+                                            nullptr, timing);
   }
   ~Pair() {
     engine.reset();
@@ -176,8 +176,8 @@ TEST(RemoteEngine, NoticesAnEngineThatFallsSilent) {
   timing.silence = milliseconds(600);
   Pair pair(
       [&](FileDescriptor socket) {
-        Channel channel(std::move(socket));
-        channel.send(RanksMet{{{0, "host", "", "", 100, 1, {}, 1}}});
+        EngineEnd starter(std::make_unique<Channel>(std::move(socket)));
+        starter.say(RanksMet{{{0, "host", "", "", 100, 1, {}, 1}}});
         end.get_future().wait();
       },
       timing);
