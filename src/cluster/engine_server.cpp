@@ -21,6 +21,8 @@ constexpr milliseconds failure_patience{500};
 // An engine that has work takes a step in next() whatever its patience; one that has none lets its followers
 // sleep and comes back.
 constexpr milliseconds step_patience{1};
+// With so many requests in flight, of which the starter has not been told the end, no more are read.
+constexpr std::size_t max_in_flight = 65536;
 constexpr std::size_t logits_per_message = std::size_t{1} << 18;
 
 }  // namespace
@@ -84,7 +86,9 @@ void EngineServer::interrupt(const std::string& sentence) {
 void EngineServer::serve(runtime::Engine& engine) {
   starter_.say(Ready{engine.info()});
   for (;;) {
-    std::array<pollfd, 2> polled{{{starter_.channel().fd(), POLLIN, 0}, {interrupted_.fd(), POLLIN, 0}}};
+    const bool may_read = in_flight_.size() < max_in_flight;
+    std::array<pollfd, 2> polled{
+        {{may_read ? starter_.channel().fd() : -1, POLLIN, 0}, {interrupted_.fd(), POLLIN, 0}}};
     ::poll(polled.data(), polled.size(), resting_ ? -1 : 0);
     if (polled[1].revents != 0) check_interrupt();
     if (polled[0].revents != 0 && !take_requests(engine)) return;
@@ -137,8 +141,12 @@ void EngineServer::advance(runtime::Engine& engine) {
     return;
   }
   std::visit([this](const auto& alternative) { starter_.say(alternative); }, *event);
-  if (const auto* done = std::get_if<runtime::DoneEvent>(&*event)) in_flight_.erase(done->request);
-  if (const auto* refused = std::get_if<runtime::RefusedEvent>(&*event)) in_flight_.erase(refused->request);
+  if (const auto* done = std::get_if<runtime::DoneEvent>(&*event)) forget(done->request);
+  if (const auto* refused = std::get_if<runtime::RefusedEvent>(&*event)) forget(refused->request);
+}
+
+void EngineServer::forget(std::uint64_t request) {
+  if (const auto found = in_flight_.find(request); found != in_flight_.end()) in_flight_.erase(found);
 }
 
 /// A long prompt's logits exceed what one message may hold: whole rows, some at a time.

@@ -44,12 +44,13 @@ class EngineServer {
   bool act(runtime::Engine&, const Start&);
   bool act(runtime::Engine&, const Goodbye&) { return false; }
   void advance(runtime::Engine& engine);
+  void forget(std::uint64_t request);
   void send_logits(const runtime::LogitsEvent& event, std::size_t row);
   void check_interrupt();
 
   EngineEnd starter_;
-  std::set<std::uint64_t> in_flight_;
-  bool resting_ = false;  // the engine has been told by next() that there is nothing to do
+  std::multiset<std::uint64_t> in_flight_;  // an id that is in use twice is the engine's to refuse
+  bool resting_ = false;                    // the engine has been told by next() that there is nothing to do
   system::Alarm interrupted_;
   std::mutex mutex_;
   std::string interruption_;

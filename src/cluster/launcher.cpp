@@ -55,18 +55,25 @@ fs::path resolve(const fs::path& executable) {
 }
 
 /// Waits for rank 0 to connect. Throws Error if the job ends before, or takes too long.
-FileDescriptor wait_for_rank_0(const FileDescriptor& listener, EngineJob& job) {
+FileDescriptor wait_for_rank_0(const FileDescriptor& listener, EngineJob& job, const std::string& if_late) {
   const auto deadline = Clock::now() + connection_patience;
   bool output_open = true;
   while (output_open) {
-    require(Clock::now() < deadline, "the engine did not start within {} seconds",
-            connection_patience.count());
+    require(Clock::now() < deadline, "the engine did not start within {} seconds{}",
+            connection_patience.count(), if_late);
     std::array<pollfd, 2> polled{{{listener.get(), POLLIN, 0}, {job.output_fd(), POLLIN, 0}}};
     ::poll(polled.data(), polled.size(), 100);
     if (FileDescriptor socket = system::accept_connection(listener)) return socket;
     output_open = job.read_output();
   }
   fail("{}", job.explain({}));
+}
+
+/// Why ranks may be late where there are many more than cores, which start one after the other then.
+std::string hint_on_crowding(int ranks, int cores) {
+  if (ranks <= cores) return {};
+  return fmt::format("; {} ranks share the {} cores here, and fewer would start sooner (--ranks)", ranks,
+                     cores);
 }
 
 }  // namespace
@@ -83,18 +90,19 @@ std::unique_ptr<runtime::Engine> launch(const LaunchOptions& options,
                                          socket.native()};
   LocalJob local;
   local.ranks = options.ranks;
-  local.cores_shared =
-      std::int64_t{options.ranks} * std::max(1, options.host.threads) > read_topology().cores;
+  const int cores = read_topology().cores;
+  local.cores_shared = std::int64_t{options.ranks} * std::max(1, options.host.threads) > cores;
   local.directory = directory->path();
   const auto command = job_command(std::move(local), program, environment);
 
   auto job = std::make_unique<EngineJob>(std::move(directory), command, environment);
-  FileDescriptor rank_0 = wait_for_rank_0(listener, *job);
+  const std::string if_late = hint_on_crowding(options.ranks, cores);
+  FileDescriptor rank_0 = wait_for_rank_0(listener, *job, if_late);
   introduce(rank_0, introduction_of(options.build), introduction_patience);
   StarterEnd end(std::make_unique<Channel>(std::move(rank_0)));
   end.say(Start{options.engine, {static_cast<std::size_t>(options.ranks), options.host}});
   auto remote = std::make_unique<RemoteEngine>(std::move(end), std::move(job));
-  remote->wait_until_ready(progress);
+  remote->wait_until_ready(progress, if_late);
   return remote;
 }
 

@@ -25,6 +25,8 @@ constexpr milliseconds poll_period{250};
 // A listener that was to run every quarter of a second and did not for so long was stopped itself (Ctrl-Z).
 constexpr milliseconds own_gap{1000};
 constexpr milliseconds goodbye_patience{500};
+// The listener reads on while fewer events wait for next(). One read brings some thousand more at most.
+constexpr std::size_t max_events = 256;
 
 }  // namespace
 
@@ -56,14 +58,15 @@ class RemoteEngine::State {
     if (job_) job_->end(ready ? goodbye_patience : milliseconds{0});
   }
 
-  void wait_until_ready(const std::function<void(const GroupProgress&)>& progress) {
+  void wait_until_ready(const std::function<void(const GroupProgress&)>& progress,
+                        const std::string& if_late) {
     const auto deadline = Clock::now() + timing_.meeting;
     std::unique_lock lock(mutex_);
     std::optional<std::uint64_t> shown;
     while (!info_) {
       throw_if_dead();
-      require(!places_.empty() || Clock::now() < deadline, "the ranks have not met within {} seconds",
-              std::chrono::duration_cast<std::chrono::seconds>(timing_.meeting).count());
+      require(!places_.empty() || Clock::now() < deadline, "the ranks have not met within {} seconds{}",
+              std::chrono::duration_cast<std::chrono::seconds>(timing_.meeting).count(), if_late);
       if (progress && progress_ && progress_->all.done != shown) {
         const GroupProgress now = *progress_;
         shown = now.all.done;
@@ -84,7 +87,8 @@ class RemoteEngine::State {
 
   void send(const ToEngine& message) {
     try {
-      engine_.say(message);
+      const Asking asking(*this);
+      engine_.say(message, timing_.answer);
     } catch (const Error&) {
       // The listener is finding out why.
       std::unique_lock lock(mutex_);
@@ -102,6 +106,7 @@ class RemoteEngine::State {
       return std::nullopt;
     }
     runtime::Event event = std::move(events_.front());
+    if (events_.size() == max_events) alarm_.signal();  // there is room again
     events_.pop_front();
     return event;
   }
@@ -110,15 +115,38 @@ class RemoteEngine::State {
   std::vector<rates::Roofline> wait_for_rooflines() { return wait_for(rooflines_); }
 
  private:
+  /// While it lives the listener reads on, however many events wait: an engine that waits for its reader must
+  /// be read before it listens.
+  class Asking {
+   public:
+    explicit Asking(State& state) : state_(state) {
+      ++state_.asking_;
+      state_.alarm_.signal();
+    }
+    ~Asking() { --state_.asking_; }
+    Asking(const Asking&) = delete;
+    Asking& operator=(const Asking&) = delete;
+
+   private:
+    State& state_;
+  };
+
+  bool may_read() const {
+    const std::lock_guard lock(mutex_);
+    return events_.size() < max_events || asking_ > 0 || leaving_;
+  }
+
   void throw_if_dead() const {
     if (death_) fail("{}", *death_);
   }
 
   template <class Answer>
   Answer wait_for(std::optional<Answer>& answer) {
+    const Asking asking(*this);
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return answer || death_; });
+    changed_.wait_for(lock, timing_.answer, [&] { return answer || death_; });
     if (!answer) throw_if_dead();
+    require(answer.has_value(), "the engine did not answer within {} ms", timing_.answer.count());
     return std::exchange(answer, std::nullopt).value();
   }
 
@@ -137,12 +165,17 @@ class RemoteEngine::State {
 
   void wait_for_something() {
     std::vector<pollfd> polled{{alarm_.fd(), POLLIN, 0}};
-    if (channel_open_) polled.push_back({engine_.channel().fd(), POLLIN, 0});
+    if (channel_open_ && may_read()) polled.push_back({engine_.channel().fd(), POLLIN, 0});
     if (job_ && output_open_) polled.push_back({job_->output_fd(), POLLIN, 0});
     ::poll(polled.data(), polled.size(), static_cast<int>(poll_period.count()));
+    alarm_.clear();
   }
 
   void listen_to_engine(Clock::time_point now) {
+    if (!may_read()) {
+      heard_ = now;  // what it says meanwhile waits
+      return;
+    }
     try {
       const bool open = engine_.channel().receive();
       while (std::optional<FromEngine> message = engine_.next()) {
@@ -212,6 +245,7 @@ class RemoteEngine::State {
   const RemoteTiming timing_;
   const system::Alarm alarm_;
   std::atomic<bool> stopping_ = false;
+  std::atomic<int> asking_ = 0;
 
   // The listener's.
   Clock::time_point heard_;
@@ -237,8 +271,9 @@ RemoteEngine::RemoteEngine(StarterEnd engine, std::unique_ptr<EngineJob> job, co
 
 RemoteEngine::~RemoteEngine() = default;
 
-void RemoteEngine::wait_until_ready(const std::function<void(const GroupProgress&)>& progress) {
-  state_->wait_until_ready(progress);
+void RemoteEngine::wait_until_ready(const std::function<void(const GroupProgress&)>& progress,
+                                    const std::string& if_late) {
+  state_->wait_until_ready(progress, if_late);
 }
 
 runtime::EngineInfo RemoteEngine::info() const { return state_->info(); }

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "cluster/channel.h"
 #include "cluster/engine_job.h"
@@ -16,10 +17,12 @@ struct RemoteTiming {
                                              // notice, whose end makes mpirun continue a stopped rank 0
   std::chrono::milliseconds meeting{30000};  // until the ranks have met
   std::chrono::milliseconds parting{3000};   // for the engine to end by itself
+  std::chrono::milliseconds answer{600000};  // to a question, which it hears between two steps
 };
 
-/// A thread of its own listens to rank 0; the members may be used from one thread at a time. Destruction ends
-/// the engine: by a message first, then by force.
+/// A thread of its own listens to rank 0; the members may be used from one thread at a time. It listens no
+/// further than some hundred events that next() has not returned, so that the engine waits for who reads
+/// them. Destruction ends the engine: by a message first, then by force.
 class RemoteEngine final : public runtime::Engine {
  public:
   /// `engine` leads to an EngineServer. `job` may be null where somebody else cares for the processes.
@@ -27,8 +30,9 @@ class RemoteEngine final : public runtime::Engine {
   ~RemoteEngine() override;
 
   /// Returns once the model is loaded; `progress` is called in this thread now and then. Throws Error with
-  /// the sentence to show if the engine fails.
-  void wait_until_ready(const std::function<void(const GroupProgress&)>& progress);
+  /// the sentence to show if the engine fails; `if_late` is its end where the ranks have not met in time.
+  void wait_until_ready(const std::function<void(const GroupProgress&)>& progress,
+                        const std::string& if_late = "");
 
   runtime::EngineInfo info() const override;
   void submit(runtime::Request request) override;

@@ -136,7 +136,8 @@ class Engine {
  public:
   virtual ~Engine() = default;
   virtual EngineInfo info() const = 0;
-  /// Queues a request; its events follow from next().
+  /// Queues a request; its events follow from next(). One whose id is in flight already is refused; the other
+  /// goes on.
   virtual void submit(Request request) = 0;
   /// Stops a request; its DoneEvent (cancelled) follows, unless it had already ended.
   virtual void cancel(std::uint64_t request) = 0;

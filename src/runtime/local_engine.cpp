@@ -1,7 +1,6 @@
 #include "runtime/local_engine.h"
 
 #include <algorithm>
-#include <cassert>
 #include <chrono>
 #include <cmath>
 #include <deque>
@@ -114,7 +113,12 @@ class LocalEngine final : public Engine {
   }
 
   void submit(Request request) override {
-    assert(!in_flight_.contains(request.id));
+    if (in_flight_.contains(request.id)) {
+      events_.push_back(RefusedEvent{
+          request.id, fmt::format("a request with the id {} is in flight; expected another id for this one",
+                                  request.id)});
+      return;
+    }
     if (const std::optional<std::string> refused = scheduler_.add(request)) {
       events_.push_back(RefusedEvent{request.id, *refused});
       return;

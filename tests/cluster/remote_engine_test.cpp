@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -61,6 +62,13 @@ T expect(RemoteEngine& engine) {
   auto event = engine.next(patience);
   if (!event || !std::holds_alternative<T>(*event)) fail("another event, or none, came");
   return std::get<T>(std::move(*event));
+}
+
+/// Waits until the starter says something; false once it has gone.
+bool hear_more(EngineEnd& starter) {
+  pollfd readable{starter.channel().fd(), POLLIN, 0};
+  ::poll(&readable, 1, -1);
+  return starter.channel().receive();
 }
 
 TEST(RemoteEngine, StreamsTheTokensOfRequestsAndTheirEnds) {
@@ -165,6 +173,52 @@ TEST(RemoteEngine, TellsTheEnginesOwnSentenceFromEveryMember) {
   EXPECT_EQ(error_of([&] { pair.engine->info(); }), sentence);
 }
 
+TEST(RemoteEngine, ReadsNoFurtherThanItsReaderFollows) {
+  constexpr std::size_t endless = 2'000'000;
+  std::promise<std::size_t> said;
+  Pair pair([&](FileDescriptor socket) {
+    EngineEnd starter(std::make_unique<Channel>(std::move(socket)));
+    std::size_t n = 0;
+    try {
+      for (; n < endless; ++n) starter.say(TokenEvent{7, static_cast<Token>(n)}, milliseconds(500));
+    } catch (const Error&) {
+      starter.channel().shut_down();
+    }
+    said.set_value(n);
+  });
+  const std::size_t n = said.get_future().get();
+  EXPECT_LT(n, endless);
+  std::size_t read = 0;
+  const std::string death = error_of([&] {
+    for (;; ++read) ASSERT_EQ(expect<TokenEvent>(*pair.engine).token, static_cast<Token>(read));
+  });
+  EXPECT_GE(read, n - 1);
+  EXPECT_THAT(death, HasSubstr("closed its connection"));
+}
+
+TEST(RemoteEngine, AQuestionIsAnsweredHoweverManyEventsNobodyHasRead) {
+  constexpr std::int32_t many = 200'000;  // more than any socket holds
+  Pair pair([&](FileDescriptor socket) {
+    EngineEnd starter(std::make_unique<Channel>(std::move(socket)));
+    for (std::int32_t i = 0; i < many; ++i) starter.say(TokenEvent{7, i});
+    while (!starter.next()) hear_more(starter);
+    starter.say(Reports{{RankReport{}}});
+    while (hear_more(starter)) continue;
+  });
+  EXPECT_EQ(pair.engine->reports().size(), 1U);
+  for (std::int32_t i = 0; i < many; ++i) ASSERT_EQ(expect<TokenEvent>(*pair.engine).token, i);
+}
+
+TEST(RemoteEngine, GivesUpOnAnEngineThatDoesNotAnswer) {
+  RemoteTiming timing;
+  timing.answer = milliseconds(300);
+  timing.silence = patience;
+  std::promise<void> end;
+  Pair pair([&](FileDescriptor) { end.get_future().wait(); }, timing);
+  EXPECT_EQ(error_of([&] { pair.engine->reports(); }), "the engine did not answer within 300 ms");
+  end.set_value();
+}
+
 TEST(RemoteEngine, NoticesAnEngineThatVanishes) {
   Pair pair([](FileDescriptor socket) { EngineServer server(std::move(socket)); });
   EXPECT_THAT(error_of([&] { pair.engine->wait_until_ready({}); }), HasSubstr("closed its connection"));
@@ -204,7 +258,8 @@ TEST(RemoteEngine, GivesUpOnRanksThatDoNotMeet) {
         end.get_future().wait();
       },
       timing);
-  EXPECT_THAT(error_of([&] { pair.engine->wait_until_ready({}); }), HasSubstr("have not met"));
+  EXPECT_EQ(error_of([&] { pair.engine->wait_until_ready({}, "; there are too many"); }),
+            "the ranks have not met within 0 seconds; there are too many");
   end.set_value();
 }
 

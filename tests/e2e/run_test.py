@@ -145,6 +145,14 @@ class OwnMpirun(YokeTest):
         # mpirun hands rank 0's text on through a terminal of its own.
         self.assertEqual(out.replace("\r\n", "\n"), self.generate())
 
+    def test_what_rank_zero_was_given_counts_for_all(self):
+        other = ["--ctx", 64, "--prefill-chunk", 3, "--kv-type", "f32", "--activations", "f32", "-t", 2]
+        ranks = [["-n", 1, YOKE, "run", DEMO, "-p", PROMPT, "-n", 40, *flags] for flags in ([], other)]
+        run = self.start("mpirun", "--oversubscribe", "--bind-to", "none", *ranks[0], ":", *ranks[1])
+        code, out, err, _ = run.finish(60)
+        self.assertEqual(code, 0, err)
+        self.assertEqual(out.replace("\r\n", "\n"), self.generate("--ranks", 2))
+
     def test_a_refusal_under_a_users_own_mpirun_is_said_once(self):
         run = self.start("mpirun", "-n", 3, "--oversubscribe", "--bind-to", "none",
                          YOKE, "run", "/nonexistent.gguf", "-p", PROMPT, "-n", 4)

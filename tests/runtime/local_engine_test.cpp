@@ -15,6 +15,19 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
+TEST(LocalEngine, AnIdThatIsInFlightIsRefusedAndTheFirstRequestGoesOn) {
+  const std::vector<Token> expected = greedy(1, prompt, 6);
+  with_engine(1, demo_options(), [&](Engine& engine) {
+    engine.submit(request(7, prompt, 6));
+    engine.submit(request(7, {1, 2}, 1));
+    std::map<std::uint64_t, Answer> answers = drain(engine);
+    EXPECT_EQ(answers[7].refused, "a request with the id 7 is in flight; expected another id for this one");
+    EXPECT_EQ(answers[7].tokens, expected);
+    engine.submit(request(7, prompt, 6));  // which has ended now
+    EXPECT_EQ(drain(engine)[7].tokens, expected);
+  });
+}
+
 TEST(LocalEngine, WritesTheSameGreedyTokensOnAnyNumberOfRanks) {
   const std::vector<Token> one = greedy(1, prompt, 40);
   ASSERT_EQ(one.size(), 40);
