@@ -24,6 +24,7 @@ void add_perplexity(CLI::App& app, Action& action);
 void add_quantize(CLI::App& app, Action& action);
 void add_synth(CLI::App& app, Action& action);
 void add_cache(CLI::App& app, Action& action);
+void add_key(CLI::App& app, Action& action);
 /// Not for people: what each rank of the engine runs.
 void add_engine(CLI::App& app, Action& action);
 
