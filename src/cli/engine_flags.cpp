@@ -11,10 +11,12 @@
 #include "cli/commands.h"
 #include "cli/number_check.h"
 #include "cli/size_flag.h"
+#include "cli/usage.h"
 #include "cluster/launcher.h"
 #include "cluster/mpi_start.h"
 #include "gguf/fingerprint.h"
 #include "runtime/worker.h"
+#include "system/network.h"
 #include "terminal/progress_bar.h"
 #include "terminal/tell.h"
 
@@ -30,7 +32,26 @@ std::unique_ptr<runtime::Engine> join_job(
   require(flags.ranks == 0 || job.ranks == 0 || flags.ranks == job.ranks,
           "--ranks {} was given, but this job has {} ranks; under mpirun or srun leave --ranks out",
           flags.ranks, job.ranks);
-  return cluster::join(this_process(), flags.engine, flags.host, progress);
+  return cluster::join(this_process(flags.links), flags.engine, flags.host, progress);
+}
+
+std::string check_network(const std::string& given) {
+  try {
+    system::Cidr::parse(given);
+    return {};
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+void add_link_flags(CLI::App& command, cluster::LinkOptions& links) {
+  add_key_file(command, links);
+  command
+      .add_option("--network", links.network,
+                  "Network between the machines, in which rank 0 listens: 192.168.7.0/24 (default: what "
+                  "btl_tcp_if_include says, else all there are)")
+      ->type_name("CIDR")
+      ->check(check_network);
 }
 
 /// A flag whose values are names; named() throws Error for what is none.
@@ -69,6 +90,16 @@ void add_engine_flags(CLI::App& command, EngineFlags& flags) {
   add_kv_type(command, flags.engine.kv_type);
   add_activations(command, flags.engine.activations);
   add_cache_flags(command, flags.host);
+  add_link_flags(command, flags.links);
+}
+
+void add_key_file(CLI::App& command, cluster::LinkOptions& links) {
+  command
+      .add_option(
+          "--key-file", links.key_file,
+          "The key that all ranks share, for ranks on several machines that mpirun or srun has started "
+          "(yoke key makes one)")
+      ->type_name("FILE");
 }
 
 void add_kv_type(CLI::App& command, kernels::KvType& type) {
@@ -95,9 +126,11 @@ void add_cache_flags(CLI::App& command, runtime::HostOptions& host) {
       ->needs(folder);
 }
 
-cluster::EngineProcessOptions this_process() {
+cluster::EngineProcessOptions this_process(const cluster::LinkOptions& links) {
   cluster::EngineProcessOptions options;
   options.job = cluster::detect_mpi(system::current_environment());
+  options.links = links;
+  if (options.links.network.empty()) options.links.network = options.job.network;
   options.roles = {runtime::lead, runtime::follow,
                    [](const std::string& model) { return gguf::fingerprint(gguf::Model::open(model)); },
                    [](const runtime::RankOptions& rank_options, int rank, int ranks) {
@@ -132,6 +165,8 @@ std::unique_ptr<runtime::Engine> start(const EngineFlags& flags) {
   };
   const cluster::MpiStart job = cluster::detect_mpi(system::current_environment());
   if (job.under_mpi) return join_job(flags, job, progress);
+  if (!flags.links.key_file.empty() || !flags.links.network.empty())
+    throw UsageError("--key-file and --network are for ranks that mpirun or srun has started");
   cluster::LaunchOptions options;
   options.engine = flags.engine;
   options.host = flags.host;

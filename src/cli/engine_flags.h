@@ -16,13 +16,14 @@ struct EngineFlags {
   runtime::EngineOptions engine;
   runtime::HostOptions host;
   int ranks = 0;  // 0: one, or as many as the job that this process belongs to
+  cluster::LinkOptions links;
 };
 
 /// Adds MODEL (or -m), which is required.
 CLI::Option* add_model(CLI::App& command, std::string& model);
 
-/// Adds MODEL (or -m), --ranks, -t, --ctx, --prefill-chunk, --kv-type, --activations, --cache-dir and
-/// --cache-size.
+/// Adds MODEL (or -m), --ranks, -t, --ctx, --prefill-chunk, --kv-type, --activations, --cache-dir,
+/// --cache-size, --key-file and --network.
 void add_engine_flags(CLI::App& command, EngineFlags& flags);
 /// Adds --kv-type.
 void add_kv_type(CLI::App& command, kernels::KvType& type);
@@ -30,6 +31,9 @@ void add_kv_type(CLI::App& command, kernels::KvType& type);
 void add_activations(CLI::App& command, kernels::ActivationType& type);
 /// Adds --cache-dir and --cache-size.
 void add_cache_flags(CLI::App& command, runtime::HostOptions& host);
+
+/// Adds --key-file.
+void add_key_file(CLI::App& command, cluster::LinkOptions& links);
 
 /// What a progress bar says besides its bytes: "rank 2 at 31%", the slowest of several ranks; nothing once
 /// all have loaded.
@@ -48,6 +52,6 @@ bool follow(const EngineFlags& flags);
 std::unique_ptr<runtime::Engine> start_engine(const EngineFlags& flags);
 
 /// This process as a rank that runs a real model.
-cluster::EngineProcessOptions this_process();
+cluster::EngineProcessOptions this_process(const cluster::LinkOptions& links);
 
 }  // namespace yoke::cli

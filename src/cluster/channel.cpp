@@ -1,35 +1,31 @@
 #include "cluster/channel.h"
 
 #include <poll.h>
-#include <sys/socket.h>
 
 #include <array>
-#include <cerrno>
 #include <new>
+#include <utility>
 
 #include "base/error.h"
 
 namespace yoke::cluster {
 
-Channel::Channel(FileDescriptor socket, std::size_t max_bytes)
-    : socket_(std::move(socket)), reader_(max_bytes) {}
+Channel::Channel(std::unique_ptr<system::Stream> stream, std::size_t max_bytes)
+    : stream_(std::move(stream)), reader_(max_bytes) {}
 
-bool Channel::flush() noexcept {
+Channel::Channel(FileDescriptor socket, std::size_t max_bytes)
+    : Channel(system::plain_stream(std::move(socket)), max_bytes) {}
+
+system::Transfer Channel::flush() noexcept {
   std::size_t sent = 0;
-  bool alive = true;
-  while (alive && sent < outgoing_.size()) {
-    const ssize_t n =
-        ::send(socket_.get(), outgoing_.data() + sent, outgoing_.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (n >= 0) {
-      sent += static_cast<std::size_t>(n);
-    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      break;
-    } else {
-      alive = errno == EINTR;
-    }
+  system::Transfer last;
+  while (sent < outgoing_.size()) {
+    last = stream_->write(std::span(outgoing_).subspan(sent));
+    if (last.bytes == 0) break;
+    sent += last.bytes;
   }
   outgoing_.erase(outgoing_.begin(), outgoing_.begin() + static_cast<std::ptrdiff_t>(sent));
-  return alive;
+  return last;
 }
 
 void Channel::send(std::span<const std::byte> frame, std::optional<std::chrono::milliseconds> patience) {
@@ -37,7 +33,8 @@ void Channel::send(std::span<const std::byte> frame, std::optional<std::chrono::
   const std::lock_guard lock(sending_);
   outgoing_.insert(outgoing_.end(), frame.begin(), frame.end());
   for (;;) {
-    require(flush(), "the peer has closed the connection");
+    const system::Transfer last = flush();
+    require(last.open, "the peer has closed the connection");
     if (outgoing_.empty()) return;
     int wait = -1;
     if (patience) {
@@ -46,8 +43,8 @@ void Channel::send(std::span<const std::byte> frame, std::optional<std::chrono::
       require(left.count() > 0, "the peer did not read for {} ms", patience->count());
       wait = static_cast<int>(left.count());
     }
-    pollfd writable{socket_.get(), POLLOUT, 0};
-    ::poll(&writable, 1, wait);
+    pollfd ready{fd(), last.wait, 0};
+    ::poll(&ready, 1, wait);
   }
 }
 
@@ -62,14 +59,11 @@ void Channel::send_heartbeat(std::span<const std::byte> frame) noexcept {
   flush();
 }
 
-void Channel::shut_down() noexcept { ::shutdown(socket_.get(), SHUT_RDWR); }
-
 bool Channel::receive() {
   std::array<std::byte, 65536> chunk;
-  const ssize_t n = ::recv(socket_.get(), chunk.data(), chunk.size(), MSG_DONTWAIT);
-  if (n < 0) return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-  reader_.feed(std::span(chunk).first(static_cast<std::size_t>(n)));
-  return n > 0;
+  const system::Transfer arrived = stream_->read(chunk);
+  reader_.feed(std::span(chunk).first(arrived.bytes));
+  return arrived.open;
 }
 
 }  // namespace yoke::cluster

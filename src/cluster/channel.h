@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "cluster/protocol.h"
-#include "system/socket.h"
+#include "system/stream.h"
 
 namespace yoke::cluster {
 
@@ -20,9 +20,11 @@ namespace yoke::cluster {
 class Channel {
  public:
   /// `max_bytes` limits each message that is received.
+  explicit Channel(std::unique_ptr<system::Stream> stream, std::size_t max_bytes = max_frame_bytes);
+  /// Of a socket that is private as it is.
   explicit Channel(FileDescriptor socket, std::size_t max_bytes = max_frame_bytes);
 
-  int fd() const { return socket_.get(); }
+  int fd() const { return stream_->fd(); }
 
   /// Sends what encode() has made. Waits while the peer does not read, but no longer than `patience` if one
   /// is given. Throws Error if the peer is gone or the time is over.
@@ -33,7 +35,7 @@ class Channel {
   void send_heartbeat(std::span<const std::byte> frame) noexcept;
 
   /// Ends both directions: what waits in send() throws, the peer finds the end of the stream. Any thread.
-  void shut_down() noexcept;
+  void shut_down() noexcept { stream_->shut_down(); }
 
   /// Takes some of what has arrived, without waiting; what is left keeps fd() readable. False when the peer
   /// has closed; next() may still have messages.
@@ -44,10 +46,10 @@ class Channel {
   void set_limit(std::size_t max_bytes) { reader_.set_limit(max_bytes); }
 
  private:
-  /// Writes of `outgoing_` what the socket takes; false if the peer is gone.
-  bool flush() noexcept;
+  /// Writes of `outgoing_` what the stream takes, and tells what came of the last attempt.
+  system::Transfer flush() noexcept;
 
-  FileDescriptor socket_;
+  std::unique_ptr<system::Stream> stream_;
   FrameReader reader_;
   std::mutex sending_;
   std::vector<std::byte> outgoing_;  // what remains of messages that are being sent

@@ -21,6 +21,7 @@
 #include "comm/gather.h"
 #include "comm/solo.h"
 #include "runtime/wire.h"
+#include "system/socket.h"
 
 namespace yoke::cluster {
 
@@ -83,9 +84,9 @@ void tell_engine(Group& group, const runtime::EngineOptions& of_leader, const ru
   group.options.places = runtime::gather_places(group.comm(), mine.threads);
 }
 
-void connect(Group& group, LinkObserver observer) {
+void connect(Group& group, const EngineProcessOptions& options, LinkObserver observer) {
   if (group.comm().size() == 1) return;
-  group.link = RankLink::establish(group.comm(), group.places(), std::move(observer));
+  group.link = RankLink::establish(group.comm(), group.places(), options.links, std::move(observer));
   group.mpi->attach(*group.link);
 }
 
@@ -182,7 +183,7 @@ LinkObserver follower_observer(const EngineProcessOptions& options, int rank) {
 
 /// A follower's whole work once it has been told what to be.
 void follow(Group& group, const EngineProcessOptions& options) {
-  connect(group, follower_observer(options, group.comm().rank()));
+  connect(group, options, follower_observer(options, group.comm().rank()));
   check_before_loading(group, options.roles);
   options.roles.follow(group.options, group.comm(), progress_of(group));
   group.part();
@@ -224,12 +225,13 @@ void serve_starter(Group& group, EngineServer& server, const EngineProcessOption
   server.announce(group.places());
   const auto display = std::make_shared<ProgressDisplay>(
       [&server](const GroupProgress& progress) { server.report_progress(progress); });
-  connect(group, {[&server](const LinkLoss& loss) {
-                    server.fail(loss.sentence);
-                    server.interrupt(loss.sentence);
-                  },
-                  [](const LinkLoss&) { end_process(); },
-                  [display](const GroupProgress& progress) { display->update(progress); }});
+  connect(group, options,
+          {[&server](const LinkLoss& loss) {
+             server.fail(loss.sentence);
+             server.interrupt(loss.sentence);
+           },
+           [](const LinkLoss&) { end_process(); },
+           [display](const GroupProgress& progress) { display->update(progress); }});
   check_before_loading(group, options.roles);
   engine = options.roles.lead(group.options, group.comm(), progress_of(group, display));
   display->close();
@@ -320,12 +322,13 @@ std::unique_ptr<runtime::Engine> join_as_leader(std::unique_ptr<Group> group,
   const auto told = std::make_shared<std::atomic<bool>>(false);
   const auto display = std::make_shared<ProgressDisplay>(progress);
   try {
-    connect(*group, {{},
-                     [told, last_words = options.last_words](const LinkLoss& loss) {
-                       if (!told->exchange(true) && last_words) last_words(loss.sentence);
-                       end_process();
-                     },
-                     [display](const GroupProgress& all) { display->update(all); }});
+    connect(*group, options,
+            {{},
+             [told, last_words = options.last_words](const LinkLoss& loss) {
+               if (!told->exchange(true) && last_words) last_words(loss.sentence);
+               end_process();
+             },
+             [display](const GroupProgress& all) { display->update(all); }});
     check_before_loading(*group, options.roles);
     auto engine = options.roles.lead(group->options, group->comm(), progress_of(*group, display));
     display->close();

@@ -10,6 +10,7 @@
 
 #include "cluster/channel.h"
 #include "runtime/engine.h"
+#include "system/socket.h"
 
 namespace yoke::cluster {
 

@@ -17,6 +17,7 @@
 #include "cluster/mpi_start.h"
 #include "cluster/mpirun.h"
 #include "cluster/remote_engine.h"
+#include "system/socket.h"
 
 namespace yoke::cluster {
 

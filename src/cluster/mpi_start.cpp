@@ -37,6 +37,8 @@ MpiStart detect_mpi(const Environment& environment) {
   start.under_mpi = one_of_several || environment.contains("PMIX_RANK") || environment.contains("PMI_RANK");
   if (!start.under_mpi) return {};
   start.rank = first_of({"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"});
+  const auto network = environment.find("OMPI_MCA_btl_tcp_if_include");
+  if (network != environment.end()) start.network = network->second;
   return start;
 }
 

@@ -1,6 +1,8 @@
 // Whether somebody's mpirun or srun has started this process, and how to be free of that.
 #pragma once
 
+#include <string>
+
 #include "system/environment.h"
 
 namespace yoke::cluster {
@@ -10,6 +12,7 @@ struct MpiStart {
   bool under_mpi = false;  // this process is one rank of a job that somebody else started
   int rank = 0;            // this process's; 0 when the starter did not say
   int ranks = 0;           // of that job; 0 when the starter did not say
+  std::string network;     // between its machines, as btl_tcp_if_include names it; empty when nobody has
 };
 MpiStart detect_mpi(const system::Environment& environment);
 

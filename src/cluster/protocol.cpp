@@ -11,7 +11,7 @@
 
 namespace yoke::cluster {
 
-void fields(auto& archive, Is<Hello> auto& m) { archive(m.build.protocol, m.build.commit, m.rank, m.cookie); }
+void fields(auto& archive, Is<Hello> auto& m) { archive(m.build.protocol, m.build.commit, m.rank, m.job); }
 void fields(auto& archive, Is<RanksMet> auto& m) { archive(m.places); }
 void fields(auto& archive, Is<LoadProgress> auto& m) { archive(m.done, m.total); }
 void fields(auto& archive, Is<GroupProgress> auto& m) { archive(m.all, m.ranks, m.slowest, m.slowest_rank); }

@@ -8,7 +8,6 @@
 // has bytes (times a small constant).
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -25,13 +24,11 @@
 
 namespace yoke::cluster {
 
-using Cookie = std::array<std::uint8_t, 16>;
-
-/// First on every link between ranks, both ways.
+/// First on every link between ranks, both ways. The job is no secret: it keeps jobs apart that share a key.
 struct Hello {
   system::BuildId build = system::this_build();
   std::int32_t rank = 0;
-  Cookie cookie{};
+  std::uint64_t job = 0;
 };
 
 /// What to be. Starter → engine, first; rank 0 → others, over MPI.

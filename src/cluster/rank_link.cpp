@@ -16,6 +16,7 @@
 #include "cluster/channel.h"
 #include "cluster/rendezvous.h"
 #include "comm/gather.h"
+#include "system/socket.h"
 
 namespace yoke::cluster {
 
@@ -291,18 +292,19 @@ class Link final : public RankLink {
 }  // namespace
 
 std::unique_ptr<RankLink> RankLink::establish(comm::Comm& comm, const std::vector<runtime::Place>& places,
-                                              LinkObserver observer, const LinkTiming& timing) {
+                                              const LinkOptions& options, LinkObserver observer,
+                                              const LinkTiming& timing) {
   assert(comm.size() >= 2 && std::ssize(places) == comm.size());
   std::vector<Peer> peers;
   if (comm.rank() == 0) {
-    const Door door = open_door(places);
+    const Door door = open_door(places, options);
     comm::tell(comm, door.invitation, 0);
     auto channels = gather_followers(door, places, timing.meeting);
     for (std::size_t r = 1; r < channels.size(); ++r)
       peers.push_back({places[r], std::move(channels[r]), {}});
   } else {
     const auto invitation = comm::tell(comm, Invitation{}, 0);
-    peers.push_back({places[0], join_leader(invitation, comm.rank(), timing.meeting), {}});
+    peers.push_back({places[0], join_leader(invitation, comm.rank(), options, timing.meeting), {}});
   }
   return std::make_unique<Link>(places[static_cast<std::size_t>(comm.rank())], std::move(peers),
                                 std::move(observer), timing);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cluster/protocol.h"
+#include "cluster/rendezvous.h"
 #include "comm/comm.h"
 
 namespace yoke::cluster {
@@ -46,7 +47,8 @@ class RankLink {
  public:
   /// A collective of all ranks of `comm`, at least two. Throws Error if they do not find each other.
   static std::unique_ptr<RankLink> establish(comm::Comm& comm, const std::vector<runtime::Place>& places,
-                                             LinkObserver observer, const LinkTiming& timing = {});
+                                             const LinkOptions& options, LinkObserver observer,
+                                             const LinkTiming& timing = {});
   virtual ~RankLink() = default;
 
   /// Throws Error once a peer is lost. Costs next to nothing: any thread, in any waiting loop.

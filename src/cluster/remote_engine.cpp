@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "system/socket.h"
 
 namespace yoke::cluster {
 

@@ -2,15 +2,17 @@
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/random.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
+#include <cstring>
 #include <list>
 #include <utility>
 
 #include "base/error.h"
+#include "cluster/ports.h"
+#include "system/network.h"
+#include "system/socket.h"
+#include "system/tls.h"
 
 namespace yoke::cluster {
 
@@ -27,22 +29,32 @@ constexpr milliseconds send_patience{1000};
 
 /// A connection that has not proved yet who it is.
 struct Candidate {
-  explicit Candidate(FileDescriptor socket)
-      : channel(std::make_unique<Channel>(std::move(socket), max_hello_bytes)) {}
-  std::unique_ptr<Channel> channel;
+  /// True once both sides have shown that they have the key: there is a channel then. Throws Error.
+  bool shake_hands() {
+    if (stream) {
+      awaits = stream->shake_hands();
+      if (awaits != 0) return false;
+      channel = std::make_unique<Channel>(std::move(stream), max_hello_bytes);
+      awaits = POLLIN;
+    }
+    return true;
+  }
+
+  pollfd awaited() const { return {channel ? channel->fd() : stream->fd(), awaits, 0}; }
+
+  std::unique_ptr<system::TlsStream> stream;   // while they shake hands
+  short awaits;                                // POLLIN or POLLOUT
+  std::string address;                         // the leader's (the follower's side)
+  std::unique_ptr<Channel> channel = nullptr;  // once they have shaken hands
   Clock::time_point since = Clock::now();
   bool greeted = false;  // our Hello has been sent (the follower's side)
+  bool taken = false;    // the channel has gone where it belongs
 };
 
-Cookie random_cookie() {
-  Cookie cookie;
-  std::size_t have = 0;
-  while (have < cookie.size()) {
-    const ssize_t n = ::getrandom(cookie.data() + have, cookie.size() - have, 0);
-    require(n > 0 || errno == EINTR, "the system gives no random numbers for the cookie between ranks");
-    if (n > 0) have += static_cast<std::size_t>(n);
-  }
-  return cookie;
+std::uint64_t new_job() {
+  std::uint64_t job = 0;
+  std::memcpy(&job, system::Secret::random().bytes().data(), sizeof job);
+  return job;
 }
 
 int milliseconds_until(Clock::time_point when) {
@@ -63,7 +75,7 @@ std::optional<Hello> receive_hello(Channel& channel) {
 }
 
 /// Calls act(candidate) for each candidate whose socket is in `ready`; drops those for which it throws Error,
-/// and those it has taken the channel of.
+/// those it has taken the channel of, and those that have had their time.
 template <class Act>
 void attend_to(std::list<Candidate>& candidates, std::span<const pollfd> ready, Act act) {
   auto event = ready.begin();
@@ -76,7 +88,7 @@ void attend_to(std::list<Candidate>& candidates, std::span<const pollfd> ready, 
         keep = false;
       }
     }
-    candidate = keep && candidate->channel ? std::next(candidate) : candidates.erase(candidate);
+    candidate = keep && !candidate->taken ? std::next(candidate) : candidates.erase(candidate);
   }
 }
 
@@ -88,17 +100,81 @@ std::string missing_ranks(std::span<const std::unique_ptr<Channel>> channels,
   return missing;
 }
 
+constexpr const char* how_to_get_a_key =
+    "make a key with 'yoke key FILE', copy FILE to every machine, and give every rank --key-file FILE";
+
+system::Secret read_key(const LinkOptions& options) {
+  require(!options.key_file.empty(),
+          "the ranks run on several machines, and what they say to each other needs a key: {}",
+          how_to_get_a_key);
+  return system::read_key_file(options.key_file);
+}
+
+/// The follower's key.
+system::Secret key_of(const Invitation& invitation, const LinkOptions& options) {
+  if (invitation.key.empty()) return read_key(options);
+  require(invitation.key.size() == system::Secret::size, "rank 0's key has {} bytes where {} are expected",
+          invitation.key.size(), system::Secret::size);
+  return system::Secret(std::span<const std::uint8_t, system::Secret::size>(invitation.key));
+}
+
+std::string sentence_on_other_key(const Invitation& invitation, const std::string& address,
+                                  const LinkOptions& options) {
+  if (!invitation.key.empty()) return fmt::format("the leader at {} has another key than it told", address);
+  return fmt::format("the leader at {} has another key than {}: {}", address, options.key_file.native(),
+                     how_to_get_a_key);
+}
+
+/// Where rank 0, which runs at `place`, may listen.
+std::vector<std::string> own_addresses(const runtime::Place& place, const std::string& network) {
+  const std::vector<system::InterfaceAddress> all = system::local_addresses();
+  std::vector<std::string> texts;
+  for (const system::InterfaceAddress& local : all) texts.push_back(local.address);
+  require(!texts.empty(), "host {} of rank 0 has no address on which other machines reach it", place.host);
+  if (network.empty()) return texts;
+  std::vector<std::string> chosen = system::addresses_in(all, network);
+  require(!chosen.empty(),
+          "host {} of rank 0 has no address in the network {}, only {}: give --network the one that all "
+          "machines share",
+          place.host, network, fmt::join(texts, ", "));
+  return chosen;
+}
+
+/// Listens at `port` of all addresses of the invitation (0: the first one chooses); false if one refuses.
+bool listen_at(Door& door, std::uint16_t port) {
+  door.listeners.clear();
+  for (const std::string& address : door.invitation.addresses) {
+    system::TcpListener listener = system::listen_tcp(address, port);
+    if (!listener.socket) return false;
+    port = listener.port;
+    door.listeners.push_back(std::move(listener.socket));
+  }
+  door.invitation.port = port;
+  return true;
+}
+
+void listen(Door& door, const PortRange& ports) {
+  for (std::uint16_t port = ports.first; port <= ports.last; ++port)
+    if (listen_at(door, port)) return;
+  fail("rank 0 cannot listen for the other ranks on any of the ports {} to {} of {}: {}", ports.first,
+       ports.last, fmt::join(door.invitation.addresses, ", "), last_system_error());
+}
+
 }  // namespace
 
-Door open_door(std::span<const runtime::Place> places) {
+Door open_door(std::span<const runtime::Place> places, const LinkOptions& options) {
   const bool one_network = std::all_of(places.begin(), places.end(), [&](const runtime::Place& place) {
     return place.network == places.front().network;
   });
-  Door door{system::listen_tcp(one_network), {}};
-  door.invitation.port = door.listener.port;
-  door.invitation.addresses = one_network ? std::vector<std::string>{"127.0.0.1"} : system::local_addresses();
-  door.invitation.to_leader = random_cookie();
-  door.invitation.from_leader = random_cookie();
+  const system::Secret key = one_network ? system::Secret::random() : read_key(options);
+  Door door{{}, {0, {"127.0.0.1"}, new_job(), {}}, key};
+  if (one_network) {
+    door.invitation.key.assign(key.bytes().begin(), key.bytes().end());
+    listen(door, {0, 0});
+  } else {
+    door.invitation.addresses = own_addresses(places.front(), options.network);
+    listen(door, link_ports);
+  }
   return door;
 }
 
@@ -109,17 +185,20 @@ std::vector<std::unique_ptr<Channel>> gather_followers(const Door& door,
   std::vector<std::unique_ptr<Channel>> channels(places.size());
   std::size_t missing = places.size() - 1;
   std::list<Candidate> strangers;
+  const system::Tls tls(door.key);
 
   const auto admit = [&](Candidate& stranger) {
+    if (!stranger.shake_hands()) return;
     const std::optional<Hello> hello = receive_hello(*stranger.channel);
     if (!hello) return;
-    require(hello->cookie == door.invitation.to_leader && hello->build == system::this_build(), "a stranger");
+    require(hello->job == door.invitation.job && hello->build == system::this_build(), "a stranger");
     require(hello->rank >= 1 && hello->rank < std::ssize(channels), "an impossible rank");
     auto& channel = channels[static_cast<std::size_t>(hello->rank)];
     require(!channel, "a rank that is here already");
-    stranger.channel->send(encode<Greeting>(Hello{system::this_build(), 0, door.invitation.from_leader}),
+    stranger.channel->send(encode<Greeting>(Hello{system::this_build(), 0, door.invitation.job}),
                            send_patience);
     channel = std::move(stranger.channel);
+    stranger.taken = true;
     channel->set_limit(max_frame_bytes);
     --missing;
   };
@@ -128,47 +207,62 @@ std::vector<std::unique_ptr<Channel>> gather_followers(const Door& door,
     require(Clock::now() < deadline, "after {} ms rank 0 had no connection from {}", patience.count(),
             missing_ranks(channels, places));
     std::vector<pollfd> polled;
-    for (const Candidate& stranger : strangers) polled.push_back({stranger.channel->fd(), POLLIN, 0});
-    polled.push_back({door.listener.socket.get(), POLLIN, 0});
+    for (const Candidate& stranger : strangers) polled.push_back(stranger.awaited());
+    for (const FileDescriptor& listener : door.listeners) polled.push_back({listener.get(), POLLIN, 0});
     ::poll(polled.data(), polled.size(), milliseconds_until(deadline));
-    attend_to(strangers, std::span(polled).first(polled.size() - 1), admit);
-    if (polled.back().revents != 0) {
-      if (FileDescriptor socket = system::accept_connection(door.listener.socket))
-        strangers.emplace_back(std::move(socket));
+    attend_to(strangers, std::span(polled).first(polled.size() - door.listeners.size()), admit);
+    for (const FileDescriptor& listener : door.listeners) {
+      if (FileDescriptor socket = system::accept_connection(listener))
+        strangers.push_back({tls.accept(std::move(socket)), POLLIN, {}});
       if (strangers.size() > max_strangers) strangers.pop_front();
     }
   }
   return channels;
 }
 
-std::unique_ptr<Channel> join_leader(const Invitation& invitation, int rank, milliseconds patience) {
+std::unique_ptr<Channel> join_leader(const Invitation& invitation, int rank, const LinkOptions& options,
+                                     milliseconds patience) {
   const auto deadline = Clock::now() + patience;
+  const system::Tls tls(key_of(invitation, options));
   std::unique_ptr<Channel> leader;
   std::list<Candidate> attempts;
+  std::string other_key;     // the address of a leader that has another key than this rank
+  std::size_t refusals = 0;  // of these, in this round of attempts
 
   const auto greet = [&](Candidate& attempt) {
+    try {
+      if (!attempt.shake_hands()) return;
+    } catch (const system::OtherKey&) {
+      other_key = attempt.address;
+      ++refusals;
+      throw;
+    }
     if (!attempt.greeted) {
-      attempt.channel->send(encode<Greeting>(Hello{system::this_build(), rank, invitation.to_leader}),
+      attempt.channel->send(encode<Greeting>(Hello{system::this_build(), rank, invitation.job}),
                             milliseconds{0});
       attempt.greeted = true;
     } else if (const std::optional<Hello> hello = receive_hello(*attempt.channel)) {
-      require(hello->cookie == invitation.from_leader && hello->build == system::this_build(),
-              "not the leader");
+      require(hello->job == invitation.job && hello->build == system::this_build(), "not the leader");
       leader = std::move(attempt.channel);
       leader->set_limit(max_frame_bytes);
+      attempt.taken = true;
     }
   };
 
   while (!leader) {
-    require(Clock::now() < deadline, "no connection to rank 0 within {} ms on port {} of {}",
-            patience.count(), invitation.port, fmt::join(invitation.addresses, ", "));
-    if (attempts.empty())
+    const bool over = Clock::now() >= deadline;
+    require(other_key.empty() || !(over || refusals == invitation.addresses.size()), "{}",
+            sentence_on_other_key(invitation, other_key, options));
+    require(!over, "no connection to rank 0 within {} ms on port {} of {}", patience.count(), invitation.port,
+            fmt::join(invitation.addresses, ", "));
+    if (attempts.empty()) {
+      refusals = 0;
       for (const std::string& address : invitation.addresses)
         if (FileDescriptor socket = system::begin_connect_tcp(address, invitation.port))
-          attempts.emplace_back(std::move(socket));
+          attempts.push_back({tls.connect(std::move(socket)), POLLOUT, address});
+    }
     std::vector<pollfd> polled;
-    for (const Candidate& attempt : attempts)
-      polled.push_back({attempt.channel->fd(), static_cast<short>(attempt.greeted ? POLLIN : POLLOUT), 0});
+    for (const Candidate& attempt : attempts) polled.push_back(attempt.awaited());
     ::poll(polled.data(), polled.size(), milliseconds_until(deadline));
     attend_to(attempts, polled, greet);
     if (attempts.empty() && !leader) ::poll(nullptr, 0, static_cast<int>(retry_pause.count()));

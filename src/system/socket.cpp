@@ -2,8 +2,6 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <ifaddrs.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/eventfd.h>
@@ -13,7 +11,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <memory>
 
 #include "base/error.h"
 
@@ -68,25 +65,6 @@ std::optional<TcpAddress> tcp_address(const std::string& text, std::uint16_t por
   return result;
 }
 
-std::optional<TcpListener> try_listen_tcp(const std::string& address) {
-  const auto wanted = tcp_address(address, 0);
-  TcpListener listener{new_socket(wanted->storage.ss_family), 0};
-  if (!listener.socket) return std::nullopt;
-  const int fd = listener.socket.get();
-  if (wanted->storage.ss_family == AF_INET6) {
-    const int off = 0;  // IPv4 connections arrive here too
-    ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-  }
-  sockaddr_storage actual{};
-  socklen_t length = sizeof actual;
-  if (::bind(fd, as_sockaddr(&wanted->storage), wanted->length) != 0 || ::listen(fd, SOMAXCONN) != 0 ||
-      ::getsockname(fd, reinterpret_cast<sockaddr*>(&actual), &length) != 0)
-    return std::nullopt;
-  // The port lies at the same place in both kinds of address.
-  listener.port = ntohs(reinterpret_cast<const sockaddr_in*>(&actual)->sin_port);
-  return listener;
-}
-
 }  // namespace
 
 FileDescriptor listen_unix(const std::filesystem::path& path) {
@@ -106,16 +84,23 @@ FileDescriptor connect_unix(const std::filesystem::path& path) {
   return socket;
 }
 
-TcpListener listen_tcp(bool loopback_only) {
-  std::optional<TcpListener> listener;
-  if (loopback_only) {
-    listener = try_listen_tcp("127.0.0.1");
-  } else {
-    listener = try_listen_tcp("::");
-    if (!listener) listener = try_listen_tcp("0.0.0.0");
-  }
-  require(listener.has_value(), "cannot listen for the other ranks on a TCP port: {}", std::strerror(errno));
-  return std::move(*listener);
+TcpListener listen_tcp(const std::string& address, std::uint16_t port) {
+  const auto wanted = tcp_address(address, port);
+  if (!wanted) return {};
+  TcpListener listener{new_socket(wanted->storage.ss_family), 0};
+  if (!listener.socket) return {};
+  const int fd = listener.socket.get();
+  const int on = 1;
+  // Connections of a listener that is gone may linger at its port.
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  sockaddr_storage actual{};
+  socklen_t length = sizeof actual;
+  if (::bind(fd, as_sockaddr(&wanted->storage), wanted->length) != 0 || ::listen(fd, SOMAXCONN) != 0 ||
+      ::getsockname(fd, reinterpret_cast<sockaddr*>(&actual), &length) != 0)
+    return {};
+  // The port lies at the same place in both kinds of address.
+  listener.port = ntohs(reinterpret_cast<const sockaddr_in*>(&actual)->sin_port);
+  return listener;
 }
 
 FileDescriptor accept_connection(const FileDescriptor& listener) {
@@ -132,30 +117,6 @@ FileDescriptor begin_connect_tcp(const std::string& address, std::uint16_t port)
   send_at_once(socket);
   if (::connect(socket.get(), as_sockaddr(&to->storage), to->length) != 0 && errno != EINPROGRESS) return {};
   return socket;
-}
-
-std::vector<std::string> local_addresses() {
-  ifaddrs* first = nullptr;
-  if (::getifaddrs(&first) != 0) return {};
-  const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> owner(first, &::freeifaddrs);
-  std::vector<std::string> v4;
-  std::vector<std::string> v6;
-  for (const ifaddrs* entry = first; entry != nullptr; entry = entry->ifa_next) {
-    if (entry->ifa_addr == nullptr || (entry->ifa_flags & IFF_UP) == 0 ||
-        (entry->ifa_flags & IFF_LOOPBACK) != 0)
-      continue;
-    char text[INET6_ADDRSTRLEN] = "";
-    if (entry->ifa_addr->sa_family == AF_INET) {
-      const auto& address = reinterpret_cast<const sockaddr_in*>(entry->ifa_addr)->sin_addr;
-      v4.emplace_back(::inet_ntop(AF_INET, &address, text, sizeof text));
-    } else if (entry->ifa_addr->sa_family == AF_INET6) {
-      const auto& address = reinterpret_cast<const sockaddr_in6*>(entry->ifa_addr)->sin6_addr;
-      if (!IN6_IS_ADDR_LINKLOCAL(&address))
-        v6.emplace_back(::inet_ntop(AF_INET6, &address, text, sizeof text));
-    }
-  }
-  v4.insert(v4.end(), v6.begin(), v6.end());
-  return v4;
 }
 
 Alarm::Alarm() : event_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {

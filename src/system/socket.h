@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "base/file_descriptor.h"
 
@@ -17,19 +16,16 @@ FileDescriptor connect_unix(const std::filesystem::path& path);
 
 struct TcpListener {
   FileDescriptor socket;
-  std::uint16_t port = 0;  // chosen by the system
+  std::uint16_t port = 0;
 };
-/// On 127.0.0.1 only, or on every address (IPv6 too where there is any). Throws Error.
-TcpListener listen_tcp(bool loopback_only);
+/// At this one address; port 0: whichever the system chooses. No socket if that cannot be; errno says why.
+TcpListener listen_tcp(const std::string& address, std::uint16_t port = 0);
 
 /// The next waiting connection, or none.
 FileDescriptor accept_connection(const FileDescriptor& listener);
 
 /// Begins to connect; the socket becomes writable when the attempt has ended. None if it failed at once.
 FileDescriptor begin_connect_tcp(const std::string& address, std::uint16_t port);
-
-/// This host's addresses other than loopback and link-local ones, IPv4 first.
-std::vector<std::string> local_addresses();
 
 /// Becomes readable once signal() has been called, from any thread or signal handler; stays so until clear().
 class Alarm {

@@ -26,6 +26,12 @@ TEST(MpiStart, KnowsWhoStartedThisProcess) {
   EXPECT_EQ(detect_mpi({{"SLURM_STEP_NUM_TASKS", "3"}}).ranks, 3);
 }
 
+TEST(MpiStart, KnowsTheNetworkThatMpiWasTold) {
+  EXPECT_EQ(detect_mpi({{"PMIX_RANK", "0"}}).network, "");
+  EXPECT_EQ(detect_mpi({{"PMIX_RANK", "0"}, {"OMPI_MCA_btl_tcp_if_include", "10.0.0.0/8,eth1"}}).network,
+            "10.0.0.0/8,eth1");
+}
+
 TEST(MpiStart, WithoutTheJobItBelongsToKeepsTheRest) {
   const system::Environment mine{{"PATH", "/bin"},
                                  {"SLURM_JOBID", "7"},

@@ -50,9 +50,7 @@ std::vector<Conversation> messages();
 
 template <>
 std::vector<Greeting> messages() {
-  Cookie cookie;
-  cookie.fill(0xA5);
-  return {Hello{{7, "c0ffee"}, 3, cookie}};
+  return {Hello{{7, "c0ffee"}, 3, 0xA5A5'5A5A'A5A5'5A5A}};
 }
 template <>
 std::vector<ToEngine> messages() {

@@ -3,13 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
-#include <sys/socket.h>
 
 #include <future>
 #include <thread>
 
 #include "base/error.h"
-#include "cluster/rendezvous.h"
 #include "comm/threads.h"
 
 namespace yoke::cluster {
@@ -30,7 +28,7 @@ std::vector<runtime::Place> local_places(int ranks) {
 
 std::unique_ptr<RankLink> establish(comm::Comm& comm, const LinkTiming& timing = patient,
                                     LinkObserver observer = {}) {
-  return RankLink::establish(comm, local_places(comm.size()), std::move(observer), timing);
+  return RankLink::establish(comm, local_places(comm.size()), {}, std::move(observer), timing);
 }
 
 /// What check() throws once a loss is noticed.
@@ -49,96 +47,6 @@ std::string wait_for_loss(const RankLink& link) {
 void all_arrive(comm::Comm& comm) {
   std::vector<float> one(1);
   comm.all_reduce(one);
-}
-
-TEST(Rendezvous, OpensOnLoopbackOnlyWhereAllRanksShareIt) {
-  auto places = local_places(2);
-  EXPECT_EQ(open_door(places).invitation.addresses, std::vector<std::string>{"127.0.0.1"});
-  places[1].network = "elsewhere";
-  EXPECT_EQ(open_door(places).invitation.addresses, system::local_addresses());
-}
-
-TEST(Rendezvous, StrangersAreDroppedAndHoldNobodyUp) {
-  const auto places = local_places(3);
-  const Door door = open_door(places);
-  const Invitation& invitation = door.invitation;
-  std::vector<FileDescriptor> silent;
-  for (int i = 0; i < 100; ++i) silent.push_back(system::begin_connect_tcp("127.0.0.1", invitation.port));
-  auto gathered =
-      std::async(std::launch::async, [&] { return gather_followers(door, places, milliseconds(20000)); });
-
-  const auto is_dropped = [&](std::span<const std::byte> greeting) {
-    Channel channel(system::begin_connect_tcp("127.0.0.1", invitation.port));
-    channel.send(greeting);
-    for (;;) {
-      pollfd readable{channel.fd(), POLLIN, 0};
-      ::poll(&readable, 1, -1);
-      if (!channel.receive()) return true;
-      if (channel.next()) return false;
-    }
-  };
-  EXPECT_TRUE(is_dropped(encode<Greeting>(Hello{system::this_build(), 1, {}})));  // without the cookie
-  EXPECT_TRUE(
-      is_dropped(encode<Greeting>(Hello{system::this_build(), 0, invitation.to_leader})));  // as rank 0
-  EXPECT_TRUE(is_dropped(
-      encode<Greeting>(Hello{system::this_build(), 3, invitation.to_leader})));  // as a rank too many
-  EXPECT_TRUE(
-      is_dropped(encode<Greeting>(Hello{{1, "other"}, 1, invitation.to_leader})));  // of another build
-  EXPECT_TRUE(is_dropped(encode<FromFollower>(
-      Failure{"not a greeting, and longer than a greeting may be: " + std::string(99, 'x')})));
-
-  const auto second = join_leader(invitation, 2, milliseconds(20000));
-  EXPECT_TRUE(is_dropped(
-      encode<Greeting>(Hello{system::this_build(), 2, invitation.to_leader})));  // as one who is here already
-  const auto first = join_leader(invitation, 1, milliseconds(20000));
-  const auto channels = gathered.get();
-  EXPECT_FALSE(channels[0]);
-  EXPECT_TRUE(channels[1]);
-  EXPECT_TRUE(channels[2]);
-}
-
-TEST(Rendezvous, SaysWhoIsMissing) {
-  const auto places = local_places(3);
-  const Door door = open_door(places);
-  auto joined =
-      std::async(std::launch::async, [&] { return join_leader(door.invitation, 1, milliseconds(20000)); });
-  try {
-    gather_followers(door, places, milliseconds(400));
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("no connection from rank 2 (host host, pid 102)"));
-  }
-}
-
-TEST(Rendezvous, AFollowerTriesEveryAddressAndGivesUpInTheEnd) {
-  const auto places = local_places(2);
-  const Door door = open_door(places);
-  Invitation invitation = door.invitation;
-  // An address without a listener, one that is none, and rank 0's.
-  invitation.addresses = {"127.0.0.77", "nonsense", "127.0.0.1"};
-  auto gathered =
-      std::async(std::launch::async, [&] { return gather_followers(door, places, milliseconds(20000)); });
-  EXPECT_TRUE(join_leader(invitation, 1, milliseconds(20000)));
-  gathered.get();
-  invitation.addresses.pop_back();
-  EXPECT_THROW(join_leader(invitation, 1, milliseconds(100)), Error);
-}
-
-TEST(Rendezvous, AFollowerDoesNotTrustAListenerWithoutTheCookie) {
-  const system::TcpListener impostor = system::listen_tcp(true);
-  auto served = std::async(std::launch::async, [&] {
-    for (;;) {
-      pollfd readable{impostor.socket.get(), POLLIN, 0};
-      ::poll(&readable, 1, -1);
-      if (FileDescriptor socket = system::accept_connection(impostor.socket)) {
-        Channel(std::move(socket)).send(encode<Greeting>(Hello{}));
-        return;
-      }
-    }
-  });
-  const Invitation invitation{impostor.port, {"127.0.0.1"}, {1}, {2}};
-  EXPECT_THROW(join_leader(invitation, 1, milliseconds(300)), Error);
-  served.get();
 }
 
 TEST(RankLink, FollowersSleepUntilTheyAreWokenAndEndInGoodOrder) {

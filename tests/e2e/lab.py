@@ -12,6 +12,7 @@ One lab serves all tests of a class. What a test plants is undone when it ends, 
 """
 import os
 import pathlib
+import secrets
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from harness import ROOT, TINY, YOKE, YokeTest
 
 sys.path.insert(0, str(ROOT / "tools"))
 
-from lab_lib import cluster, linux, login, slurm  # noqa: E402
+from lab_lib import cluster, files, linux, login, slurm  # noqa: E402
 
 LAB = ROOT / "tools" / "lab"
 PYTHON = (sys.executable, "-IS")  # without site-packages, whose start can take longer than the rest
@@ -144,6 +145,17 @@ class LabTest(YokeTest):
     def root(self, host):
         """The host's file system as this process can read it."""
         return pathlib.Path(f"/proc/{self.cluster.host(str(host)).pid}/root")
+
+    def give_key(self, name="link-key"):
+        """A new key for yoke's --key-file in the homes of every node, the same in all: its name in a home."""
+        digits = secrets.token_hex(32)
+        for number in range(1, self.nodes + 1):
+            for home, owner in ("root", 0), (f"home/{files.USER}", files.USER_ID):
+                path = self.root(number) / home / name
+                path.write_text(f"{digits}\n", encoding="ascii")
+                path.chmod(0o600)
+                os.chown(path, owner, owner)
+        return name
 
     def files(self, host):
         """What lies in the host's folders for temporary files."""

@@ -8,7 +8,8 @@ import gguf
 from harness import DEMO, PROMPT, YOKE, main
 from lab import NETWORK, LabTest, slurm
 
-RUN = (YOKE, "run", DEMO, "-p", PROMPT, "-n", 40)
+ALONE = (YOKE, "run", DEMO, "-p", PROMPT, "-n", 40)
+RUN = (*ALONE, "--key-file", "/root/link-key")
 SRUN = ("srun", "--mpi=pmix", "--kill-on-bad-exit")
 MPIRUN = ("mpirun", "--mca", "btl_tcp_if_include", NETWORK, "--mca", "oob_tcp_if_include", NETWORK,
           "--mca", "odls_base_sigkill_timeout", "0", "--mca", "mpi_yield_when_idle", "1", "--bind-to", "none")
@@ -24,6 +25,7 @@ class TwoNodes(LabTest):
 
     def setUp(self):
         super().setUp()
+        self.give_key("link-key")
         self.addCleanup(self.on, "outside", "scancel", "--partition", "all")
 
     def assert_two_ranks_wrote_the_text(self, run, out, err):
@@ -40,10 +42,10 @@ class TwoNodes(LabTest):
         return run, out, err
 
     def test_srun_starts_a_rank_on_each_node(self):
-        for user in (False, True):
+        for user, home in (False, "/root"), (True, "/home/worker"):
             with self.subTest(root=not user):
-                self.assert_two_ranks_wrote_the_text(
-                    *self.finish(*SRUN, "-N", 2, "-n", 2, *RUN, user=user))
+                self.assert_two_ranks_wrote_the_text(*self.finish(
+                    *SRUN, "-N", 2, "-n", 2, *ALONE, "--key-file", f"{home}/link-key", user=user))
 
     def test_mpirun_in_an_allocation_starts_a_rank_on_each_node(self):
         self.assert_two_ranks_wrote_the_text(*self.finish("salloc", "--quiet", "-N", 2, "-n", 2, *MPIRUN, *RUN))
@@ -66,7 +68,7 @@ class TwoNodes(LabTest):
         model = gguf.write_llama(self.scratch() / "endless.gguf", context=1_000_000)
         self.lab("copy", model, "models/")
         run = self.start_on("outside", *SRUN, "-N", 2, "-n", 2, YOKE, "run", f"/root/models/{model.name}", "-p", "Go on",
-                            "-n", 900_000)
+                            "-n", 900_000, "--key-file", "/root/link-key")
         run.wait_for_text(100)
         ranks = self.processes("node2", YOKE.name)
         self.assertEqual(len(ranks), 1)
@@ -78,7 +80,7 @@ class TwoNodes(LabTest):
         self.assert_nothing_runs(run, 5)
 
     def test_a_plain_run_in_a_batch_script_has_the_ranks_that_it_asks_for(self):
-        command = " ".join(f"'{part}'" for part in (*RUN, "--ranks", 2))
+        command = " ".join(f"'{part}'" for part in (*ALONE, "--ranks", 2))
         run, out, err = self.finish("srun", "-N", 1, "-n", 1, "sh", "-c", command)
         self.assertEqual(out, self.generate("--ranks", 2), err)
         self.assert_nothing_left(run)
