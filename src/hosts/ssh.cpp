@@ -84,7 +84,9 @@ std::string quote_for_shell(std::string_view word) {
   require(std::none_of(word.begin(), word.end(),
                        [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }),
           "'{}' has a control character, so it cannot be given to a shell on another host", printable(word));
-  if (word.starts_with("~/")) return word.size() == 2 ? "~/" : "~/" + quote_for_shell(word.substr(2));
+  constexpr std::string_view home = "~/";
+  if (word == home) return std::string(home);
+  if (word.starts_with(home)) return fmt::format("{}{}", home, quote_for_shell(word.substr(home.size())));
   if (word.empty()) return "''";
   // csh and fish begin something of their own with other marks at the front.
   if (word.front() != '=' && word.front() != '%' && std::all_of(word.begin(), word.end(), is_plain))
@@ -94,7 +96,10 @@ std::string quote_for_shell(std::string_view word) {
 
 std::string quote_for_shell(const std::vector<std::string>& words) {
   std::string line;
-  for (const std::string& word : words) line += (line.empty() ? "" : " ") + quote_for_shell(word);
+  for (const std::string& word : words) {
+    if (!line.empty()) line += ' ';
+    line += quote_for_shell(word);
+  }
   return line;
 }
 
