@@ -1,7 +1,6 @@
 #include "cluster/mpirun.h"
 
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <cctype>
 #include <charconv>
@@ -10,6 +9,7 @@
 #include <sstream>
 
 #include "base/error.h"
+#include "system/open_mpi.h"
 
 namespace yoke::cluster {
 
@@ -87,21 +87,11 @@ void add(std::vector<std::string>& command, std::initializer_list<std::string> w
 }  // namespace
 
 fs::path find_mpirun(const system::Environment& environment) {
-  const auto path = environment.find("PATH");
-  std::istringstream folders((path == environment.end() ? "/usr/bin:/bin" : path->second) +
-                             ":/usr/lib64/openmpi/bin:/usr/lib/x86_64-linux-gnu/openmpi/bin"
-                             ":/usr/lib/aarch64-linux-gnu/openmpi/bin");
-  for (std::string folder; std::getline(folders, folder, ':');) {
-    fs::path candidate = fs::path(folder) / "mpirun";
-    std::error_code error;
-    if (candidate.is_absolute() && fs::is_regular_file(candidate, error) &&
-        ::access(candidate.c_str(), X_OK) == 0)
-      return candidate;
-  }
-  fail(
-      "more than one rank needs mpirun, which is not in PATH nor in /usr/lib64/openmpi/bin: install the "
-      "package "
-      "openmpi-bin (Debian, Ubuntu) or openmpi (Fedora)");
+  const auto path = system::find_open_mpi("mpirun", environment);
+  require(path.has_value(),
+          "more than one rank needs mpirun, which is not in PATH nor in /usr/lib64/openmpi/bin: install the "
+          "package openmpi-bin (Debian, Ubuntu) or openmpi (Fedora)");
+  return *path;
 }
 
 int parse_mpirun_version(const std::string& printed) {
