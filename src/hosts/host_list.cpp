@@ -213,4 +213,15 @@ std::string destination(const Host& host) {
   return host.user.empty() ? host.name : host.user + "@" + host.name;
 }
 
+std::string format_hosts(const std::vector<Host>& hosts) {
+  std::string list;
+  for (const Host& host : hosts) {
+    const bool v6 = host.name.find(':') != std::string::npos;
+    list += fmt::format("{}{}{}{}{}", list.empty() ? "" : ",", host.user, host.user.empty() ? "" : "@",
+                        v6 ? "[" + host.name + "]" : host.name,
+                        host.slots == 1 ? "" : fmt::format(":{}", host.slots));
+  }
+  return list;
+}
+
 }  // namespace yoke::hosts

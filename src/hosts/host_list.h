@@ -56,4 +56,7 @@ void require_list(const std::vector<Host>& hosts, Place place);
 /// "user@node3", or "node3": what ssh is told.
 std::string destination(const Host& host);
 
+/// The hosts as parse_hosts() reads them.
+std::string format_hosts(const std::vector<Host>& hosts);
+
 }  // namespace yoke::hosts

@@ -116,11 +116,11 @@ std::string last_line(std::string_view text) {
 }
 
 /// The sentence that yoke itself has ended with; empty where it has not.
-std::string sentence_of_yoke(const RemoteResult& result) {
+std::string sentence_of_yoke(std::string_view errors) {
   constexpr std::string_view prefix = "yoke: ";
-  const std::size_t begin = ("\n" + result.errors).rfind("\n" + std::string(prefix));
-  if (begin == std::string::npos) return {};
-  const std::string_view rest = std::string_view(result.errors).substr(begin + prefix.size());
+  const std::size_t begin = errors.rfind(prefix);
+  if (begin == std::string_view::npos || (begin > 0 && errors[begin - 1] != '\n')) return {};
+  const std::string_view rest = errors.substr(begin + prefix.size());
   return printable(rest.substr(0, rest.find('\n')), 400);
 }
 
@@ -150,7 +150,7 @@ std::vector<RemoteResult> run_on_all(const SshCommand& ssh, const system::Enviro
 
 std::optional<Trouble> explain(const Host& host, const std::string& yoke, const RemoteResult& result) {
   if (result.exit_code == 0) return std::nullopt;
-  if (const std::string sentence = sentence_of_yoke(result); !sentence.empty()) {
+  if (const std::string sentence = sentence_of_yoke(result.errors); !sentence.empty()) {
     if (sentence.find("there is no command") != std::string::npos)
       return Trouble{fmt::format("{} on {} is of another version: it knows no surveys", yoke, host.name),
                      "copy this machine's yoke there, or name another with --yoke PATH"};
@@ -165,8 +165,10 @@ std::optional<Trouble> explain(const Host& host, const std::string& yoke, const 
   const std::string said = last_line(result.errors);
   const std::string and_said = said.empty() ? "" : ": it said '" + said + "'";
   if (result.timed_out)
-    return Trouble{fmt::format("{} was called through ssh and did not answer in time{}", host.name, and_said),
-                   fmt::format("try ssh {} by hand", destination(host))};
+    return Trouble{
+        fmt::format("{} was called through ssh and did not answer in time{}", host.name, and_said),
+        fmt::format("try ssh {} by hand; if that hangs, too, large packets may be lost on the way (MTU)",
+                    destination(host))};
   return Trouble{fmt::format("ssh to {} ended with {}{}", host.name, result.exit_code, and_said),
                  fmt::format("try ssh {} by hand", destination(host))};
 }

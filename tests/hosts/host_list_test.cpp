@@ -21,6 +21,7 @@ TEST(HostList, NamesHostsWithUsersAndSlots) {
   EXPECT_EQ(destination(hosts[3]), "ann@fe80::1%eth0");
   EXPECT_EQ(hosts[3].slots, 3);
   EXPECT_EQ(destination(hosts[4]), "::1");
+  EXPECT_EQ(format_hosts(hosts), "host1,host2:2,user@h3,ann@[fe80::1%eth0]:3,[::1]");
 }
 
 TEST(HostList, RefusesWithOneSentence) {

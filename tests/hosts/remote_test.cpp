@@ -1,5 +1,6 @@
 #include "hosts/remote.h"
 
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -39,10 +40,10 @@ class Remote : public testing::Test {
 TEST_F(Remote, GivesTheResultsInOrder) {
   std::vector<RemoteCommand> commands;
   for (int i = 0; i < 20; ++i)
-    commands.push_back(shell("h" + std::to_string(i), "echo $HOST; echo no >&2; exit 3"));
+    commands.push_back(shell(fmt::format("h{}", i), "echo $HOST; echo no >&2; exit 3"));
   const auto results = run(commands);
   for (std::size_t i = 0; i < results.size(); ++i) {
-    EXPECT_EQ(results[i].output, "h" + std::to_string(i) + "\n");
+    EXPECT_EQ(results[i].output, fmt::format("h{}\n", i));
     EXPECT_EQ(results[i].errors, "no\n");
     EXPECT_EQ(results[i].exit_code, 3);
     EXPECT_LE(results[i].began, results[i].ended);
@@ -83,8 +84,8 @@ TEST_F(Remote, PrintsNoMoreThanIsKept) {
 }
 
 TEST_F(Remote, IsCalledForNoMoreThanSoManyAtOnce) {
-  const std::string count = "mkdir " + (folder / "$$").native() + "; ls -d " + (folder / "[0-9]*").native() +
-                            " | wc -l; sleep 0.05; rmdir " + (folder / "$$").native();
+  const std::string count =
+      fmt::format("mkdir {0}/$$; ls -d {0}/[0-9]* | wc -l; sleep 0.05; rmdir {0}/$$", folder.path().native());
   for (const RemoteResult& result : run(std::vector<RemoteCommand>(12, shell("a", count)), patience, 3))
     EXPECT_LE(std::stoi(result.output), 3);
 }
