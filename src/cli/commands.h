@@ -25,6 +25,9 @@ void add_quantize(CLI::App& app, Action& action);
 void add_synth(CLI::App& app, Action& action);
 void add_cache(CLI::App& app, Action& action);
 void add_key(CLI::App& app, Action& action);
+void add_doctor(CLI::App& app, Action& action);
+/// Not for people: what a host tells of itself.
+void add_survey(CLI::App& app, Action& action);
 /// Not for people: what each rank of the engine runs.
 void add_engine(CLI::App& app, Action& action);
 

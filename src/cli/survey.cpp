@@ -1,0 +1,70 @@
+// yoke survey: not for people. What a host tells of itself through ssh before it takes part in a run.
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <memory>
+#include <string>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "hosts/run_folder.h"
+#include "hosts/survey.h"
+#include "hosts/transfer_server.h"
+
+namespace yoke::cli {
+namespace {
+
+struct SurveyOptions {
+  hosts::SurveyQuestions questions;
+  std::string run;
+  std::string end;
+  std::string serve;
+};
+
+/// The key stands on a line of its own; what follows it is left for whoever reads on.
+std::string read_key_line() {
+  std::string line(hosts::key_digits + 1, '\0');
+  std::size_t held = 0;
+  while (held < line.size()) {
+    const ssize_t n = ::read(STDIN_FILENO, line.data() + held, line.size() - held);
+    if (n <= 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    held += static_cast<std::size_t>(n);
+  }
+  require(held == line.size() && line.back() == '\n',
+          "expected {} hexadecimal digits of a key and a newline on standard input", hosts::key_digits);
+  line.pop_back();
+  return line;
+}
+
+int survey(const SurveyOptions& options) {
+  if (!options.end.empty()) {
+    hosts::remove_run_folder(options.end);
+    return 0;
+  }
+  if (!options.serve.empty()) {
+    hosts::serve_transfers(options.serve, read_key_line());
+    return 0;
+  }
+  if (!options.run.empty()) hosts::make_run_folder(options.run, read_key_line());
+  fmt::print("{}", hosts::write_survey(hosts::take_survey(options.questions)));
+  return 0;
+}
+
+}  // namespace
+
+void add_survey(CLI::App& app, Action& action) {
+  auto options = std::make_shared<SurveyOptions>();
+  CLI::App* command = app.add_subcommand("survey", "Tell what this machine is; asked by the other commands");
+  command->group("");  // not shown
+  command->add_option("--model", options->questions.model, "GGUF file to look at");
+  command->add_option("--cache-dir", options->questions.cache_dir, "Folder for packed weights to look at");
+  command->add_option("--run", options->run, "Make this run's folder, with the key from standard input");
+  command->add_option("--end", options->end, "Remove that run's folder, and nothing else");
+  command->add_option("--serve-transfers", options->serve,
+                      "Measure transfers to and from this address, as standard input says behind a key");
+  command->callback([options, &action] { action = [options] { return survey(*options); }; });
+}
+
+}  // namespace yoke::cli
