@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "cluster/ports.h"
+#include "hosts/ports.h"
 #include "system/network.h"
 #include "system/socket.h"
 #include "system/tls.h"
@@ -153,7 +153,7 @@ bool listen_at(Door& door, std::uint16_t port) {
   return true;
 }
 
-void listen(Door& door, const PortRange& ports) {
+void listen(Door& door, const hosts::PortRange& ports) {
   for (std::uint16_t port = ports.first; port <= ports.last; ++port)
     if (listen_at(door, port)) return;
   fail("rank 0 cannot listen for the other ranks on any of the ports {} to {} of {}: {}", ports.first,
@@ -170,10 +170,10 @@ Door open_door(std::span<const runtime::Place> places, const LinkOptions& option
   Door door{{}, {0, {"127.0.0.1"}, new_job(), {}}, key};
   if (one_network) {
     door.invitation.key.assign(key.bytes().begin(), key.bytes().end());
-    listen(door, {0, 0});
+    listen(door, {"any", 0, 0});
   } else {
     door.invitation.addresses = own_addresses(places.front(), options.network);
-    listen(door, link_ports);
+    listen(door, hosts::link_ports);
   }
   return door;
 }

@@ -117,6 +117,7 @@ SshCommand::SshCommand(std::string_view command, const std::filesystem::path& ru
   for (const char* option :
        {"BatchMode=yes", "ConnectTimeout=2", "ServerAliveInterval=2", "ServerAliveCountMax=2"})
     words_.insert(words_.end(), {"-o", option});
+  unshared_ = words_;
   shares_ = !run_folder.empty();
   if (!shares_) return;
   const std::string sockets = fmt::format("ControlPath=\"{}\"", (run_folder / "%C").native());
@@ -127,6 +128,20 @@ std::vector<std::string> SshCommand::on(const Host& host, const std::vector<std:
   std::vector<std::string> command = words_;
   if (!host.user.empty()) command.insert(command.end(), {"-l", host.user});
   command.insert(command.end(), {host.name, quote_for_shell(remote)});
+  return command;
+}
+
+std::vector<std::string> SshCommand::forward(const Host& host, const std::string& there,
+                                             const std::string& here) const {
+  require(
+      is_openssh_,
+      "--ssh: {} is not OpenSSH's ssh, so it cannot lead a socket here: start on the first host of the list",
+      printable(words_.front()));
+  std::vector<std::string> command = unshared_;
+  command.insert(command.end(), {"-o", "ControlPath=none", "-o", "ExitOnForwardFailure=yes", "-o",
+                                 "StreamLocalBindUnlink=yes", "-N", "-R", fmt::format("{}:{}", there, here)});
+  if (!host.user.empty()) command.insert(command.end(), {"-l", host.user});
+  command.push_back(host.name);
   return command;
 }
 

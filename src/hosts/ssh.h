@@ -35,12 +35,17 @@ class SshCommand {
   std::vector<std::string> on(const Host& host, const std::vector<std::string>& remote) const;
   /// The same without host and command: for those who add these themselves (mpirun's plm_rsh_agent).
   const std::vector<std::string>& agent() const { return words_; }
+  /// What leads connections to the Unix socket `there` on the host to `here`, a socket of this machine, while
+  /// it runs. It has a connection of its own, so that the end of the one is that of the other. Throws Error
+  /// for other programs than OpenSSH's ssh.
+  std::vector<std::string> forward(const Host& host, const std::string& there, const std::string& here) const;
   /// What ends the shared connection to the host; nothing where none is shared.
   std::vector<std::string> end_of(const Host& host) const;
   bool is_openssh() const { return is_openssh_; }
 
  private:
   std::vector<std::string> words_;
+  std::vector<std::string> unshared_;  // the same for a connection of its own
   bool is_openssh_ = false;
   bool shares_ = false;
 };

@@ -8,10 +8,10 @@
 
 #include <future>
 
-#include "cluster/ports.h"
 #include "comm/threads.h"
 #include "common/error_of.h"
 #include "common/scratch.h"
+#include "hosts/ports.h"
 #include "system/network.h"
 #include "system/socket.h"
 #include "system/tls.h"
@@ -112,8 +112,8 @@ TEST(Rendezvous, BeyondLoopbackItOpensInTheNetworkOnlyAtPortsOfItsRange) {
     EXPECT_EQ(door.invitation.addresses.at(0), local[0].address);
     EXPECT_TRUE(door.invitation.key.empty());
     EXPECT_EQ(door.key, system::read_key_file(keyed.options.key_file));
-    EXPECT_GE(door.invitation.port, link_ports.first);
-    EXPECT_LE(door.invitation.port, link_ports.last);
+    EXPECT_GE(door.invitation.port, hosts::link_ports.first);
+    EXPECT_LE(door.invitation.port, hosts::link_ports.last);
     // The port of every other address stays free.
     EXPECT_TRUE(system::listen_tcp("127.0.0.1", door.invitation.port).socket);
   }
@@ -129,7 +129,7 @@ TEST(Rendezvous, TakesTheNextPortWhereOneIsTakenAndSaysWhenNoneIsLeft) {
   const Keyed keyed;
   std::vector<Door> doors;
   const std::string sentence = error_of([&] {
-    for (int i = 0; i <= link_ports.last - link_ports.first + 1; ++i)
+    for (int i = 0; i <= hosts::link_ports.last - hosts::link_ports.first + 1; ++i)
       doors.push_back(open_door(distant_places(), keyed.options));
   });
   EXPECT_THAT(sentence, AllOf(HasSubstr("on any of the ports 45200 to 45215 of "),
