@@ -1,6 +1,7 @@
 #include "cluster/engine_job.h"
 
 #include <csignal>
+#include <cstdio>
 #include <utility>
 
 #include "cluster/mpirun.h"
@@ -23,11 +24,31 @@ system::Environment with_temporary_directory(system::Environment environment,
 }  // namespace
 
 EngineJob::EngineJob(std::unique_ptr<system::RunDirectory> directory, const std::vector<std::string>& command,
-                     system::Environment environment)
-    : directory_(std::move(directory)),
+                     system::Environment environment, EngineJobOptions options)
+    : last_will_(std::move(options.last_will)),
+      directory_(std::move(directory)),
+      verbose_(options.verbose),
+      helper_(options.helper.empty() ? nullptr
+                                     : std::make_unique<system::ChildProcess>(options.helper, environment)),
       child_(command, with_temporary_directory(std::move(environment), *directory_)) {}
 
 EngineJob::~EngineJob() { end(milliseconds{0}); }
+
+bool EngineJob::read_output() {
+  const bool open = child_.read_output();
+  if (verbose_) {
+    const std::string printed = child_.output();
+    if (printed.size() > shown_) std::fwrite(printed.data() + shown_, 1, printed.size() - shown_, stderr);
+    shown_ = printed.size();
+  }
+  return open;
+}
+
+std::string EngineJob::helper_failure() {
+  if (!helper_ || !helper_->wait(milliseconds{0})) return {};
+  const std::string printed = helper_->output();
+  return printed.empty() ? "it ended without a word" : printed.substr(0, printed.find('\n'));
+}
 
 std::string EngineJob::explain(std::span<const runtime::Place> places) {
   const std::optional<int> status = child_.wait(explanation_patience);

@@ -6,23 +6,32 @@
 #include <string>
 #include <vector>
 
+#include "base/file_descriptor.h"
 #include "cluster/protocol.h"
 #include "system/child_process.h"
 #include "system/run_directory.h"
 
 namespace yoke::cluster {
 
+struct EngineJobOptions {
+  std::vector<std::string> helper;  // a command that runs beside the job, which needs it; empty: none
+  FileDescriptor last_will;         // closed once the job has ended: whoever waits for that may clear up
+  bool verbose = false;             // what the job prints goes to standard error, too
+};
+
 /// One thread at a time uses it.
 class EngineJob {
  public:
   /// The directory is the job's from now on, and its TMPDIR. Throws Error if the command cannot be executed.
   EngineJob(std::unique_ptr<system::RunDirectory> directory, const std::vector<std::string>& command,
-            system::Environment environment);
+            system::Environment environment, EngineJobOptions options = {});
   /// end(), then the directory goes.
   ~EngineJob();
 
   int output_fd() const { return child_.output_fd(); }
-  bool read_output() { return child_.read_output(); }
+  bool read_output();
+  /// Why the helper has ended, as it says itself; empty while it runs, and where there is none.
+  std::string helper_failure();
 
   /// One sentence on why it ended, or is ending: waits a moment for that.
   std::string explain(std::span<const runtime::Place> places);
@@ -30,7 +39,12 @@ class EngineJob {
   void end(std::chrono::milliseconds patience);
 
  private:
+  // Destroyed from the last to the first: whoever waits for the last will finds nothing that still runs.
+  FileDescriptor last_will_;
   std::unique_ptr<system::RunDirectory> directory_;
+  const bool verbose_;
+  std::size_t shown_ = 0;  // bytes of the job's output
+  std::unique_ptr<system::ChildProcess> helper_;
   system::ChildProcess child_;
 };
 

@@ -1,10 +1,8 @@
 #include "cluster/launcher.h"
 
-#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <string>
 #include <vector>
@@ -12,11 +10,10 @@
 #include "base/error.h"
 #include "base/topology.h"
 #include "cluster/engine_job.h"
-#include "cluster/introduction.h"
+#include "cluster/engine_meeting.h"
 #include "cluster/mpi_comm.h"
 #include "cluster/mpi_start.h"
 #include "cluster/mpirun.h"
-#include "cluster/remote_engine.h"
 #include "system/socket.h"
 
 namespace yoke::cluster {
@@ -24,17 +21,8 @@ namespace yoke::cluster {
 namespace {
 
 namespace fs = std::filesystem;
-using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::seconds version_patience{10};
 constexpr std::chrono::seconds connection_patience{30};
-constexpr std::chrono::seconds introduction_patience{10};
-
-int ask_version(const fs::path& mpirun, const system::Environment& environment) {
-  system::ChildProcess child({mpirun.native(), "--version"}, environment);
-  require(child.wait(version_patience).has_value(), "{} --version did not end", mpirun.native());
-  return parse_mpirun_version(child.output());
-}
 
 std::vector<std::string> job_command(LocalJob job, const std::vector<std::string>& engine,
                                      const system::Environment& environment) {
@@ -42,7 +30,7 @@ std::vector<std::string> job_command(LocalJob job, const std::vector<std::string
   require(built_with_mpi(),
           "{} ranks were asked for, but this program was built without MPI and has only one", job.ranks);
   job.mpirun = find_mpirun(environment);
-  job.major_version = ask_version(job.mpirun, environment);
+  job.major_version = ask_mpirun_version(job.mpirun, environment);
   job.as_root = ::geteuid() == 0;
   return mpirun_command(job, engine);
 }
@@ -53,21 +41,6 @@ fs::path resolve(const fs::path& executable) {
   fs::path real = fs::canonical(executable, error);
   require(!error, "cannot start the engine: {}: {}", executable.native(), error.message());
   return real;
-}
-
-/// Waits for rank 0 to connect. Throws Error if the job ends before, or takes too long.
-FileDescriptor wait_for_rank_0(const FileDescriptor& listener, EngineJob& job, const std::string& if_late) {
-  const auto deadline = Clock::now() + connection_patience;
-  bool output_open = true;
-  while (output_open) {
-    require(Clock::now() < deadline, "the engine did not start within {} seconds{}",
-            connection_patience.count(), if_late);
-    std::array<pollfd, 2> polled{{{listener.get(), POLLIN, 0}, {job.output_fd(), POLLIN, 0}}};
-    ::poll(polled.data(), polled.size(), 100);
-    if (FileDescriptor socket = system::accept_connection(listener)) return socket;
-    output_open = job.read_output();
-  }
-  fail("{}", job.explain({}));
 }
 
 /// Why ranks may be late where there are many more than cores, which start one after the other then.
@@ -96,15 +69,16 @@ std::unique_ptr<runtime::Engine> launch(const LaunchOptions& options,
   local.directory = directory->path();
   const auto command = job_command(std::move(local), program, environment);
 
-  auto job = std::make_unique<EngineJob>(std::move(directory), command, environment);
-  const std::string if_late = hint_on_crowding(options.ranks, cores);
-  FileDescriptor rank_0 = wait_for_rank_0(listener, *job, if_late);
-  introduce(rank_0, introduction_of(options.build), introduction_patience);
-  StarterEnd end(std::make_unique<Channel>(std::move(rank_0)));
-  end.say(Start{options.engine, {static_cast<std::size_t>(options.ranks), options.host}});
-  auto remote = std::make_unique<RemoteEngine>(std::move(end), std::move(job));
-  remote->wait_until_ready(progress, if_late);
-  return remote;
+  MeetingOptions meeting;
+  meeting.start = Start{options.engine, {static_cast<std::size_t>(options.ranks), options.host}};
+  meeting.build = options.build;
+  meeting.connection = connection_patience;
+  const std::string hint = hint_on_crowding(options.ranks, cores);
+  meeting.late =
+      fmt::format("the engine did not start within {} seconds{}", connection_patience.count(), hint);
+  meeting.hint_if_late = hint;
+  return meet_engine(listener, std::make_unique<EngineJob>(std::move(directory), command, environment),
+                     meeting, progress);
 }
 
 }  // namespace yoke::cluster

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "base/error.h"
+#include "system/child_process.h"
 #include "system/open_mpi.h"
 
 namespace yoke::cluster {
@@ -102,6 +103,13 @@ int parse_mpirun_version(const std::string& printed) {
           find_first_line(printed).value_or("nothing"));
   require(*major >= 4, "mpirun is of Open MPI {}, but 4 or later is needed", *major);
   return *major;
+}
+
+int ask_mpirun_version(const fs::path& mpirun, const system::Environment& environment) {
+  constexpr std::chrono::seconds patience{10};
+  system::ChildProcess child({mpirun.native(), "--version"}, environment);
+  require(child.wait(patience).has_value(), "{} --version did not end", mpirun.native());
+  return parse_mpirun_version(child.output());
 }
 
 std::vector<std::string> mpirun_command(const LocalJob& job, const std::vector<std::string>& program) {

@@ -18,6 +18,9 @@ std::filesystem::path find_mpirun(const system::Environment& environment);
 /// The major version in what `mpirun --version` prints. Throws Error if it is not Open MPI 4 or later.
 int parse_mpirun_version(const std::string& printed);
 
+/// The same from the program itself. Throws Error also where it does not answer.
+int ask_mpirun_version(const std::filesystem::path& mpirun, const system::Environment& environment);
+
 struct LocalJob {
   std::filesystem::path mpirun;
   int major_version = 4;

@@ -1,0 +1,25 @@
+#include "cluster/agent_script.h"
+
+#include <fmt/format.h>
+
+namespace yoke::cluster {
+
+std::string agent_script(const hosts::SshCommand& ssh, const std::vector<AgentHost>& hosts) {
+  std::string script =
+      "#!/bin/sh\n"
+      "address=$1\n"
+      "shift\n"
+      "case \"$address\" in\n";
+  for (const AgentHost& entry : hosts) {
+    std::vector<std::string> words = ssh.agent();
+    if (!entry.host.user.empty()) words.insert(words.end(), {"-l", entry.host.user});
+    words.push_back(entry.host.name);
+    script += fmt::format("  {}) exec {} \"$@\" ;;\n", entry.address, yoke::hosts::quote_for_shell(words));
+  }
+  return script +
+         "esac\n"
+         "echo \"no machine of this job has the address $address\" >&2\n"
+         "exit 255\n";
+}
+
+}  // namespace yoke::cluster
