@@ -149,6 +149,7 @@ int bench(const BenchOptions& options) {
   check_lengths(options, tests, report.model.context);
 
   const std::unique_ptr<runtime::Engine> engine = start_engine(flags);
+  if (engine == nullptr) return 0;  // --dry-run
   report.ranks = engine->reports();
   Runner runner(options, *engine,
                 {gguf::Model::open(flags.host.model).metadata(), report.model.vocabulary, seed});

@@ -28,6 +28,8 @@ void add_key(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
 /// Not for people: what a host tells of itself.
 void add_survey(CLI::App& app, Action& action);
+/// Not for people: what clears hosts after a run.
+void add_sweep(CLI::App& app, Action& action);
 /// Not for people: what each rank of the engine runs.
 void add_engine(CLI::App& app, Action& action);
 

@@ -10,12 +10,12 @@
 #include "cli/doctor_report.h"
 #include "cli/engine_flags.h"
 #include "cli/host_flags.h"
+#include "cli/host_needs.h"
 #include "cli/number_check.h"
 #include "cli/usage.h"
 #include "hosts/run_folder.h"
 #include "hosts/survey_hosts.h"
 #include "hosts/transfer.h"
-#include "runtime/worker.h"
 #include "system/child_process.h"
 #include "system/run_directory.h"
 #include "terminal/status_line.h"
@@ -38,22 +38,6 @@ struct Call {
   const hosts::SshCommand& ssh;
   hosts::SurveyRequest request;
 };
-
-/// Bytes that the ranks on each host need together; nothing where the model is not here.
-std::vector<std::uint64_t> memory_needed(const hosts::HostList& list, const DoctorOptions& options) {
-  std::error_code error;
-  if (options.model.empty() || !std::filesystem::exists(options.model, error)) return {};
-  int ranks = 0;
-  for (const hosts::Host& host : list.hosts) ranks += host.slots;
-  std::vector<std::uint64_t> need;
-  int rank = 0;
-  for (const hosts::Host& host : list.hosts) {
-    need.push_back(0);
-    for (int i = 0; i < host.slots; ++i)
-      need.back() += runtime::memory_needed(options.model, options.engine, rank++, ranks).total();
-  }
-  return need;
-}
 
 std::uint64_t file_bytes(const std::string& path) {
   std::error_code error;
@@ -88,7 +72,7 @@ hosts::Examination examine(const DoctorOptions& options, const hosts::HostList& 
   terminal::StatusLine line;
   line.show(fmt::format("asking {} host{}", list.hosts.size(), list.hosts.size() == 1 ? "" : "s"));
   hosts::Examination examination;
-  examination.need = memory_needed(list, options);
+  examination.need = memory_needs(list.hosts, options.model, options.engine);
   examination.model_bytes = file_bytes(options.model);
   examination.network = list.network;
   examination.hosts = survey_hosts(list.hosts, call.request, call.ssh, call.environment);

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "cli/commands.h"
+#include "cli/host_start.h"
 #include "cli/number_check.h"
 #include "cli/size_flag.h"
 #include "cli/usage.h"
@@ -16,7 +17,6 @@
 #include "cluster/mpi_start.h"
 #include "gguf/fingerprint.h"
 #include "runtime/worker.h"
-#include "system/network.h"
 #include "terminal/progress_bar.h"
 #include "terminal/tell.h"
 
@@ -32,26 +32,9 @@ std::unique_ptr<runtime::Engine> join_job(
   require(flags.ranks == 0 || job.ranks == 0 || flags.ranks == job.ranks,
           "--ranks {} was given, but this job has {} ranks; under mpirun or srun leave --ranks out",
           flags.ranks, job.ranks);
-  return cluster::join(this_process(flags.links), flags.engine, flags.host, progress);
-}
-
-std::string check_network(const std::string& given) {
-  try {
-    system::Cidr::parse(given);
-    return {};
-  } catch (const Error& error) {
-    return error.what();
-  }
-}
-
-void add_link_flags(CLI::App& command, cluster::LinkOptions& links) {
-  add_key_file(command, links);
-  command
-      .add_option("--network", links.network,
-                  "Network between the machines, in which rank 0 listens: 192.168.7.0/24 (default: what "
-                  "btl_tcp_if_include says, else all there are)")
-      ->type_name("CIDR")
-      ->check(check_network);
+  cluster::LinkOptions links = flags.links;
+  links.network = flags.hosts.network;
+  return cluster::join(this_process(links), flags.engine, flags.host, progress);
 }
 
 /// A flag whose values are names; named() throws Error for what is none.
@@ -90,7 +73,13 @@ void add_engine_flags(CLI::App& command, EngineFlags& flags) {
   add_kv_type(command, flags.engine.kv_type);
   add_activations(command, flags.engine.activations);
   add_cache_flags(command, flags.host);
-  add_link_flags(command, flags.links);
+  add_host_flags(command, flags.hosts);
+  add_mpi_flags(command, flags.hosts);
+  add_key_file(command, flags.links);
+  for (const char* list : {"--hosts", "--hostfile", "--cluster"})
+    command.get_option(list)
+        ->excludes(command.get_option("--ranks"))
+        ->excludes(command.get_option("--key-file"));
 }
 
 void add_key_file(CLI::App& command, cluster::LinkOptions& links) {
@@ -165,8 +154,12 @@ std::unique_ptr<runtime::Engine> start(const EngineFlags& flags) {
   };
   const cluster::MpiStart job = cluster::detect_mpi(system::current_environment());
   if (job.under_mpi) return join_job(flags, job, progress);
-  if (!flags.links.key_file.empty() || !flags.links.network.empty())
-    throw UsageError("--key-file and --network are for ranks that mpirun or srun has started");
+  if (flags.hosts.given()) return start_on_hosts(flags.hosts, flags.engine, flags.host, progress);
+  require_hosts(flags.hosts);
+  if (!flags.links.key_file.empty() || !flags.hosts.network.empty())
+    throw UsageError(
+        "--key-file and --network are for ranks on several machines: give a list of hosts, or start with "
+        "mpirun or srun");
   cluster::LaunchOptions options;
   options.engine = flags.engine;
   options.host = flags.host;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "cli/host_flags.h"
 #include "cluster/engine_process.h"
 #include "runtime/engine.h"
 #include "runtime/local_engine.h"
@@ -16,14 +17,15 @@ struct EngineFlags {
   runtime::EngineOptions engine;
   runtime::HostOptions host;
   int ranks = 0;  // 0: one, or as many as the job that this process belongs to
-  cluster::LinkOptions links;
+  HostFlags hosts;
+  cluster::LinkOptions links;  // but for their network, which `hosts` has
 };
 
 /// Adds MODEL (or -m), which is required.
 CLI::Option* add_model(CLI::App& command, std::string& model);
 
 /// Adds MODEL (or -m), --ranks, -t, --ctx, --prefill-chunk, --kv-type, --activations, --cache-dir,
-/// --cache-size, --key-file and --network.
+/// --cache-size, --key-file, and the flags of hosts.
 void add_engine_flags(CLI::App& command, EngineFlags& flags);
 /// Adds --kv-type.
 void add_kv_type(CLI::App& command, kernels::KvType& type);

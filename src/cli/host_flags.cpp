@@ -1,8 +1,11 @@
 #include "cli/host_flags.h"
 
 #include <filesystem>
+#include <initializer_list>
+#include <utility>
 
 #include "base/error.h"
+#include "cli/usage.h"
 #include "hosts/cidr.h"
 
 namespace yoke::cli {
@@ -20,9 +23,11 @@ hosts::HostList read_list(const HostFlags& flags, const std::string& own) {
   std::error_code error;
   if (!flags.hosts.empty()) return {hosts::parse_hosts(flags.hosts), "", ""};
   if (!flags.hostfile.empty()) return {hosts::read_hostfile(flags.hostfile), "", ""};
-  if (!flags.cluster.empty()) return read_cluster(flags.cluster, own);
-  if (!own.empty() && fs::exists(own, error)) return read_cluster(own, own);
-  return {};
+  if (flags.cluster && !flags.cluster->empty()) return read_cluster(*flags.cluster, own);
+  const bool there = !own.empty() && fs::exists(own, error);
+  require(there || !flags.cluster, "--cluster without a file takes {}, which is not there",
+          own.empty() ? "~/.config/yoke/cluster.toml" : own);
+  return there ? read_cluster(own, own) : hosts::HostList{};
 }
 
 /// A sentence of a parser's is a wrong command line.
@@ -51,9 +56,12 @@ void add_host_flags(CLI::App& command, HostFlags& flags) {
           ->type_name("FILE")
           ->excludes(list);
   command
-      .add_option("--cluster", flags.cluster,
-                  "TOML file with hosts and what belongs to each (default: ~/.config/yoke/cluster.toml)")
+      .add_option_function<std::string>(
+          "--cluster", [&flags](const std::string& path) { flags.cluster = path; },
+          "TOML file with hosts and what belongs to each (without FILE: ~/.config/yoke/cluster.toml)")
       ->type_name("FILE")
+      ->expected(0, 1)
+      ->trigger_on_parse()
       ->excludes(list)
       ->excludes(file);
   command
@@ -64,6 +72,31 @@ void add_host_flags(CLI::App& command, HostFlags& flags) {
   command.add_option("--ssh", flags.ssh, "What to call in place of ssh: \"ssh -p 2222\"")
       ->type_name("COMMAND");
   command.add_option("--yoke", flags.yoke, "Path of yoke on the hosts (default: as here)")->type_name("PATH");
+}
+
+void add_mpi_flags(CLI::App& command, HostFlags& flags) {
+  command
+      .add_option("--transport", flags.transport,
+                  "What carries messages: tcp; ucx (RDMA); auto: ucx where every host has RDMA")
+      ->check(choice_check({"auto", "tcp", "ucx"}))
+      ->capture_default_str();
+  command.add_option("--mpi-args", flags.mpi_args, "Further arguments of mpirun, separated by spaces")
+      ->type_name("ARGS");
+  command.add_flag("--dry-run", flags.dry_run,
+                   "Print the commands that would start the ranks, and start nothing");
+  command.add_flag("-v,--verbose", flags.verbose, "Show also what ssh and mpirun say");
+}
+
+void require_hosts(const HostFlags& flags) {
+  if (flags.given()) return;
+  const std::initializer_list<std::pair<const char*, bool>> needing{
+      {"--ssh", !flags.ssh.empty()},
+      {"--yoke", !flags.yoke.empty()},
+      {"--mpi-args", !flags.mpi_args.empty()},
+      {"--dry-run", flags.dry_run},
+      {"--transport", flags.transport != "auto"}};
+  for (const auto& [flag, is_given] : needing)
+    if (is_given) throw UsageError(std::string(flag) + " needs a list of hosts: -H, --hostfile or --cluster");
 }
 
 hosts::HostList read_hosts(const HostFlags& flags, const system::Environment& environment) {

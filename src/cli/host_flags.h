@@ -1,8 +1,9 @@
-// The flags by which a command is told on which machines to work.
+// The flags by which a command is told on which machines to work, and how these are reached.
 #pragma once
 
 #include <CLI/CLI.hpp>
 
+#include <optional>
 #include <string>
 
 #include "hosts/cluster_file.h"
@@ -11,16 +12,29 @@
 namespace yoke::cli {
 
 struct HostFlags {
-  std::string hosts;     // -H
-  std::string hostfile;  // --hostfile
-  std::string cluster;   // --cluster
-  std::string network;   // --network
-  std::string ssh;       // --ssh
-  std::string yoke;      // --yoke
+  // Where the list of hosts comes from: at most one of these is given.
+  std::string hosts;                   // -H
+  std::string hostfile;                // --hostfile
+  std::optional<std::string> cluster;  // --cluster; empty: the user's own cluster file
+
+  std::string network;  // CIDR; empty: the one that all hosts share
+  std::string ssh;      // command with its options; empty: the cluster file's, or ssh
+  std::string yoke;     // path of the program on every host; empty: the cluster file's, or this one's
+  std::string transport = "auto";  // tcp, ucx or auto
+  std::string mpi_args;            // words for mpirun
+  bool dry_run = false;            // print commands and start nothing
+  bool verbose = false;            // show what ssh and mpirun say
+
+  bool given() const { return !hosts.empty() || !hostfile.empty() || cluster.has_value(); }
 };
 
 /// Adds -H, --hostfile, --cluster, --network, --ssh and --yoke.
 void add_host_flags(CLI::App& command, HostFlags& flags);
+/// Adds --transport, --mpi-args, --dry-run and -v, for commands that start mpirun.
+void add_mpi_flags(CLI::App& command, HostFlags& flags);
+
+/// Throws UsageError for flags that mean nothing without a list of hosts, where there is none.
+void require_hosts(const HostFlags& flags);
 
 /// The list that the flags name, or the user's own cluster file where they name none and it exists; flags go
 /// before what a file says. No hosts where there is no list. Throws Error.

@@ -27,6 +27,7 @@ int logits(const LogitsOptions& options) {
   request.report = runtime::PromptReport::logits;
   OutputFile file(options.out);
   const std::unique_ptr<runtime::Engine> engine = start_engine(options.engine);
+  if (engine == nullptr) return 0;  // --dry-run
   const std::size_t positions = request.prompt.size();
   engine->submit(std::move(request));
   while (true) {

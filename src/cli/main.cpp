@@ -42,6 +42,7 @@ int run(int argc, char** argv) {
   yoke::cli::add_key(app, action);
   yoke::cli::add_doctor(app, action);
   yoke::cli::add_survey(app, action);
+  yoke::cli::add_sweep(app, action);
   yoke::cli::add_engine(app, action);
   try {
     app.parse(argc, argv);

@@ -199,6 +199,7 @@ int perplexity(const PerplexityOptions& options) {
   const measure::Windows windows = cut(options, window_length(options, model.context));
   Distributions distributions(options, describe_run(options, model, windows));
   const std::unique_ptr<runtime::Engine> engine = start_engine(engine_for(options, model.context));
+  if (engine == nullptr) return 0;  // --dry-run
   const Measured measured = measure(*engine, windows, distributions);
   if (options.json) {
     print_json(options, model, engine->reports(), windows, measured, distributions);

@@ -154,6 +154,7 @@ int run(const RunOptions& options) {
                                        : session::raw_turns(tokenizer);
 
   const std::unique_ptr<runtime::Engine> engine = start_engine(options.engine);
+  if (engine == nullptr) return 0;  // --dry-run
   if (!prompt) {
     converse(*engine, tokenizer,
              {std::move(turns), greeting(options, encoder.has_value()), options.completion, options.quiet});

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "hosts/run_folder.h"
+#include "hosts/run_processes.h"
 #include "hosts/survey.h"
 #include "hosts/transfer_server.h"
 
@@ -40,6 +41,7 @@ std::string read_key_line() {
 
 int survey(const SurveyOptions& options) {
   if (!options.end.empty()) {
+    hosts::kill_processes_of_run(options.end);
     hosts::remove_run_folder(options.end);
     return 0;
   }
@@ -61,7 +63,8 @@ void add_survey(CLI::App& app, Action& action) {
   command->add_option("--model", options->questions.model, "GGUF file to look at");
   command->add_option("--cache-dir", options->questions.cache_dir, "Folder for packed weights to look at");
   command->add_option("--run", options->run, "Make this run's folder, with the key from standard input");
-  command->add_option("--end", options->end, "Remove that run's folder, and nothing else");
+  command->add_option("--end", options->end,
+                      "Kill what runs of that run, remove its folder, and do nothing else");
   command->add_option("--serve-transfers", options->serve,
                       "Measure transfers to and from this address, as standard input says behind a key");
   command->callback([options, &action] { action = [options] { return survey(*options); }; });

@@ -1,0 +1,25 @@
+#include "cli/host_needs.h"
+
+#include <filesystem>
+#include <system_error>
+
+#include "runtime/worker.h"
+
+namespace yoke::cli {
+
+std::vector<std::uint64_t> memory_needs(const std::vector<hosts::Host>& hosts, const std::string& model,
+                                        const runtime::EngineOptions& engine) {
+  if (std::error_code error; model.empty() || !std::filesystem::exists(model, error)) return {};
+  int ranks = 0;
+  for (const hosts::Host& host : hosts) ranks += host.slots;
+  std::vector<std::uint64_t> needs;
+  int rank = 0;
+  for (const hosts::Host& host : hosts) {
+    needs.push_back(0);
+    for (int slot = 0; slot < host.slots; ++slot)
+      needs.back() += runtime::memory_needed(model, engine, rank++, ranks).total();
+  }
+  return needs;
+}
+
+}  // namespace yoke::cli

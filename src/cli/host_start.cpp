@@ -1,0 +1,158 @@
+#include "cli/host_start.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "base/error.h"
+#include "cli/host_needs.h"
+#include "cluster/hosts_launcher.h"
+#include "hosts/doctor.h"
+#include "hosts/run_folder.h"
+#include "hosts/starter_network.h"
+#include "hosts/survey_hosts.h"
+#include "hosts/sweep.h"
+#include "system/run_directory.h"
+#include "terminal/status_line.h"
+#include "terminal/tell.h"
+
+namespace yoke::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The file behind /proc/self/exe.
+std::string own_path() { return fs::canonical("/proc/self/exe").native(); }
+
+/// What a start has asked the hosts and knows of them.
+struct Asked {
+  hosts::HostList list;
+  hosts::SurveyRequest request;
+  std::vector<hosts::SurveyedHost> surveyed;  // the starter first, if it is among them
+  hosts::Diagnosis diagnosis;
+};
+
+/// Rank 0 has the starter's socket, and every token passes there: best on one machine.
+void put_this_machine_first(std::vector<hosts::SurveyedHost>& hosts) {
+  const auto here = std::find_if(hosts.begin(), hosts.end(), [](const auto& host) { return host.is_here; });
+  if (here != hosts.end()) std::rotate(hosts.begin(), here, here + 1);
+}
+
+std::vector<hosts::Host> hosts_of(const std::vector<hosts::SurveyedHost>& surveyed) {
+  std::vector<hosts::Host> hosts;
+  for (const hosts::SurveyedHost& each : surveyed) hosts.push_back(each.host);
+  return hosts;
+}
+
+/// The first failure as a sentence with its remedy. How many others there are is told, not which.
+std::string sentence_of(const hosts::Diagnosis& diagnosis) {
+  std::vector<const hosts::Finding*> failures;
+  for (const hosts::Finding& finding : diagnosis.findings)
+    if (finding.level == hosts::Level::failure) failures.push_back(&finding);
+  const hosts::Finding& first = *failures.front();
+  std::string sentence = first.sentence;
+  if (!first.host.empty() && sentence.find(first.host) == std::string::npos)
+    sentence = first.host + ": " + sentence;
+  if (!first.remedy.empty()) sentence += " (" + first.remedy + ")";
+  if (failures.size() > 1)
+    sentence += fmt::format("; {} more {} wrong, which yoke doctor tells", failures.size() - 1,
+                            failures.size() == 2 ? "thing is" : "things are");
+  return sentence;
+}
+
+Asked ask_hosts(const HostFlags& flags, const runtime::EngineOptions& engine,
+                const runtime::HostOptions& host, const hosts::SshCommand& ssh, hosts::HostList list,
+                const system::Environment& environment) {
+  Asked asked;
+  asked.list = std::move(list);
+  asked.request = {yoke_on_hosts(flags), path_on_hosts(host.model), path_on_hosts(host.cache_dir),
+                   hosts::make_run_name(), hosts::make_key()};
+  const std::size_t n = asked.list.hosts.size();
+  terminal::StatusLine line;
+  line.show(fmt::format("asking {} host{}", n, n == 1 ? "" : "s"));
+  asked.surveyed = hosts::survey_hosts(asked.list.hosts, asked.request, ssh, environment);
+  put_this_machine_first(asked.surveyed);
+  hosts::Examination examination;
+  examination.hosts = asked.surveyed;
+  examination.need = memory_needs(hosts_of(asked.surveyed), host.model, engine);
+  examination.network = asked.list.network;
+  asked.diagnosis = hosts::judge_short(examination);
+  return asked;
+}
+
+/// What each of a host's ranks is to be: what its list says, else what is common to all.
+runtime::HostOptions options_on(const hosts::SurveyedHost& surveyed, const hosts::SurveyRequest& request,
+                                const runtime::HostOptions& common) {
+  const hosts::Host& host = surveyed.host;
+  runtime::HostOptions options = common;
+  options.model = host.model.empty() ? request.model : host.model;
+  options.cache_dir = host.cache_dir.empty() ? request.cache_dir : host.cache_dir;
+  if (host.threads > 0) options.threads = host.threads;
+  if (host.memory > 0) options.memory = host.memory;
+  return options;
+}
+
+cluster::HostsLaunch launch_of(const Asked& asked, const HostFlags& flags,
+                               const runtime::EngineOptions& engine, const runtime::HostOptions& common) {
+  cluster::HostsLaunch launch;
+  launch.engine = engine;
+  launch.network = asked.diagnosis.network->cidr;
+  launch.starts_here = asked.surveyed.front().is_here;
+  launch.run_folder = hosts::run_folder(asked.request.run).native();
+  launch.transport = flags.transport == "ucx" ? cluster::Transport::ucx : cluster::Transport::tcp;
+  launch.mpi_args = hosts::split_words(flags.mpi_args);
+  launch.verbose = flags.verbose;
+  for (std::size_t i = 0; i < asked.surveyed.size(); ++i) {
+    const hosts::SurveyedHost& each = asked.surveyed[i];
+    const runtime::HostOptions options = options_on(each, asked.request, common);
+    launch.shares_cores |= each.host.slots * std::max(1, options.threads) > each.survey->cores;
+    launch.hosts.push_back({each.host, asked.diagnosis.network->members[i].address,
+                            hosts::yoke_on(each.host, asked.request), options});
+  }
+  launch.starter_network = hosts::starter_network(launch.network, launch.hosts.front().address);
+  return launch;
+}
+
+/// What is to be cleared on every host that has answered.
+hosts::Sweep sweep_of(const Asked& asked) {
+  hosts::Sweep sweep{asked.list.ssh, asked.request.run, {}};
+  for (const hosts::SurveyedHost& each : asked.surveyed) {
+    if (!each.survey) continue;
+    sweep.hosts.push_back(each.host);
+    sweep.hosts.back().yoke = hosts::yoke_on(each.host, asked.request);
+  }
+  return sweep;
+}
+
+void print_commands(const cluster::HostsCommands& commands) {
+  fmt::print("# what mpirun starts its daemons with (plm_rsh_agent)\n{}\n", commands.agent);
+  if (!commands.forward.empty())
+    fmt::print("# leads the first host's socket here\n{}\n\n", hosts::quote_for_shell(commands.forward));
+  fmt::print("{}\n", hosts::quote_for_shell(commands.mpirun));
+}
+
+}  // namespace
+
+std::unique_ptr<runtime::Engine> start_on_hosts(
+    const HostFlags& flags, const runtime::EngineOptions& engine, const runtime::HostOptions& host,
+    const std::function<void(const cluster::GroupProgress&)>& progress) {
+  const system::Environment environment = system::current_environment();
+  hosts::HostList list = read_hosts(flags, environment);
+  auto folder = std::make_unique<system::RunDirectory>();
+  const hosts::SshCommand ssh(list.ssh, folder->path(), environment);
+  const Asked asked = ask_hosts(flags, engine, host, ssh, std::move(list), environment);
+  // From here on there are folders on the hosts, which go however this process ends.
+  FileDescriptor sweeper = hosts::start_sweeper(own_path(), sweep_of(asked), environment);
+  if (!asked.diagnosis.sound()) fail("{}", sentence_of(asked.diagnosis));
+  const cluster::HostsLaunch launch = launch_of(asked, flags, engine, host);
+  if (flags.dry_run) {
+    print_commands(cluster::hosts_commands(launch, ssh, folder->path(), environment));
+    return nullptr;
+  }
+  return cluster::launch_on_hosts(launch, ssh, std::move(folder), std::move(sweeper), environment, progress);
+}
+
+}  // namespace yoke::cli
