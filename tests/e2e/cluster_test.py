@@ -1,0 +1,309 @@
+#!/usr/bin/env python3
+"""yoke -H: one command from a list of hosts, through real ssh, on a lab of network namespaces (needs root)."""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import time
+import unittest
+
+import gguf
+from harness import DEMO, PROMPT, YOKE, main
+from lab import LabTest
+from terminal import CTRL_D, TerminalRun
+
+TOKENS = 40
+LIMIT_RUNNING = 5  # seconds from a fault to the end of a run that computes
+LIMIT_STARTING = 10  # of one that starts
+LIMIT_LEFT = 10  # until nothing is left of it anywhere
+
+
+class ClusterTest(LabTest):
+    def run_on_hosts(self, hosts, *arguments, start="node1", timeout=60, **options):
+        """(exit code, stdout, stderr) of `yoke run -H` of the demo model, of which nothing may be left."""
+        return self.yoke_on(start, "run", DEMO, "-p", PROMPT, "-n", TOKENS, "-H", hosts, *arguments, timeout=timeout, **options)
+
+    def assert_sentence_alone(self, result, *mentions):
+        """The run wrote no text, ended with 1, and the first and only line on stderr says why."""
+        code, out, err = result
+        self.assertEqual((code, out), (1, ""), err)
+        lines = err.strip().splitlines()
+        self.assertEqual(len(lines), 1, err)
+        self.assert_sentence(lines[0], *mentions)
+
+
+class Start(ClusterTest):
+    nodes = 4
+    options = ("--network", "10.77.1.0/24")
+
+    def test_one_to_four_hosts_write_the_text_of_as_many_ranks(self):
+        for n in (1, 2, 3, 4):
+            with self.subTest(hosts=n):
+                code, out, err = self.run_on_hosts(self.addresses(*range(1, n + 1)))
+                self.assertEqual(code, 0, err)
+                self.assertEqual(out, self.generate("--ranks", n))
+                for number in range(1, n + 1):
+                    self.assertIn(f"node{number}", err)
+
+    def test_slots_are_ranks(self):
+        code, out, err = self.run_on_hosts("node1:2,node2")
+        self.assertEqual(code, 0, err)
+        self.assertEqual(out, self.generate("--ranks", 3))
+
+    def test_a_starter_that_is_not_in_the_list(self):
+        for start in ("outside", "node4"):
+            with self.subTest(start=start):
+                code, out, err = self.run_on_hosts(self.addresses(1, 2, 3), start=start)
+                self.assertEqual(code, 0, err)
+                self.assertEqual(out, self.generate("--ranks", 3))
+
+    def test_a_starter_in_the_middle_of_the_list(self):
+        code, out, err = self.run_on_hosts(self.addresses(1, 2, 3), start="node2")
+        self.assertEqual(code, 0, err)
+        self.assertEqual(out, self.generate("--ranks", 3))
+
+    def test_a_hostfile_and_a_cluster_file(self):
+        folder = self.root("node1") / "tmp"
+        hostfile, cluster = folder / "hosts.txt", folder / "cluster.toml"
+        hostfile.write_text("# two machines\nnode1 slots=1\nnode2 slots=2\n", encoding="utf-8")
+        cluster.write_text('network = "10.77.1.0/24"\nhosts = ["node1"]\n[[hosts]]\nname = "node2"\nslots = 2\nthreads = 1\n',
+                           encoding="utf-8")
+        self.files_before["node1"] |= {"tmp/hosts.txt", "tmp/cluster.toml"}
+        self.addCleanup(hostfile.unlink)
+        self.addCleanup(cluster.unlink)
+        expected = self.generate("--ranks", 3)
+        for flag, path in (("--hostfile", "/tmp/hosts.txt"), ("--cluster", "/tmp/cluster.toml")):
+            with self.subTest(flag=flag):
+                code, out, err = self.yoke_on("node1", "run", DEMO, "-p", PROMPT, "-n", TOKENS, flag, path)
+                self.assertEqual(code, 0, err)
+                self.assertEqual(out, expected)
+
+    def test_a_user_who_is_not_root(self):
+        code, out, err = self.run_on_hosts(self.addresses(1, 2), user=True)
+        self.assertEqual(code, 0, err)
+        self.assertEqual(out, self.generate("--ranks", 2))
+
+    def test_a_dry_run_prints_commands_and_starts_nothing(self):
+        code, out, err = self.run_on_hosts(self.addresses(1, 2, 3), "--dry-run")
+        self.assertEqual(code, 0, err)
+        self.assertRegex(out, r"(?m)^\S*mpirun .*10\.77\.1\.1:1.* : .*10\.77\.1\.2:1.* : .*10\.77\.1\.3:1")
+        self.assertIn("ssh", out)
+        self.assertIn("45000-45031", out)
+
+    def test_other_commands_take_hosts_too(self):
+        hosts = self.addresses(1, 2)
+        code, out, err = self.yoke_on("node1", "bench", DEMO, "-H", hosts, "-p", 16, "-n", 4, "-r", 1, "--json")
+        self.assertEqual(code, 0, err)
+        self.assertEqual({rank["host"] for rank in json.loads(out)[0]["ranks"]}, {"node1", "node2"})
+        code, out, err = self.yoke_on("node1", "info", DEMO, "-H", hosts)
+        self.assertEqual(code, 0, err)
+        self.assertIn("node2", out)
+        code, out, err = self.yoke_on("node1", "perplexity", DEMO, "-H", hosts, "--text", DEMO.parent / "README.md")
+        self.assertEqual(code, 0, err)
+        code, out, err = self.yoke_on("node1", "probe", "-H", hosts, "--no-disk")
+        self.assertEqual(code, 0, err)
+        for name in ("node1", "node2"):
+            self.assertIn(name, out)
+
+    def converse(self, *flags, host=None):
+        """A conversation that has shown its first prompt, on this machine or started on a host."""
+        command = [YOKE, "run", DEMO, "-n", "24", "-q", *flags]
+        run = TerminalRun(self.command_on(host, *command) if host else command, {"XDG_STATE_HOME": "/nonexistent"})
+        self.addCleanup(run.close)
+        run.expect_prompt()
+        return run
+
+    def say(self, run, message):
+        run.enter(message)
+        return run.expect_prompt()
+
+    def leave(self, run):
+        run.type(CTRL_D)
+        code, shown = run.end()
+        self.assertEqual(code, 0, shown)
+        self.assert_nothing_left(run)
+
+    def test_a_conversation_writes_what_local_ranks_write(self):
+        there, here = self.converse("-H", self.addresses(1, 2, 3), host="node1"), self.converse("--ranks", "3")
+        for message in ("The state of the Union", "and the people"):
+            self.assertEqual(self.say(there, message), self.say(here, message))
+        self.leave(there)
+        self.leave(here)
+
+    def test_idle_hosts_take_no_processor(self):
+        run = self.converse("-H", self.addresses(), host="node1")
+        self.say(run, "Fellow citizens")
+        before, start = self.cpu_seconds(), time.monotonic()
+        time.sleep(5)  # what is measured is the time itself
+        used, seconds = self.cpu_seconds(), time.monotonic() - start
+        for host, cpu in used.items():
+            self.assertLess((cpu - before[host]) / seconds, 0.01, f"{host}: {before} {used}")
+        self.leave(run)
+
+    def cpu_seconds(self):
+        ticks = os.sysconf("SC_CLK_TCK")
+        used = {}
+        for number in range(1, self.nodes + 1):
+            total = 0
+            for pid in self.processes(f"node{number}"):
+                fields = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
+                total += int(fields[11]) + int(fields[12])
+            used[f"node{number}"] = total / ticks
+        return used
+
+
+class Refusal(ClusterTest):
+    nodes = 3
+    options = ("--network", "10.77.2.0/24")
+
+    def refused(self, *mentions, hosts=None, arguments=(), start="node1"):
+        begin = time.monotonic()
+        result = self.run_on_hosts(hosts or self.addresses(), *arguments, start=start)
+        self.assert_sentence_alone(result, *mentions)
+        self.assertLess(time.monotonic() - begin, LIMIT_STARTING + LIMIT_LEFT)
+
+    def test_another_version(self):
+        other = self.root("node2") / "root/other-yoke"
+        program = YOKE.read_bytes()
+        commit = self.on("node1", YOKE, "survey")[1].split()[2].encode()
+        other.write_bytes(program.replace(commit, bytes([commit[0] ^ 1]) + commit[1:]))
+        other.chmod(0o755)
+        self.addCleanup(other.unlink)
+        path = self.root("node1") / "root/cluster.toml"
+        path.write_text('hosts = ["node1"]\n[[hosts]]\nname = "node2"\nyoke = "/root/other-yoke"\n', encoding="utf-8")
+        self.addCleanup(path.unlink)
+        result = self.yoke_on("node1", "run", DEMO, "-p", PROMPT, "-n", 4, "--cluster", "/root/cluster.toml")
+        self.assert_sentence_alone(result, "node2", commit.decode()[:7])
+
+    def test_a_host_that_cannot_be_reached(self):
+        self.plant("link", "node3", "down")
+        self.refused("10.77.2.3")
+
+    def test_a_host_without_power(self):
+        self.plant("off", "node3")
+        self.refused("10.77.2.3")
+
+    def test_a_name_that_nobody_has(self):
+        self.refused("nowhere", hosts="node1,nowhere")
+
+    def test_a_host_that_wants_a_password(self):
+        self.plant("login", "node2", "password")
+        self.refused("10.77.2.2", "password", "ssh-copy-id")
+
+    def test_a_firewall(self):
+        self.plant("firewall", "node1", "block", "1024-65535")
+        self.refused("10.77.2.", start="outside")
+
+    def test_a_network_that_they_do_not_share(self):
+        self.refused("192.168.7.0/24", arguments=("--network", "192.168.7.0/24"))
+
+    def test_a_program_that_is_not_there(self):
+        self.refused("/nowhere/yoke", arguments=("--yoke", "/nowhere/yoke"))
+
+    def test_a_model_that_is_not_there(self):
+        model = self.root("node1") / "root/only-here.gguf"
+        shutil.copy(DEMO, model)
+        self.addCleanup(model.unlink)
+        result = self.yoke_on("node1", "run", "/root/only-here.gguf", "-p", "x", "-n", 4, "-H", self.addresses(1, 2))
+        self.assert_sentence_alone(result, "10.77.2.2", "/root/only-here.gguf")
+
+    def test_flags_that_exclude_each_other(self):
+        code, out, err = self.run_on_hosts(self.addresses(), "--ranks", 2)
+        self.assertEqual((code, out), (2, ""))
+        self.assertIn("--ranks", err)
+
+
+class Failure(ClusterTest):
+    nodes = 3
+    options = ("--network", "10.77.3.0/24")
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = pathlib.Path("/tmp") / f"yoke-cluster-{os.getpid()}"
+        folder.mkdir()
+        cls.addClassCleanup(shutil.rmtree, folder)
+        cls.model = gguf.write_llama(folder / "endless.gguf", context=1_000_000)
+        for number in range(1, cls.nodes + 1):
+            shutil.copy(cls.model, pathlib.Path(f"/proc/{cls.cluster.host(str(number)).pid}/root/root/endless.gguf"))
+
+    def start_writing(self, start="node1"):
+        run = self.start_on(start, YOKE, "run", "/root/endless.gguf", "-p", "Go on", "-n", 900_000, "-H", self.addresses())
+        run.wait_for_text(100)
+        return run
+
+    def rank_on(self, host):
+        """The pid of the engine that runs on a host."""
+        found = [pid for pid in self.processes(host, YOKE.name)
+                 if b"engine" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[1:2]]
+        self.assertEqual(len(found), 1, host)
+        return found[0]
+
+    def assert_ends(self, run, *mentions, limit=LIMIT_RUNNING, left=None):
+        code, _, err, seconds = run.finish(limit + 1)
+        self.assertEqual(code, 1, err)
+        lines = err.strip().splitlines()
+        self.assertEqual(len(lines), 1, err)
+        self.assert_sentence(lines[0], *mentions)
+        self.assert_nothing_left(run, LIMIT_LEFT, hosts=left)
+
+    def test_a_rank_killed(self):
+        for host in ("node1", "node2", "node3"):
+            with self.subTest(host=host):
+                run = self.start_writing()
+                os.kill(self.rank_on(host), signal.SIGKILL)
+                self.assert_ends(run, host)
+
+    def test_a_rank_stopped(self):
+        for host in ("node1", "node2"):
+            with self.subTest(host=host):
+                run = self.start_writing()
+                os.kill(self.rank_on(host), signal.SIGSTOP)
+                self.assert_ends(run, host)
+
+    def test_mpirun_killed(self):
+        run = self.start_writing()
+        for pid in self.processes("node1", "mpirun"):
+            os.kill(pid, signal.SIGKILL)
+        self.assert_ends(run)
+
+    def test_a_daemon_killed(self):
+        run = self.start_writing()
+        for pid in self.processes("node2", "orted"):
+            os.kill(pid, signal.SIGKILL)
+        self.assert_ends(run, "node2")
+
+    def test_a_cable_pulled(self):
+        run = self.start_writing()
+        self.plant("link", "node3", "down")
+        self.assert_ends(run, "node3")
+
+    def test_a_host_frozen(self):
+        run = self.start_writing()
+        self.plant("signal", "node2", "STOP")
+        self.assert_ends(run, "node2", left=["node1", "node3", "outside"])
+
+    def test_a_host_without_power(self):
+        run = self.start_writing()
+        self.plant("off", "node2")
+        self.assert_ends(run, "node2", left=["node1", "node3", "outside"])
+
+    def test_the_starter_killed(self):
+        run = self.start_writing(start="outside")
+        for pid in self.processes("outside", YOKE.name):
+            if b"run" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[1:2]:
+                os.kill(pid, signal.SIGKILL)
+        self.assert_nothing_left(run, LIMIT_LEFT)
+
+    def test_an_interrupt_ends_everything(self):
+        run = self.start_writing(start="outside")
+        for pid in self.processes("outside", YOKE.name):
+            if b"run" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[1:2]:
+                os.kill(pid, signal.SIGINT)
+        self.assert_nothing_left(run, LIMIT_LEFT)
+
+
+if __name__ == "__main__":
+    main()
