@@ -109,7 +109,7 @@ cluster::HostsLaunch launch_of(const Asked& asked, const HostFlags& flags,
     const hosts::SurveyedHost& each = asked.surveyed[i];
     const runtime::HostOptions options = options_on(each, asked.request, common);
     launch.shares_cores |= each.host.slots * std::max(1, options.threads) > each.survey->cores;
-    launch.hosts.push_back({each.host, asked.diagnosis.network->members[i].address,
+    launch.hosts.push_back({each.host, each.survey->host, asked.diagnosis.network->members[i].address,
                             hosts::yoke_on(each.host, asked.request), options});
   }
   launch.starter_network = hosts::starter_network(launch.network, launch.hosts.front().address);

@@ -27,6 +27,7 @@ EngineJob::EngineJob(std::unique_ptr<system::RunDirectory> directory, const std:
                      system::Environment environment, EngineJobOptions options)
     : last_will_(std::move(options.last_will)),
       directory_(std::move(directory)),
+      names_(std::move(options.names)),
       verbose_(options.verbose),
       helper_(options.helper.empty() ? nullptr
                                      : std::make_unique<system::ChildProcess>(options.helper, environment)),
@@ -52,7 +53,7 @@ std::string EngineJob::helper_failure() {
 
 std::string EngineJob::explain(std::span<const runtime::Place> places) {
   const std::optional<int> status = child_.wait(explanation_patience);
-  return explain_end(child_.output(), status.value_or(-1), places);
+  return explain_end(child_.output(), status.value_or(-1), places, names_);
 }
 
 void EngineJob::end(milliseconds patience) {

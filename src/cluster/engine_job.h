@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/file_descriptor.h"
+#include "cluster/mpirun.h"
 #include "cluster/protocol.h"
 #include "system/child_process.h"
 #include "system/run_directory.h"
@@ -16,6 +17,7 @@ namespace yoke::cluster {
 struct EngineJobOptions {
   std::vector<std::string> helper;  // a command that runs beside the job, which needs it; empty: none
   FileDescriptor last_will;         // closed once the job has ended: whoever waits for that may clear up
+  MachineNames names;               // of the job's machines
   bool verbose = false;             // what the job prints goes to standard error, too
 };
 
@@ -42,6 +44,7 @@ class EngineJob {
   // Destroyed from the last to the first: whoever waits for the last will finds nothing that still runs.
   FileDescriptor last_will_;
   std::unique_ptr<system::RunDirectory> directory_;
+  const MachineNames names_;
   const bool verbose_;
   std::size_t shown_ = 0;  // bytes of the job's output
   std::unique_ptr<system::ChildProcess> helper_;

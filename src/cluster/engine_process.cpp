@@ -30,6 +30,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds progress_period{100};
+// A starter on another machine is reached through ssh, which may lead its socket here a moment after the
+// ranks' start.
+constexpr std::chrono::milliseconds starter_patience{5000};
 constexpr std::chrono::milliseconds precedence{500};  // of rank 1's last words
 constexpr std::chrono::milliseconds leader_precedence{2000};
 constexpr std::chrono::milliseconds introduction_patience{10000};
@@ -241,7 +244,7 @@ void serve_starter(Group& group, EngineServer& server, const EngineProcessOption
 }
 
 void lead_started(const EngineProcessOptions& options, const std::filesystem::path& socket) {
-  FileDescriptor starter = system::connect_unix(socket);
+  FileDescriptor starter = system::connect_unix(socket, starter_patience);
   introduce(starter, introduction_of(options.build), introduction_patience);
   EngineServer server(std::move(starter));
   Group group;

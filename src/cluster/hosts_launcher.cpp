@@ -112,6 +112,7 @@ std::unique_ptr<runtime::Engine> launch_on_hosts(const HostsLaunch& launch, cons
   const FileDescriptor listener = system::listen_unix(starter_socket(launch, folder->path()));
   EngineJobOptions job;
   job.helper = commands.forward;
+  for (const LaunchHost& host : launch.hosts) job.names[host.address] = host.name;
   job.verbose = launch.verbose;
   job.last_will = std::move(sweeper);
   return meet_engine(

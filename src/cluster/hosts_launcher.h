@@ -20,6 +20,7 @@ namespace yoke::cluster {
 /// A machine of the list, and what its ranks are to be.
 struct LaunchHost {
   hosts::Host host;              // how ssh reaches it, and how many ranks it has
+  std::string name;              // as the machine calls itself, for people
   std::string address;           // IPv4, in the network of the job
   std::string yoke;              // path of the program there
   runtime::HostOptions options;  // of each of its ranks

@@ -2,6 +2,7 @@
 
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <cstring>
@@ -63,6 +64,34 @@ std::optional<std::string> find_exit(std::string_view printed, std::span<const r
   const auto rank = number_after(printed.substr(name), "],");
   if (!rank) return std::nullopt;
   return fmt::format("{} was lost: it ended with exit code {}", describe_rank(*rank, places), *code);
+}
+
+/// The word that follows `words` in `text`.
+std::optional<std::string> word_after(std::string_view text, std::string_view words) {
+  const auto found = text.find(words);
+  if (found == std::string_view::npos) return std::nullopt;
+  std::string_view rest = text.substr(found + words.size());
+  rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
+  return std::string(rest.substr(0, rest.find_first_of(" \r\n")));
+}
+
+/// mpirun's report on a machine whose daemon it has lost: "Remote daemon: [[19871,0],1] on node 10.0.0.2".
+std::optional<std::string> find_lost_daemon(std::string_view printed, const MachineNames& names) {
+  const auto report = printed.find("Remote daemon:");
+  if (report == std::string_view::npos) return std::nullopt;
+  const auto node = word_after(printed.substr(report), "on node ");
+  if (!node) return std::nullopt;
+  const auto name = names.find(*node);
+  return fmt::format(
+      "{} was lost: Open MPI's daemon there was killed, or the machine is off or cut off from the network",
+      name == names.end() ? *node : name->second);
+}
+
+/// A rank's report on another that has closed its connection: "Peer host:  node2".
+std::optional<std::string> find_lost_peer(std::string_view printed) {
+  const auto host = word_after(printed, "Peer host:");
+  if (!host) return std::nullopt;
+  return fmt::format("a rank on {} was lost: it ended without a word", *host);
 }
 
 /// The first line that says something, for what we do not know.
@@ -133,10 +162,13 @@ std::vector<std::string> mpirun_command(const LocalJob& job, const std::vector<s
   return command;
 }
 
-std::string explain_end(const std::string& printed, int status, std::span<const runtime::Place> places) {
+std::string explain_end(const std::string& printed, int status, std::span<const runtime::Place> places,
+                        const MachineNames& names) {
   if (auto words = find_last_words(printed)) return *words;
   if (auto sentence = find_signal(printed, places)) return *sentence;
   if (auto sentence = find_exit(printed, places)) return *sentence;
+  if (auto sentence = find_lost_daemon(printed, names)) return *sentence;
+  if (auto sentence = find_lost_peer(printed)) return *sentence;
   const auto line = find_first_line(printed);
   return "the engine " + describe_status(status) + (line ? " and said: " + *line : "");
 }

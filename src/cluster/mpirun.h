@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,8 +39,12 @@ std::vector<std::string> mpirun_command(const LocalJob& job, const std::vector<s
 /// How a rank that cannot reach rank 0 or the starter any more begins the line that says why.
 inline constexpr std::string_view last_words_prefix = "yoke engine: ";
 
+/// What people call machines, by the addresses that mpirun knows them by.
+using MachineNames = std::map<std::string, std::string>;
+
 /// One sentence on an engine that ended without saying why on its socket, from what it and mpirun printed,
 /// the status that waitpid() gave (or −1), and where its ranks ran as far as is known.
-std::string explain_end(const std::string& printed, int status, std::span<const runtime::Place> places);
+std::string explain_end(const std::string& printed, int status, std::span<const runtime::Place> places,
+                        const MachineNames& names = {});
 
 }  // namespace yoke::cluster

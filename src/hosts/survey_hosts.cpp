@@ -9,7 +9,7 @@ namespace yoke::hosts {
 
 namespace {
 
-constexpr std::chrono::milliseconds end_patience{3000};
+constexpr std::chrono::milliseconds end_patience{8000};
 
 void add_path(std::vector<std::string>& words, const char* flag, const std::string& own,
               const std::string& all) {

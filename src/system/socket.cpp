@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -76,12 +77,19 @@ FileDescriptor listen_unix(const std::filesystem::path& path) {
   return socket;
 }
 
-FileDescriptor connect_unix(const std::filesystem::path& path) {
+FileDescriptor connect_unix(const std::filesystem::path& path, std::chrono::milliseconds patience) {
+  constexpr int retry_ms = 20;
+  const auto deadline = std::chrono::steady_clock::now() + patience;
   const sockaddr_un address = unix_address(path);
-  FileDescriptor socket = new_socket(AF_UNIX);
-  require(socket && ::connect(socket.get(), as_sockaddr(&address), sizeof address) == 0,
-          "cannot connect to the socket {}: {}", path.native(), std::strerror(errno));
-  return socket;
+  for (;;) {
+    FileDescriptor socket = new_socket(AF_UNIX);
+    if (socket && ::connect(socket.get(), as_sockaddr(&address), sizeof address) == 0) return socket;
+    const int error = errno;
+    const bool early = error == ENOENT || error == ECONNREFUSED;
+    require(early && std::chrono::steady_clock::now() < deadline, "cannot connect to the socket {}: {}",
+            path.native(), std::strerror(error));
+    ::poll(nullptr, 0, retry_ms);
+  }
 }
 
 TcpListener listen_tcp(const std::string& address, std::uint16_t port) {

@@ -1,6 +1,7 @@
 // Makers of stream sockets. Every socket is non-blocking and closed on exec.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -12,7 +13,9 @@ namespace yoke::system {
 
 /// Creates the socket file; its directory must be private. Throws Error.
 FileDescriptor listen_unix(const std::filesystem::path& path);
-FileDescriptor connect_unix(const std::filesystem::path& path);
+/// Tries for as long as `patience` where nobody listens yet, as behind a socket that ssh is only now leading
+/// here.
+FileDescriptor connect_unix(const std::filesystem::path& path, std::chrono::milliseconds patience = {});
 
 struct TcpListener {
   FileDescriptor socket;

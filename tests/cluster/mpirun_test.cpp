@@ -117,6 +117,23 @@ TEST(ExplainEnd, NamesTheRankThatGaveUp) {
             "rank 1 (host a, pid 11) was lost: it ended with exit code 3");
 }
 
+TEST(ExplainEnd, NamesTheMachineWhoseDaemonIsLost) {
+  const std::string printed =
+      "ORTE has lost communication with a remote daemon.\n\n"
+      "  HNP daemon   : [[19871,0],0] on node node1\n  Remote daemon: [[19871,0],1] on node 10.0.0.2\n\n";
+  EXPECT_THAT(explain_end(printed, 205 << 8, places, {{"10.0.0.2", "node2"}}),
+              testing::StartsWith("node2 was lost"));
+  EXPECT_THAT(explain_end(printed, 205 << 8, places), testing::StartsWith("10.0.0.2 was lost"));
+}
+
+TEST(ExplainEnd, NamesTheMachineWhoseRankHasHungUp) {
+  const std::string printed =
+      "An MPI communication peer process has unexpectedly disconnected.  This\nusually indicates a "
+      "failure\n\n"
+      "  Local host: node1\n  Local PID:  123\n  Peer host:  node2\n";
+  EXPECT_EQ(explain_end(printed, 205 << 8, places), "a rank on node2 was lost: it ended without a word");
+}
+
 TEST(ExplainEnd, PrefersTheEnginesOwnWords) {
   EXPECT_EQ(
       explain_end("noise\nyoke engine: rank 0 (host a, pid 10) stopped answering\nprocess rank 1 with PID 0 "
