@@ -91,6 +91,7 @@ struct ThreadPool::State {
   std::optional<BoundCaller> caller;
   std::vector<std::thread> workers;
   std::vector<Cursor> first_left;
+  Pulse unwatched;  // where nobody gave another
 
   // Written by the caller before it raises `region`, read by workers after they have seen it raised: all in
   // one cache line, which reaches a worker once.
@@ -158,7 +159,8 @@ struct ThreadPool::State {
 ThreadPool::ThreadPool(int threads, bool pin)
     : ThreadPool(threads, pin ? first_cores(threads) : std::vector<int>()) {}
 
-ThreadPool::ThreadPool(int threads, std::span<const int> cpus) : state_(std::make_unique<State>(threads)) {
+ThreadPool::ThreadPool(int threads, std::span<const int> cpus, Pulse* pulse)
+    : state_(std::make_unique<State>(threads)), pulse_(pulse != nullptr ? pulse : &state_->unwatched) {
   assert(threads >= 1 && (cpus.empty() || std::ssize(cpus) == threads));
   try {
     for (int thread = 1; thread < threads; ++thread) {
@@ -200,6 +202,7 @@ void ThreadPool::run_region(void (*body)(void*, int), void* context) {
        left = state.working.load(std::memory_order_acquire)) {
     wait_while_equal(state.working, left);
   }
+  pulse_->finish();
   if (state.failed.test(std::memory_order_relaxed)) {
     state.failed.clear(std::memory_order_relaxed);
     std::rethrow_exception(std::exchange(state.error, nullptr));

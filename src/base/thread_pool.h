@@ -8,18 +8,21 @@
 #include <span>
 #include <type_traits>
 
+#include "base/pulse.h"
+
 namespace yoke {
 
 /// Between two parallel regions workers spin for some thousands of iterations (a decode step has a region
-/// every few tens of microseconds), then sleep. One thread at a time may use a pool; regions do not nest.
+/// every few tens of microseconds), then sleep. One thread at a time may use a pool; regions do not nest. Its
+/// pulse tells of every region, and of pieces of those that last.
 class ThreadPool {
  public:
   /// `threads` ≥ 1 counts the caller. With `pin`, thread i is bound to the i-th physical core this process
   /// may use, where there are that many; otherwise the system places them.
   explicit ThreadPool(int threads, bool pin = false);
   /// Binds thread i to processor cpus[i]; where there are none, the system places the threads. At the end the
-  /// caller may use what it might before.
-  ThreadPool(int threads, std::span<const int> cpus);
+  /// caller may use what it might before. `pulse` outlives the pool; null: nobody watches.
+  ThreadPool(int threads, std::span<const int> cpus, Pulse* pulse = nullptr);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
@@ -29,6 +32,8 @@ class ThreadPool {
   bool is_pinned() const;
   /// Parallel regions so far; with a single thread there are none.
   std::uint32_t regions() const;
+  /// Of the thread that uses the pool.
+  Pulse& pulse() { return *pulse_; }
 
   /// Calls body(thread) once on every thread, 0 being the caller; returns when all have ended. The first
   /// exception a body throws is thrown again here.
@@ -56,6 +61,7 @@ class ThreadPool {
     const std::int64_t grains = (n + grain - 1) / grain;
     if (size() == 1 || grains <= 1) {
       if (n > 0) body(std::int64_t{0}, n);
+      pulse_->finish();
       return;
     }
     run([&](int thread) { split_of(thread, n, grain, body); });
@@ -75,10 +81,9 @@ class ThreadPool {
   /// on a slow processor, or on one that somebody else uses too, does less. Which thread gets what changes.
   template <class Body>
   void share(std::int64_t n, Body&& body) {
-    if (size() == 1 || n < least_shared * size()) {
-      split(n, 1, body);
-      return;
-    }
+    if (size() == 1)
+      return split(n, 1, [&](std::int64_t begin, std::int64_t end) { take(0, begin, end, body); });
+    if (n < least_shared * size()) return split(n, 1, body);
     leave_all(n);
     run([&](int thread) { share_of(thread, n, body); });
   }
@@ -91,13 +96,16 @@ class ThreadPool {
       leave_all(n);
       run_in_turn(before, [&](int thread) { share_of(thread, n, body); });
     } else {
-      run_in_turn(before, [&](int thread) { split_of(thread, n, 1, body); });
+      run_in_turn(before, [&](int thread) {
+        split_of(thread, n, 1, [&](std::int64_t begin, std::int64_t end) { take(thread, begin, end, body); });
+      });
     }
   }
 
  private:
   static constexpr std::int64_t pieces_per_thread = 16;
   static constexpr std::int64_t least_shared = 4;  // per thread; fewer are not worth the pieces
+  static constexpr std::int64_t most_taken = 64;   // at once, so that the pulse is felt in between
 
   void run_region(void (*body)(void*, int), void* context);
   /// Inside of a region: returns when every thread has called it, or false when one has thrown.
@@ -113,18 +121,26 @@ class ThreadPool {
     for (int thread = 0; thread < size(); ++thread)
       first_left(thread).store(half_of(thread, n), std::memory_order_relaxed);
   }
+  /// Calls body for ranges that make up [begin, end).
+  template <class Body>
+  void take(int thread, std::int64_t begin, std::int64_t end, Body&& body) {
+    for (; begin < end; begin += most_taken) {
+      body(begin, std::min(begin + most_taken, end));
+      pulse_->tick(thread);
+    }
+  }
   /// What one thread does of share().
   template <class Body>
   void share_of(int thread, std::int64_t n, Body&& body) {
     const std::int64_t piece = std::max<std::int64_t>(1, n / (size() * pieces_per_thread));
-    body(start_of(thread, n), half_of(thread, n));
+    take(thread, start_of(thread, n), half_of(thread, n), body);
     for (int i = 0; i < size(); ++i) {
       const int owner = (thread + i) % size();
       const std::int64_t end = start_of(owner + 1, n);
       for (;;) {
         const std::int64_t begin = first_left(owner).fetch_add(piece, std::memory_order_relaxed);
         if (begin >= end) break;
-        body(begin, std::min(begin + piece, end));
+        take(thread, begin, std::min(begin + piece, end), body);
       }
     }
   }
@@ -133,6 +149,7 @@ class ThreadPool {
   std::atomic<std::int64_t>& first_left(int thread);
   struct State;
   std::unique_ptr<State> state_;
+  Pulse* pulse_;
 };
 
 }  // namespace yoke

@@ -89,7 +89,8 @@ void tell_engine(Group& group, const runtime::EngineOptions& of_leader, const ru
 
 void connect(Group& group, const EngineProcessOptions& options, LinkObserver observer) {
   if (group.comm().size() == 1) return;
-  group.link = RankLink::establish(group.comm(), group.places(), options.links, std::move(observer));
+  group.link =
+      RankLink::establish(group.comm(), group.places(), options.links, std::move(observer), options.timing);
   group.mpi->attach(*group.link);
 }
 
@@ -222,6 +223,7 @@ void serve_starter(Group& group, EngineServer& server, const EngineProcessOption
   const Start start = server.wait_for_start();
   meet(group, options);
   require(group.leads(), "MPI calls this process rank {}, but its starter rank 0", group.comm().rank());
+  server.watch(group.comm().pulse());
   tell_start(group, start);
   // First, so that the starter can say where a rank ran that is lost from here on: the others begin to work
   // only once they are connected, and mpirun ends rank 0 as soon as one of them has ended.
@@ -238,6 +240,7 @@ void serve_starter(Group& group, EngineServer& server, const EngineProcessOption
   check_before_loading(group, options.roles);
   engine = options.roles.lead(group.options, group.comm(), progress_of(group, display));
   display->close();
+  group.comm().pulse().enter(Phase::idle);
   server.serve(*engine);
   engine.reset();
   group.part();
@@ -246,8 +249,8 @@ void serve_starter(Group& group, EngineServer& server, const EngineProcessOption
 void lead_started(const EngineProcessOptions& options, const std::filesystem::path& socket) {
   FileDescriptor starter = system::connect_unix(socket, starter_patience);
   introduce(starter, introduction_of(options.build), introduction_patience);
-  EngineServer server(std::move(starter));
   Group group;
+  EngineServer server(std::move(starter));
   std::unique_ptr<runtime::Engine> engine;
   try {
     serve_starter(group, server, options, engine);
@@ -335,6 +338,7 @@ std::unique_ptr<runtime::Engine> join_as_leader(std::unique_ptr<Group> group,
     check_before_loading(*group, options.roles);
     auto engine = options.roles.lead(group->options, group->comm(), progress_of(*group, display));
     display->close();
+    group->comm().pulse().enter(Phase::idle);
     return std::make_unique<JoinedEngine>(std::move(group), std::move(engine), told);
   } catch (const std::exception& error) {
     display->close();

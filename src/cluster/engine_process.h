@@ -8,6 +8,7 @@
 
 #include "cluster/mpi_start.h"
 #include "cluster/protocol.h"
+#include "cluster/rank_link.h"
 #include "cluster/rendezvous.h"
 #include "comm/comm.h"
 #include "model/loader.h"
@@ -33,6 +34,7 @@ struct EngineProcessOptions {
   MpiStart job;  // how its starter announced itself to this process
   system::BuildId build = system::this_build();
   LinkOptions links;
+  LinkTiming timing{};
   RankRoles roles;
   /// For join(): writes a sentence where a person may read it, before the process ends at once; only where
   /// nobody is left to whom an Error could be thrown. Called at most once, from any thread.

@@ -28,9 +28,9 @@ constexpr std::size_t logits_per_message = std::size_t{1} << 18;
 }  // namespace
 
 EngineServer::EngineServer(FileDescriptor socket) : starter_(std::make_unique<Channel>(std::move(socket))) {
-  heart_ = std::thread([this, heartbeat = encode<FromEngine>(Heartbeat{})] {
+  heart_ = std::thread([this] {
     while (!stopping_) {
-      starter_.channel().send_heartbeat(heartbeat);
+      beat();
       pollfd stop{stop_.fd(), POLLIN, 0};
       ::poll(&stop, 1, heartbeat_ms);
     }
@@ -41,6 +41,11 @@ EngineServer::~EngineServer() {
   stopping_ = true;
   stop_.signal();
   heart_.join();
+}
+
+void EngineServer::beat() noexcept {
+  const Pulse* const pulse = pulse_.load(std::memory_order_acquire);
+  starter_.channel().send_heartbeat(encode<FromEngine>(Heartbeat{pulse != nullptr ? pulse->read() : Beat()}));
 }
 
 Start EngineServer::wait_for_start() {

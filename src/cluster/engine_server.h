@@ -24,6 +24,8 @@ class EngineServer {
 
   /// What the starter wants, which it says first. Throws Error if it does not say so in good time.
   Start wait_for_start();
+  /// From now on signs of life carry what `pulse`, which outlives this, tells of the working thread.
+  void watch(const Pulse& pulse) { pulse_.store(&pulse, std::memory_order_release); }
   void announce(const std::vector<runtime::Place>& places);
   /// Never waits: a starter that does not read sees the next one, and one that has gone is for serve().
   void report_progress(const GroupProgress& progress) noexcept;
@@ -48,6 +50,7 @@ class EngineServer {
   void forget(std::uint64_t request);
   void send_logits(const runtime::LogitsEvent& event, std::size_t row);
   void check_interrupt();
+  void beat() noexcept;
 
   EngineEnd starter_;
   std::multiset<std::uint64_t> in_flight_;  // an id that is in use twice is the engine's to refuse
@@ -55,6 +58,7 @@ class EngineServer {
   system::Alarm interrupted_;
   std::mutex mutex_;
   std::string interruption_;
+  std::atomic<const Pulse*> pulse_ = nullptr;
   std::atomic<bool> stopping_ = false;
   system::Alarm stop_;
   std::thread heart_;  // last: it uses the channel

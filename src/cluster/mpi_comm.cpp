@@ -7,8 +7,10 @@
 #include <array>
 #include <cassert>
 #include <chrono>
+#include <cstdint>
 #include <limits>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -20,7 +22,9 @@ namespace {
 constexpr std::chrono::seconds unwatched_patience{10};
 // A wait polls so often before it starts to offer its core to others; where nobody wants it that costs
 // nothing.
-constexpr int polls_before_yielding = 200;
+constexpr std::int64_t polls_before_yielding = 200;
+// And so seldom it counts how much has come meanwhile.
+constexpr std::int64_t polls_per_count = 4096;
 
 enum Tag : int { reduce_tag, pieces_tag, gather_tag, broadcast_tag };
 
@@ -51,6 +55,7 @@ class OpenMpiComm final : public MpiComm {
   void finish() override { succeed(MPI_Finalize()); }
 
   void sleep() override {
+    const PhaseScope asleep(pulse(), Phase::idle);
     if (link_ != nullptr) link_->sleep();
   }
   void wake_followers() override {
@@ -165,10 +170,17 @@ class OpenMpiComm final : public MpiComm {
 
   /// Polls until done() or until a peer is lost.
   template <class Done>
-  void wait(Done done) const {
+  void wait(Done done) {
+    const PhaseScope waiting(pulse(), Phase::exchanging);
     const auto start = std::chrono::steady_clock::now();
-    for (int polls = 0; !done(); ++polls) {
+    std::size_t arrived = 0;
+    for (std::int64_t polls = 0; !done(); ++polls) {
       if (polls < polls_before_yielding) continue;
+      pulse().look();
+      if (polls % polls_per_count == 0) {
+        const std::size_t before = std::exchange(arrived, count_arrived());
+        if (arrived != before) pulse().tick();
+      }
       if (link_ != nullptr) {
         link_->check();
       } else {
@@ -177,6 +189,19 @@ class OpenMpiComm final : public MpiComm {
       }
       ::sched_yield();
     }
+    pulse().finish();
+  }
+
+  /// Of the operation's messages, those that are through: large ones of many ranks take long on a slow
+  /// network.
+  std::size_t count_arrived() const {
+    std::size_t arrived = 0;
+    for (const MPI_Request request : requests_) {
+      int is_through = 0;
+      succeed(MPI_Request_get_status(request, &is_through, MPI_STATUS_IGNORE));
+      if (is_through != 0) ++arrived;
+    }
+    return arrived;
   }
 
   int rank_ = 0;

@@ -22,7 +22,9 @@ void fields(auto&, Is<AskReports> auto&) {}
 void fields(auto& archive, Is<Reports> auto& m) { archive(m.ranks); }
 void fields(auto&, Is<AskRooflines> auto&) {}
 void fields(auto& archive, Is<Rooflines> auto& m) { archive(m.ranks); }
-void fields(auto&, Is<Heartbeat> auto&) {}
+void fields(auto& archive, Is<Heartbeat> auto& m) {
+  archive(m.beat.phase, m.beat.finished, m.beat.ticks, m.beat.looks);
+}
 void fields(auto&, Is<Wake> auto&) {}
 void fields(auto& archive, Is<Failure> auto& m) { archive(m.sentence); }
 void fields(auto&, Is<Goodbye> auto&) {}

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/pulse.h"
 #include "runtime/engine.h"
 #include "runtime/local_engine.h"
 #include "runtime/place.h"
@@ -78,8 +79,10 @@ struct Rooflines {
   std::vector<rates::Roofline> ranks;
 };
 
-/// "I am alive." Several times a second, both ways.
-struct Heartbeat {};
+/// "I am alive", and what the sender's working thread is at. Several times a second, both ways.
+struct Heartbeat {
+  Beat beat;
+};
 /// The followers' comm::Comm::sleep() ends. Rank 0 → others.
 struct Wake {};
 /// The sender cannot go on, and why; it says nothing after this.

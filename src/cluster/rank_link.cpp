@@ -47,15 +47,25 @@ struct Loss {
   Clock::time_point tell;  // when the observer is to be told
 };
 
+/// A rank 0 that can still tell what holds it up has the time to.
+StillnessLimits limits_of(int rank, const LinkTiming& timing) {
+  StillnessLimits limits = timing.stillness;
+  if (rank != 0) limits.margin += timing.silence;
+  return limits;
+}
+
 class Link final : public RankLink {
  public:
-  Link(runtime::Place place, std::vector<Peer> peers, LinkObserver observer, const LinkTiming& timing)
-      : place_(std::move(place)),
-        rank_(place_.rank),
+  Link(const Pulse& pulse, const std::vector<runtime::Place>& places, int rank, std::vector<Peer> peers,
+       LinkObserver observer, const LinkTiming& timing)
+      : pulse_(pulse),
+        places_(places),
+        rank_(rank),
         peers_(std::move(peers)),
         observer_(std::move(observer)),
         timing_(timing),
-        progress_(peers_.size() + 1),
+        judge_(static_cast<int>(places.size()), limits_of(rank, timing)),
+        progress_(places.size()),
         monitor_([this] { watch(); }) {}
 
   ~Link() override {
@@ -145,12 +155,20 @@ class Link final : public RankLink {
     }
   }
 
-  /// Notes the first loss; `delay` postpones telling the observer, not check().
+  /// A peer is lost, of itself if it has told us so.
   void lose(Peer& peer, const std::string& sentence, bool by_its_word = false, milliseconds delay = {}) {
+    {
+      const std::lock_guard lock(mutex_);
+      peer.ended = true;
+    }
+    note_loss({sentence, peer.place.rank == 0 && !by_its_word}, delay);
+  }
+
+  /// Keeps the first; `delay` postpones telling the observer, not check().
+  void note_loss(const LinkLoss& what, milliseconds delay = {}) {
     const std::lock_guard lock(mutex_);
-    peer.ended = true;
     if (!loss_ && !leaving_) {
-      loss_ = Loss{{sentence, peer.place.rank == 0 && !by_its_word}, Clock::now() + delay};
+      loss_ = Loss{what, Clock::now() + delay};
       lost_.store(true, std::memory_order_release);
     }
     changed_.notify_all();
@@ -165,18 +183,44 @@ class Link final : public RankLink {
       wait_for_something(next_beat);
       const auto now = Clock::now();
       was_stopped_ = now - last > own_gap;
-      if (was_stopped_)
-        for (Peer& peer : peers_) peer.heard = now;
+      if (was_stopped_) forgive(now);
       last = now;
       for (Peer& peer : peers_)
         if (peer.open) listen_to(peer, now);
       if (now >= next_beat) {
         next_beat = now + timing_.heartbeat;
-        for (Peer& peer : peers_)
-          if (peer.open && !leaving()) peer.channel->send_heartbeat(heartbeat_);
+        if (!leaving()) beat(now);
       }
       tell_observer(now);
     }
+  }
+
+  /// Nobody has been silent or stood still while this process was stopped.
+  void forgive(Clock::time_point now) {
+    for (Peer& peer : peers_) peer.heard = now;
+    judge_.forgive(since_start(now));
+  }
+
+  /// Tells the peers what this rank is at, and looks whether anybody stands still.
+  void beat(Clock::time_point now) {
+    const Beat mine = pulse_.read();
+    const std::vector<std::byte> heartbeat = from_here(Heartbeat{mine});
+    for (Peer& peer : peers_)
+      if (peer.open) peer.channel->send_heartbeat(heartbeat);
+    if (rank_ == 0) judge_.hear(0, since_start(now), mine);
+    if (is_lost()) return;
+    if (const std::optional<Verdict> verdict = judge_.judge()) give_up(*verdict);
+  }
+
+  void give_up(const Verdict& verdict) {
+    const std::string sentence = sentence_of(verdict, places_);
+    // Where this is rank 0, its working thread will not tell the others if it is the one that hangs.
+    if (rank_ == 0 && verdict.rank == 0) tell_peers(encode<ToFollower>(Failure{sentence}));
+    note_loss({sentence, rank_ != 0});
+  }
+
+  ProgressJudge::Time since_start(Clock::time_point now) const {
+    return std::chrono::duration_cast<ProgressJudge::Time>(now - start_);
   }
 
   void wait_for_something(Clock::time_point until) {
@@ -207,7 +251,8 @@ class Link final : public RankLink {
     if (ended(peer)) return;
     if (!peer.open) {
       // A peer that has gone while this process was stopped has given it up.
-      lose(peer, was_stopped_ ? describe(place_) + " stopped answering" : describe(peer.place) + " was lost");
+      lose(peer, was_stopped_ ? describe(places_[static_cast<std::size_t>(rank_)]) + " stopped answering"
+                              : describe(peer.place) + " was lost");
     } else if (now - peer.heard > timing_.silence) {
       lose(peer, describe(peer.place) + " stopped answering");
     }
@@ -219,7 +264,9 @@ class Link final : public RankLink {
                : std::visit(hear_one, decode<ToFollower>(frame));
   }
 
-  void hear(Peer&, const Heartbeat&) {}
+  void hear(Peer& peer, const Heartbeat& heartbeat) {
+    judge_.hear(peer.place.rank, since_start(peer.heard), heartbeat.beat);
+  }
   void hear(Peer& peer, const LoadProgress& progress) { note_progress(peer.place.rank, progress); }
   void hear(Peer& peer, const Failure& failure) {
     if (rank_ == 0) {
@@ -267,12 +314,14 @@ class Link final : public RankLink {
     return leaving_;
   }
 
-  const runtime::Place place_;
+  const Pulse& pulse_;
+  const std::vector<runtime::Place> places_;
   const int rank_;
   std::vector<Peer> peers_;
   const LinkObserver observer_;
   const LinkTiming timing_;
-  const std::vector<std::byte> heartbeat_ = from_here(Heartbeat{});
+  const Clock::time_point start_ = Clock::now();
+  ProgressJudge judge_;  // the monitor's: of all ranks on rank 0, of rank 0 on the others
   system::Alarm alarm_;
   std::atomic<bool> stopping_ = false;
   bool told_ = false;         // the monitor's
@@ -306,8 +355,8 @@ std::unique_ptr<RankLink> RankLink::establish(comm::Comm& comm, const std::vecto
     const auto invitation = comm::tell(comm, Invitation{}, 0);
     peers.push_back({places[0], join_leader(invitation, comm.rank(), options, timing.meeting), {}});
   }
-  return std::make_unique<Link>(places[static_cast<std::size_t>(comm.rank())], std::move(peers),
-                                std::move(observer), timing);
+  return std::make_unique<Link>(comm.pulse(), places, comm.rank(), std::move(peers), std::move(observer),
+                                timing);
 }
 
 }  // namespace yoke::cluster

@@ -1,5 +1,5 @@
-// The ranks' links beside MPI: they wake sleeping followers, notice ranks that are lost, and carry the
-// sentence of a rank that fails. A star of TCP connections around rank 0.
+// The ranks' links beside MPI: they wake sleeping followers, notice ranks that are lost or stand still, and
+// carry the sentence of a rank that fails. A star of TCP connections around rank 0.
 #pragma once
 
 #include <atomic>
@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "cluster/progress_judge.h"
 #include "cluster/protocol.h"
 #include "cluster/rendezvous.h"
 #include "comm/comm.h"
@@ -39,13 +40,15 @@ struct LinkTiming {
   std::chrono::milliseconds deference{2000};  // rank 0 waits so long for a sentence of its own before it
                                               // tells a follower's: most errors occur on every rank. One
                                               // that waits for its peers does not: it is told at once
+  StillnessLimits stillness{};  // rank 0 judges all by it; followers judge rank 0, later by `silence`
 };
 
 /// One rank's end. A process that was stopped itself (a suspended machine, Ctrl-Z) gives its peers a new
 /// period of silence when it goes on, so a job that is stopped and continued as a whole survives.
 class RankLink {
  public:
-  /// A collective of all ranks of `comm`, at least two. Throws Error if they do not find each other.
+  /// A collective of all ranks of `comm`, at least two, which outlives the link: its pulse is what peers are
+  /// told. Throws Error if they do not find each other.
   static std::unique_ptr<RankLink> establish(comm::Comm& comm, const std::vector<runtime::Place>& places,
                                              const LinkOptions& options, LinkObserver observer,
                                              const LinkTiming& timing = {});

@@ -34,7 +34,11 @@ constexpr std::size_t max_events = 256;
 class RemoteEngine::State {
  public:
   State(StarterEnd engine, std::unique_ptr<EngineJob> job, const RemoteTiming& timing)
-      : engine_(std::move(engine)), job_(std::move(job)), timing_(timing), listener_([this] { listen(); }) {}
+      : engine_(std::move(engine)),
+        job_(std::move(job)),
+        timing_(timing),
+        judge_(1, timing.stillness),
+        listener_([this] { listen(); }) {}
 
   ~State() {
     bool ready = false;
@@ -157,7 +161,7 @@ class RemoteEngine::State {
     while (!stopping_) {
       wait_for_something();
       const auto now = Clock::now();
-      if (now - last > own_gap) heard_ = now;
+      if (now - last > own_gap) forgive(now);
       last = now;
       if (job_ && output_open_) output_open_ = job_->read_output();
       if (channel_open_) listen_to_engine(now);
@@ -174,7 +178,7 @@ class RemoteEngine::State {
 
   void listen_to_engine(Clock::time_point now) {
     if (!may_read()) {
-      heard_ = now;  // what it says meanwhile waits
+      forgive(now);  // what it says meanwhile waits
       return;
     }
     try {
@@ -188,13 +192,25 @@ class RemoteEngine::State {
         die(job_ ? job_->explain(places()) : "the engine has closed its connection");
       } else if (now - heard_ > timing_.silence) {
         die(silence_sentence());
+      } else if (const std::optional<Verdict> verdict = judge_.judge()) {
+        die(sentence_of(*verdict, places()));
       }
     } catch (const Error& error) {
       die(fmt::format("the engine sent nonsense: {}", error.what()));
     }
   }
 
-  void hear(const Heartbeat&) {}
+  /// Rank 0 has been neither silent nor still while this process was stopped.
+  void forgive(Clock::time_point now) {
+    heard_ = now;
+    judge_.forgive(since_start(now));
+  }
+
+  ProgressJudge::Time since_start(Clock::time_point now) const {
+    return std::chrono::duration_cast<ProgressJudge::Time>(now - start_);
+  }
+
+  void hear(const Heartbeat& heartbeat) { judge_.hear(0, since_start(heard_), heartbeat.beat); }
   void hear(const Failure& failure) { die(failure.sentence); }
   void hear(RanksMet& met) { note(places_, std::move(met.places)); }
   void hear(const GroupProgress& progress) { note(progress_, progress); }
@@ -249,6 +265,8 @@ class RemoteEngine::State {
   std::atomic<int> asking_ = 0;
 
   // The listener's.
+  const Clock::time_point start_ = Clock::now();
+  ProgressJudge judge_;
   Clock::time_point heard_;
   bool channel_open_ = true;
   bool output_open_ = true;

@@ -8,6 +8,7 @@
 
 #include "cluster/channel.h"
 #include "cluster/engine_job.h"
+#include "cluster/progress_judge.h"
 #include "runtime/engine.h"
 
 namespace yoke::cluster {
@@ -18,6 +19,8 @@ struct RemoteTiming {
   std::chrono::milliseconds meeting{30000};  // until the ranks have met
   std::chrono::milliseconds parting{3000};   // for the engine to end by itself
   std::chrono::milliseconds answer{600000};  // to a question, which it hears between two steps
+  // Of rank 0, which should find out sooner by itself where it has followers.
+  StillnessLimits stillness{.margin = std::chrono::milliseconds(2000)};
 };
 
 /// A thread of its own listens to rank 0; the members may be used from one thread at a time. It listens no

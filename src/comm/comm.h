@@ -8,6 +8,8 @@
 #include <span>
 #include <vector>
 
+#include "base/pulse.h"
+
 namespace yoke::comm {
 
 /// What one rank has sent through its Comm so far, for the statistics a person sees.
@@ -45,6 +47,8 @@ class Comm {
   virtual void wake_followers() {}
 
   const Traffic& traffic() const { return traffic_; }
+  /// Of the thread that uses this; a transport that waits says so there.
+  Pulse& pulse() { return pulse_; }
 
  protected:
   virtual void do_all_reduce(std::span<float> x) = 0;
@@ -53,6 +57,7 @@ class Comm {
 
  private:
   Traffic traffic_;
+  Pulse pulse_;
 };
 
 /// out[i] = ((parts[0][i] + parts[1][i]) + parts[2][i]) + …; the one order of addition of every transport.

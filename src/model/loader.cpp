@@ -277,8 +277,8 @@ MemoryNeed memory_need(const gguf::Model& file, const Config& config, const std:
 }
 
 void load_tensors(const gguf::Model& file, const std::vector<TensorEntry>& table, const Partition& partition,
-                  int rank, ops::Ops& ops, const LoadProgress& progress, PackedStore* store) {
-  const ReadProgress read(weight_bytes(file, table, partition, rank), progress);
+                  int rank, ops::Ops& ops, const LoadProgress& progress, PackedStore* store, Pulse* pulse) {
+  const ReadProgress read(weight_bytes(file, table, partition, rank), progress, pulse);
   read.report();
   for (const auto& [entry, tensor] : wanted_tensors(file, table)) {
     std::deque<TensorPart> sources;

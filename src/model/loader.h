@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/pulse.h"
 #include "gguf/reader.h"
 #include "model/family.h"
 #include "model/packed_store.h"
@@ -53,8 +54,10 @@ using LoadProgress = std::function<void(std::uint64_t done, std::uint64_t total)
 /// this thread only, at the start, after each few MB and at the end, and ends the loading by an exception.
 /// The file has been checked and stays open for as long as the call. Throws Error where it cannot be read, or
 /// was written to meanwhile.
-/// Matrices come from `store`, which may be null, where it has them packed.
+/// Matrices come from `store`, which may be null, where it has them packed. `pulse`, which may be null, ticks
+/// as any thread reads.
 void load_tensors(const gguf::Model& file, const std::vector<TensorEntry>& table, const Partition& partition,
-                  int rank, ops::Ops& ops, const LoadProgress& progress, PackedStore* store = nullptr);
+                  int rank, ops::Ops& ops, const LoadProgress& progress, PackedStore* store = nullptr,
+                  Pulse* pulse = nullptr);
 
 }  // namespace yoke::model

@@ -11,11 +11,13 @@
 
 namespace yoke::model {
 
-ReadProgress::ReadProgress(std::uint64_t total, std::function<void(std::uint64_t, std::uint64_t)> report)
-    : total_(total), report_(std::move(report)), reporter_(std::this_thread::get_id()) {}
+ReadProgress::ReadProgress(std::uint64_t total, std::function<void(std::uint64_t, std::uint64_t)> report,
+                           Pulse* pulse)
+    : total_(total), report_(std::move(report)), reporter_(std::this_thread::get_id()), pulse_(pulse) {}
 
 void ReadProgress::count(std::uint64_t bytes) const {
   done_ += bytes;
+  if (pulse_ != nullptr) pulse_->tick();
   if (std::this_thread::get_id() == reporter_) report();
 }
 

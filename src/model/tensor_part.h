@@ -8,6 +8,7 @@
 #include <string>
 #include <thread>
 
+#include "base/pulse.h"
 #include "gguf/reader.h"
 #include "model/packed_store.h"
 #include "model/partition.h"
@@ -19,8 +20,9 @@ namespace yoke::model {
 class ReadProgress {
  public:
   /// `report` (done, total) is called on the thread that constructs this, in count() and report(); it may
-  /// throw to end the loading.
-  ReadProgress(std::uint64_t total, std::function<void(std::uint64_t, std::uint64_t)> report);
+  /// throw to end the loading. `pulse`, which may be null, ticks with whatever any thread has read.
+  ReadProgress(std::uint64_t total, std::function<void(std::uint64_t, std::uint64_t)> report,
+               Pulse* pulse = nullptr);
 
   void count(std::uint64_t bytes) const;
   /// What was counted is of no use and comes again.
@@ -31,6 +33,7 @@ class ReadProgress {
   const std::uint64_t total_;
   const std::function<void(std::uint64_t, std::uint64_t)> report_;
   const std::thread::id reporter_;
+  Pulse* const pulse_;
   mutable std::atomic<std::uint64_t> done_ = 0;
 };
 

@@ -96,6 +96,7 @@ class LocalEngine final : public Engine {
         comm_(comm),
         worker_(options, comm, progress),
         scheduler_(limits_of(options.engine, worker_)) {
+    const PhaseScope working(comm_.pulse(), Phase::computing);
     rest_if_idle();
   }
 
@@ -134,6 +135,7 @@ class LocalEngine final : public Engine {
   }
 
   std::optional<Event> next(std::chrono::milliseconds patience) override {
+    const PhaseScope working(comm_.pulse(), Phase::computing);
     const Clock::time_point deadline = Clock::now() + patience;
     while (events_.empty()) {
       if (rest_if_idle()) return std::nullopt;
@@ -146,6 +148,7 @@ class LocalEngine final : public Engine {
   }
 
   std::vector<RankReport> reports() override {
+    const PhaseScope working(comm_.pulse(), Phase::computing);
     command(Command::report);
     std::vector<RankReport> reports = comm::gather(comm_, worker_.report());
     rest_if_idle();
@@ -153,6 +156,7 @@ class LocalEngine final : public Engine {
   }
 
   std::vector<rates::Roofline> measure_rooflines() override {
+    const PhaseScope working(comm_.pulse(), Phase::computing);
     command(Command::roofline);
     std::vector<rates::Roofline> rooflines = comm::gather(comm_, worker_.measure_roofline());
     rest_if_idle();
@@ -325,6 +329,7 @@ std::unique_ptr<Engine> lead(const RankOptions& options, comm::Comm& comm, const
 
 void follow(const RankOptions& options, comm::Comm& comm, const Progress& progress) {
   Worker worker(options, comm, progress);
+  const PhaseScope working(comm.pulse(), Phase::computing);
   while (true) {
     std::vector<std::byte> message;
     comm.broadcast(message, leader_rank);

@@ -48,6 +48,8 @@ struct RankOptions {
 /// that are written to the cache count as well.
 using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
+// comm.pulse() tells when the calling thread loads, measures or computes in here.
+
 /// Rank 0: loads its share (a collective: every rank loads at the same time) and returns the engine. `comm`
 /// outlives it. Its destruction lets the followers return. Throws Error.
 std::unique_ptr<Engine> lead(const RankOptions& options, comm::Comm& comm, const Progress& progress);

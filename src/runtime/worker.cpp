@@ -68,7 +68,7 @@ class Loading {
  public:
   Loading(const RankOptions& options, const OpenModel& model, const model::Partition& partition, int rank,
           ThreadPool& pool, const Progress& progress)
-      : model_(model), partition_(partition), rank_(rank), progress_(progress) {
+      : model_(model), partition_(partition), rank_(rank), pulse_(pool.pulse()), progress_(progress) {
     if (!options.host.cache_dir.empty() && options.engine.activations == kernels::ActivationType::q8)
       cache_.emplace(options.host.cache_dir, options.host.cache_bytes,
                      shards::shard_key(model.file, rank, partition.size()), pool);
@@ -79,7 +79,8 @@ class Loading {
       // What is to be written as well is about as much.
       progress_(done, cache_ && !cache_->sound() ? 2 * total : total);
     };
-    model::load_tensors(model_.file, model_.table, partition_, rank_, ops, read, cache_ ? &*cache_ : nullptr);
+    model::load_tensors(model_.file, model_.table, partition_, rank_, ops, read, cache_ ? &*cache_ : nullptr,
+                        &pulse_);
     if (cache_) write(report);
   }
 
@@ -88,6 +89,7 @@ class Loading {
     const auto start = std::chrono::steady_clock::now();
     const std::uint64_t weights = model::weight_bytes(model_.file, model_.table, partition_, rank_);
     cache_->write([&](std::uint64_t done, std::uint64_t total) {
+      pulse_.tick();
       const double share = static_cast<double>(done) / static_cast<double>(total);
       progress_(weights + static_cast<std::uint64_t>(share * static_cast<double>(weights)), 2 * weights);
     });
@@ -100,6 +102,7 @@ class Loading {
   const OpenModel& model_;
   const model::Partition& partition_;
   const int rank_;
+  Pulse& pulse_;
   const Progress& progress_;
   std::optional<shards::ShardCache> cache_;
 };
@@ -118,7 +121,9 @@ MemoryNeed memory_needed(const std::string& model_path, const EngineOptions& opt
 Worker::Worker(const RankOptions& options, comm::Comm& comm, const Progress& progress)
     : comm_(comm),
       ranks_beside_(ranks_beside(options.places, comm.rank())),
-      pool_(place_of(options, comm.rank()).threads, cpus_of_rank(options.places, comm.rank())) {
+      pool_(place_of(options, comm.rank()).threads, cpus_of_rank(options.places, comm.rank()),
+            &comm.pulse()) {
+  const PhaseScope loading(comm.pulse(), Phase::loading);
   const auto start = std::chrono::steady_clock::now();
   const kernels::Kernels& kernels = kernels::best();
   ops_ = ops::cpu::make_ops(kernels, pool_, comm, ops_options(options.engine));
@@ -207,6 +212,7 @@ void Worker::check(const model::Batch& batch) const {
 }
 
 rates::Roofline Worker::measure_roofline() {
+  const PhaseScope measuring(comm_.pulse(), Phase::measuring);
   return rates::measure_roofline(pool_, ranks_beside_, [this] { meet(); });
 }
 

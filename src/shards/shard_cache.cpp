@@ -162,6 +162,7 @@ ShardHeader ShardCache::describe() const {
     for (std::int64_t i = begin; i < end; ++i) {
       const auto [matrix, number] = pieces[static_cast<std::size_t>(i)];
       header.matrices[matrix].checksums[number] = shard_checksum(piece(matrices_[matrix].bytes, number));
+      pool_.pulse().tick();
     }
   });
   return header;

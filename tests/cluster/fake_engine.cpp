@@ -1,5 +1,6 @@
 #include "fake_engine.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -31,8 +32,15 @@ struct Behaviour {
   std::string argument;
 };
 
+/// Whatever the process's other threads do.
+[[noreturn]] void hang() {
+  for (;;) ::poll(nullptr, 0, -1);
+}
+
 void load(const RankOptions& options, comm::Comm& comm, const Progress& progress) {
   const Behaviour behaviour(options.host.model);
+  const PhaseScope loading(comm.pulse(), Phase::loading);
+  if (behaviour.name == "hang-load" && behaviour.concerns(comm)) hang();
   if (behaviour.name == "load-error" && behaviour.concerns(comm)) fail("the tensor 'blk.0' is missing");
   if (behaviour.name == "load-exit" && behaviour.concerns(comm)) ::_exit(3);
   if (behaviour.name == "slow-load") {
@@ -41,6 +49,7 @@ void load(const RankOptions& options, comm::Comm& comm, const Progress& progress
     std::filesystem::rename(path.native() + ".part", path);
     for (std::uint64_t done = 0; done < 6000; ++done) {
       progress(done, 6000);
+      comm.pulse().tick();
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
   }
@@ -52,9 +61,12 @@ void load(const RankOptions& options, comm::Comm& comm, const Progress& progress
 /// One step on every rank: the sum over the ranks of (rank + 1) × i.
 float compute(const RankOptions& options, comm::Comm& comm, int i) {
   const Behaviour behaviour(options.host.model);
+  const PhaseScope computing(comm.pulse(), Phase::computing);
+  if (behaviour.name == "hang" && behaviour.concerns(comm) && i == 3) hang();
   if (behaviour.name == "step-error" && behaviour.concerns(comm) && i == 3) fail("a page was lost");
   std::vector<float> x(4096, static_cast<float>((comm.rank() + 1) * i));
   comm.all_reduce(x);
+  comm.pulse().finish();
   return x[17];
 }
 

@@ -12,6 +12,8 @@ namespace yoke::cluster {
 ///   load-exit:R     rank R ends with code 3 at load
 ///   slow-load:DIR   each rank writes its process id to DIR/rank-R, and loads for half a minute
 ///   step-error:R    rank R throws in the third step
+///   hang:R          rank R never comes out of the third step
+///   hang-load:R     rank R never comes out of loading
 ///   too-large       does not fit
 ///   unfit           every rank finds before loading that it cannot, rank 0 last
 RankRoles fake_roles();

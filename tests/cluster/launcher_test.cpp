@@ -36,10 +36,18 @@ using Clock = std::chrono::steady_clock;
 constexpr milliseconds patience{30000};
 constexpr milliseconds death_limit{5000};
 
+/// For ranks with this behaviour.
+system::Environment environment_for(const std::string& model) {
+  system::Environment environment = system::current_environment();
+  if (model.starts_with("hang")) environment["YOKE_TEST_HASTE"] = "1";
+  return environment;
+}
+
 LaunchOptions launch_options(int ranks, const std::string& model) {
   LaunchOptions options;
   options.ranks = ranks;
   options.host.model = model;
+  options.environment = environment_for(model);
   options.executable = YOKE_TEST_RANK;
   return options;
 }
@@ -245,6 +253,30 @@ TEST_F(Jobs, ARankThatThrowsInMidRunEndsTheJobWithItsSentence) {
   EXPECT_TRUE(all_disappear(leader.pids));
 }
 
+TEST_F(Jobs, ARankThatHangsInAStepEndsTheJobWithASentence) {
+  for (const int victim : {0, 2}) {
+    const Job job(3, "hang:" + std::to_string(victim));
+    job.submit(10);
+    const auto start = Clock::now();
+    EXPECT_THAT(job.death(), MatchesRegex("rank " + std::to_string(victim) +
+                                          " on .* has been in op [0-9]+ for 1 s; the others wait for it"));
+    EXPECT_TRUE(all_disappear(job.pids));
+    EXPECT_LT(Clock::now() - start, death_limit);
+  }
+}
+
+TEST_F(Jobs, ARankThatHangsWhileItLoadsEndsTheJobWithASentence) {
+  EXPECT_THAT(error_of([] { launch(launch_options(3, "hang-load:1"), {}); }),
+              MatchesRegex("rank 1 on .* has loaded nothing for 2 s; the others wait for it; .*"));
+}
+
+TEST(OneRank, ThatHangsInAStepIsNoticedByItsStarter) {
+  const Job job(1, "hang:0");
+  job.submit(10);
+  EXPECT_THAT(job.death(), MatchesRegex(".* has been in op [0-9]+ for [0-9]+ s"));
+  EXPECT_TRUE(all_disappear(job.pids));
+}
+
 TEST_F(Jobs, AnErrorAtLoadIsToldOnce) {
   EXPECT_EQ(error_of([] { launch(launch_options(3, "load-error:all"), {}); }),
             "the tensor 'blk.0' is missing");
@@ -393,9 +425,11 @@ TEST_F(Jobs, AForeignMpirunsRanksTellAnErrorOnce) {
        {std::pair<std::string, std::string>{"load-error:1", "the tensor 'blk.0' is missing"},
         {"load-error:all", "the tensor 'blk.0' is missing"},
         {"step-error:2", "a page was lost"},
-        {"step-error:0", "a page was lost"}}) {
+        {"step-error:0", "a page was lost"},
+        {"hang:0", "has been in op"},
+        {"hang:2", "has been in op"}}) {
     const auto start = Clock::now();
-    const auto [printed, code] = run_under_mpirun(3, {"join", "3", model});
+    const auto [printed, code] = run_under_mpirun(3, {"join", "3", model}, environment_for(model));
     EXPECT_NE(code, 0);
     EXPECT_LT(Clock::now() - start, death_limit);
     const auto first = printed.find(sentence);

@@ -44,6 +44,8 @@ RankReport rank_report() {
           0.5, 99,      1.5,  0.25, 77,   21,       22,   0.75, {"a notice", ""}};
 }
 
+Heartbeat heartbeat() { return {{Phase::computing, 11, 12, 13}}; }
+
 /// One of each kind, with no field at its default.
 template <class Conversation>
 std::vector<Conversation> messages();
@@ -58,7 +60,7 @@ std::vector<ToEngine> messages() {
 }
 template <>
 std::vector<FromEngine> messages() {
-  return {Heartbeat{},
+  return {heartbeat(),
           RanksMet{{{0, "a", "m", "n", 1, 2, {3, 4}, 5}, {1, "b", "m2", "n2", 2, 1, {}, 1}}},
           GroupProgress{{25, 30}, 3, 2, {4, 11}},
           Ready{{32000, 4096, 131072}},
@@ -73,11 +75,11 @@ std::vector<FromEngine> messages() {
 }
 template <>
 std::vector<ToFollower> messages() {
-  return {Heartbeat{}, Wake{}, Failure{"a sentence"}, Goodbye{}};
+  return {heartbeat(), Wake{}, Failure{"a sentence"}, Goodbye{}};
 }
 template <>
 std::vector<FromFollower> messages() {
-  return {Heartbeat{}, LoadProgress{5, 10}, Failure{"a sentence"}, Goodbye{}};
+  return {heartbeat(), LoadProgress{5, 10}, Failure{"a sentence"}, Goodbye{}};
 }
 
 std::span<const std::byte> payload(const std::vector<std::byte>& frame) {

@@ -191,6 +191,80 @@ TEST(RankLink, AFollowerThatHasFailedIsNotStuckWhileItWaitsForRankZero) {
   });
 }
 
+/// For hangs of 0.4 s, noticed at once.
+LinkTiming watchful() {
+  LinkTiming timing = hasty(milliseconds(0), milliseconds(30000));
+  timing.silence = milliseconds(30000);
+  timing.stillness = {.working = milliseconds(400)};
+  return timing;
+}
+
+TEST(RankLink, AFollowerThatHangsIsNoticedAndNamed) {
+  comm::run_ranks(3, [](comm::Comm& comm) {
+    const auto link = establish(comm, watchful());
+    const std::string sentence = "rank 2 on host has been in op 3 for 0 s; the others wait for it";
+    if (comm.rank() == 2) {
+      comm.pulse().finish();
+      comm.pulse().finish();
+      comm.pulse().enter(Phase::computing);
+    } else {
+      comm.pulse().enter(Phase::idle);
+    }
+    if (comm.rank() == 0) {
+      EXPECT_EQ(wait_for_loss(*link), sentence);
+      link->report_failure(sentence);
+    } else {
+      // Also the one that hangs: what is left of it can end.
+      EXPECT_EQ(wait_for_loss(*link), sentence);
+    }
+    all_arrive(comm);
+  });
+}
+
+TEST(RankLink, ARankZeroThatHangsTellsOfItselfByItsMonitor) {
+  comm::run_ranks(2, [](comm::Comm& comm) {
+    std::promise<LinkLoss> told;
+    const auto link = establish(comm, watchful(), {[&](const LinkLoss& loss) { told.set_value(loss); }, {}});
+    comm.pulse().enter(comm.rank() == 0 ? Phase::computing : Phase::idle);
+    const LinkLoss loss = told.get_future().get();
+    EXPECT_EQ(loss.sentence, "rank 0 on host has been in op 1 for 0 s; the others wait for it");
+    EXPECT_FALSE(loss.leader_vanished);
+    all_arrive(comm);
+  });
+}
+
+TEST(RankLink, ARankZeroWhoseMonitorDoesNotTellIsNoticedByItsFollowers) {
+  comm::run_ranks(2, [](comm::Comm& comm) {
+    LinkTiming timing = watchful();
+    timing.silence = milliseconds(600);
+    if (comm.rank() == 0) timing.stillness.working = std::chrono::hours(1);
+    const auto link = establish(comm, timing);
+    comm.pulse().enter(comm.rank() == 0 ? Phase::computing : Phase::idle);
+    if (comm.rank() == 1) {
+      EXPECT_EQ(wait_for_loss(*link), "rank 0 on host has been in op 1 for 1 s; the others wait for it");
+      EXPECT_TRUE(link->leader_is_lost());
+    }
+    all_arrive(comm);
+  });
+}
+
+TEST(RankLink, ARankThatMovesIsNotBlamedHoweverLongTheOthersWait) {
+  comm::run_ranks(2, [](comm::Comm& comm) {
+    const auto link = establish(comm, watchful());
+    comm.pulse().enter(comm.rank() == 1 ? Phase::computing : Phase::idle);
+    if (comm.rank() == 1) {
+      for (int i = 0; i < 200; ++i) {
+        comm.pulse().tick(0);
+        ::poll(nullptr, 0, 5);
+      }
+      comm.pulse().enter(Phase::idle);
+    }
+    all_arrive(comm);
+    EXPECT_FALSE(link->is_lost());
+    link->goodbye();
+  });
+}
+
 TEST(RankLink, RankZeroHearsOfEveryRanksProgressAsItIsTold) {
   comm::run_ranks(3, [](comm::Comm& comm) {
     std::promise<GroupProgress> told;

@@ -43,10 +43,11 @@ struct Pair {
 
 /// Rank 0 as it is in real life.
 void serve_fake_engine(FileDescriptor socket) {
+  comm::SoloComm comm;
   EngineServer server(std::move(socket));
+  server.watch(comm.pulse());
   server.announce({{0, "host", "", "", 100, 1, {}, 1}});
   server.report_progress({{1, 2}, 1, 0, {1, 2}});
-  comm::SoloComm comm;
   const auto engine = fake_roles().lead(behaving("well"), comm, [](auto, auto) {});
   try {
     server.serve(*engine);
@@ -240,6 +241,26 @@ TEST(RemoteEngine, NoticesAnEngineThatFallsSilent) {
   end.set_value();
 }
 
+TEST(RemoteEngine, NoticesARankZeroThatHangsWhileItsHeartGoesOn) {
+  RemoteTiming timing;
+  timing.stillness = {.working = milliseconds(600)};
+  Pulse pulse;
+  std::promise<void> end;
+  Pair pair(
+      [&](FileDescriptor socket) {
+        EngineServer server(std::move(socket));
+        server.watch(pulse);
+        server.announce({{0, "node1", "", "", 100, 1, {}, 1}, {1, "node2", "", "", 101, 1, {}, 1}});
+        for (int i = 0; i < 811; ++i) pulse.finish();
+        pulse.enter(Phase::computing);
+        end.get_future().wait();
+      },
+      timing);
+  EXPECT_EQ(error_of([&] { pair.engine->next(patience); }),
+            "node1 has been in op 812 for 0 s; the others wait for it");
+  end.set_value();
+}
+
 TEST(RemoteEngine, TakesNonsenseForTheEnginesDeath) {
   Pair pair([](FileDescriptor socket) {
     const std::array<unsigned char, 8> nonsense{4, 0, 0, 0, 0xEE, 1, 2, 3};
@@ -265,8 +286,8 @@ TEST(RemoteEngine, GivesUpOnRanksThatDoNotMeet) {
 
 TEST(EngineServer, AnInterruptEndsTheSleepOfAnIdleEngine) {
   Pair pair([](FileDescriptor socket) {
-    EngineServer server(std::move(socket));
     comm::SoloComm comm;
+    EngineServer server(std::move(socket));
     const auto engine = fake_roles().lead(behaving("well"), comm, [](auto, auto) {});
     server.interrupt("rank 1 was lost");
     EXPECT_EQ(error_of([&] { server.serve(*engine); }), "rank 1 was lost");

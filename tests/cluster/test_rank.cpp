@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <random>
@@ -22,6 +23,7 @@
 namespace yoke::cluster {
 namespace {
 
+using std::chrono::milliseconds;
 using Arguments = std::vector<std::string>;
 
 /// YOKE_TEST_BUILD=RANK:COMMIT makes that rank one of another build.
@@ -32,11 +34,20 @@ system::BuildId build_of(const MpiStart& job, const system::Environment& environ
   return {system::protocol_number + 1, found->second.substr(prefix.size())};
 }
 
+/// YOKE_TEST_HASTE makes ranks notice one that hangs soon enough for a test.
+LinkTiming timing_of(const system::Environment& environment) {
+  LinkTiming timing;
+  if (environment.contains("YOKE_TEST_HASTE"))
+    timing.stillness = {.working = milliseconds(1000), .loading = milliseconds(2000)};
+  return timing;
+}
+
 EngineProcessOptions this_process() {
   EngineProcessOptions options;
   const system::Environment environment = system::current_environment();
   options.job = detect_mpi(environment);
   options.build = build_of(options.job, environment);
+  options.timing = timing_of(environment);
   options.roles = fake_roles();
   options.last_words = [](const std::string& sentence) { fmt::print(stderr, "last words: {}\n", sentence); };
   return options;

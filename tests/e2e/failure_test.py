@@ -1,12 +1,36 @@
 #!/usr/bin/env python3
 """A rank that dies or stands still ends the run, in time and with a sentence; nothing outlives the starter."""
+import ctypes
 import os
 import signal
+import threading
+import unittest
 
 import gguf
 from harness import YOKE, YokeTest, main
 
 LIMIT = 5  # seconds from the fault to the end
+HANG_LIMIT = 10  # where only one thread hangs
+
+
+class StoppedThread:
+    """One thread of a process that is not this one's, stopped as a debugger does it: the others go on."""
+
+    SEIZE, INTERRUPT = 0x4206, 0x4207
+    ALL_KINDS = 0x40000000  # of tasks: __WALL
+
+    def __init__(self, thread):
+        libc = ctypes.CDLL(None, use_errno=True)
+        for request in (self.SEIZE, self.INTERRUPT):
+            if libc.ptrace(request, thread, None, None) != 0:
+                raise unittest.SkipTest(f"the system lets nobody stop a thread: {os.strerror(ctypes.get_errno())}")
+        # Until somebody has taken note of its end, its parent does not hear of it.
+        threading.Thread(target=self.wait_for_its_end, args=(thread,), daemon=True).start()
+
+    def wait_for_its_end(self, thread):
+        status = None
+        while status is None or os.WIFSTOPPED(status):
+            _, status = os.waitpid(thread, self.ALL_KINDS)
 
 
 class FaultTest(YokeTest):
@@ -64,6 +88,21 @@ class Failure(FaultTest):
                 run = self.start_writing()
                 os.kill(run.ranks()[rank].pid, signal.SIGSTOP)
                 self.assert_ends(run)
+
+    def test_a_rank_whose_working_thread_hangs(self):
+        for ranks, rank in ((3, 0), (3, 2), (1, 0)):
+            with self.subTest(ranks=ranks, rank=rank):
+                run = self.start_writing(ranks)
+                pids = [p.pid for p in run.alive() if "engine" in p.command] if ranks == 1 else [run.ranks()[rank].pid]
+                self.assertEqual(len(pids), 1)
+                StoppedThread(pids[0])
+                code, _, err, _ = run.finish(HANG_LIMIT + 0.5)
+                self.assertEqual(code, 1)
+                self.assert_died_with_a_sentence(code, err)
+                self.assertRegex(err, r"op \d+ for [5-9] s(; the others wait for it)?\n")
+                if ranks > 1:
+                    self.assertIn(f"rank {rank} on ", err)
+                self.assert_nothing_left(run, LIMIT)
 
     def test_a_rank_stopped_while_it_loads(self):
         run = self.start_loading()

@@ -69,7 +69,7 @@ class Attention {
 
   void run() {
     const auto run_pieces = [this](int thread) {
-      for (const Piece& piece : plan_.pieces_of(thread)) run_piece(piece);
+      for (const Piece& piece : plan_.pieces_of(thread)) run_piece(thread, piece);
     };
     if (plan_.parts() == 0) {
       tools_.pool.run(run_pieces);
@@ -98,19 +98,19 @@ class Attention {
     std::fill_n(acc, heads_.v_dim, 0.0f);
   }
 
-  void run_piece(const Piece& piece) const {
+  void run_piece(int thread, const Piece& piece) const {
     const QueryBlock& block = plan_.blocks()[piece.block];
     Rows rows;
     for (std::int64_t r = 0; r < block.rows(); ++r) rows[r].q = q_ + index_of(block, r) * heads_.k_dim;
     if (plan_.has_parts(piece)) {
-      run_apart(piece, block, rows);
+      run_apart(thread, piece, block, rows);
     } else {
-      run_from_start(piece, block, rows);
+      run_from_start(thread, piece, block, rows);
     }
   }
 
   /// A sink is what a row has seen before its first tile: a weight of 1 without a value.
-  void run_from_start(const Piece& piece, const QueryBlock& block, Rows& rows) const {
+  void run_from_start(int thread, const Piece& piece, const QueryBlock& block, Rows& rows) const {
     for (std::int64_t r = 0; r < block.rows(); ++r) {
       const std::int64_t index = index_of(block, r);
       start(rows[r], out_ + index * heads_.v_dim);
@@ -118,7 +118,8 @@ class Attention {
       rows[r].max = sinks_[index % heads_.n_heads];
       rows[r].sum = 1;
     }
-    for (std::int64_t tile = piece.tiles.begin; tile < piece.tiles.end; ++tile) run_tile(block, tile, rows);
+    for (std::int64_t tile = piece.tiles.begin; tile < piece.tiles.end; ++tile)
+      run_tile(thread, block, tile, rows);
     for (std::int64_t r = 0; r < block.rows(); ++r) {
       if (plan_.is_whole(piece)) {
         tools_.kernels.finish_attention(rows[r], static_cast<int>(heads_.v_dim));
@@ -128,17 +129,17 @@ class Attention {
     }
   }
 
-  void run_apart(const Piece& piece, const QueryBlock& block, Rows& rows) const {
+  void run_apart(int thread, const Piece& piece, const QueryBlock& block, Rows& rows) const {
     std::int64_t part = piece.first_part;
     for (std::int64_t tile = piece.tiles.begin; tile < piece.tiles.end; ++tile, part += block.rows()) {
       for (std::int64_t r = 0; r < block.rows(); ++r)
         start(rows[r], part_values_ + (part + r) * heads_.v_dim);
-      run_tile(block, tile, rows);
+      run_tile(thread, block, tile, rows);
       for (std::int64_t r = 0; r < block.rows(); ++r) part_states_[part + r] = {rows[r].max, rows[r].sum};
     }
   }
 
-  void run_tile(const QueryBlock& block, std::int64_t tile, Rows& rows) const {
+  void run_tile(int thread, const QueryBlock& block, std::int64_t tile, Rows& rows) const {
     const std::int64_t first = tile * page_positions;
     for (std::int64_t r = 0; r < block.rows(); ++r) {
       const Span seen =
@@ -152,6 +153,7 @@ class Attention {
     const auto attend = heads_.keys_hold_values ? cache_.kernels.attend_shared : cache_.kernels.attend;
     attend(rows.data(), static_cast<int>(block.rows()), cache_.tile(block.kv_head, page),
            static_cast<int>(heads_.k_dim), static_cast<int>(heads_.v_dim), {spec_.scale, spec_.score_cap});
+    tools_.pool.pulse().tick(thread);
   }
 
   /// This thread's rows of the blocks that were cut.

@@ -135,7 +135,7 @@ void share(std::span<Operand* const> operands, std::int64_t grains, std::int64_t
            const Body& body) {
   constexpr std::int64_t grains_at_once = 4;
   const MakeOperands make(operands, tools);
-  if (tokens <= kernels::few_tokens || grains <= grains_at_once || tools.pool.size() == 1) {
+  if (tokens <= kernels::few_tokens || grains <= grains_at_once) {
     if (make.is_needed()) {
       tools.pool.share_after(make, grains, body);
     } else {
@@ -144,11 +144,12 @@ void share(std::span<Operand* const> operands, std::int64_t grains, std::int64_t
     return;
   }
   std::atomic<std::int64_t> next = 0;
-  const auto take_ranges = [&](int) {
+  const auto take_ranges = [&](int thread) {
     for (;;) {
       const std::int64_t begin = next.fetch_add(grains_at_once, std::memory_order_relaxed);
       if (begin >= grains) return;
       body(begin, std::min(begin + grains_at_once, grains));
+      tools.pool.pulse().tick(thread);
     }
   };
   if (make.is_needed()) {
