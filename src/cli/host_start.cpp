@@ -117,8 +117,8 @@ cluster::HostsLaunch launch_of(const Asked& asked, const HostFlags& flags,
 }
 
 /// What is to be cleared on every host that has answered.
-hosts::Sweep sweep_of(const Asked& asked) {
-  hosts::Sweep sweep{asked.list.ssh, asked.request.run, {}};
+hosts::Sweep sweep_of(const Asked& asked, const std::string& folder) {
+  hosts::Sweep sweep{asked.list.ssh, asked.request.run, folder, {}};
   for (const hosts::SurveyedHost& each : asked.surveyed) {
     if (!each.survey) continue;
     sweep.hosts.push_back(each.host);
@@ -145,7 +145,8 @@ std::unique_ptr<runtime::Engine> start_on_hosts(
   const hosts::SshCommand ssh(list.ssh, folder->path(), environment);
   const Asked asked = ask_hosts(flags, engine, host, ssh, std::move(list), environment);
   // From here on there are folders on the hosts, which go however this process ends.
-  FileDescriptor sweeper = hosts::start_sweeper(own_path(), sweep_of(asked), environment);
+  FileDescriptor sweeper =
+      hosts::start_sweeper(own_path(), sweep_of(asked, folder->path().native()), environment);
   if (!asked.diagnosis.sound()) fail("{}", sentence_of(asked.diagnosis));
   const cluster::HostsLaunch launch = launch_of(asked, flags, engine, host);
   if (flags.dry_run) {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cerrno>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -39,13 +40,16 @@ std::string write_sweep(const Sweep& sweep) {
   Json hosts = Json::array();
   for (const Host& host : sweep.hosts)
     hosts.push_back({{"name", host.name}, {"user", host.user}, {"yoke", host.yoke}});
-  return Json{{"ssh", sweep.ssh}, {"run", sweep.run}, {"hosts", hosts}}.dump();
+  return Json{{"ssh", sweep.ssh}, {"run", sweep.run}, {"folder", sweep.folder}, {"hosts", hosts}}.dump();
 }
 
 Sweep parse_sweep(std::string_view text) {
   try {
     const Json json = Json::parse(text);
-    Sweep sweep{json.at("ssh").get<std::string>(), json.at("run").get<std::string>(), {}};
+    Sweep sweep{json.at("ssh").get<std::string>(),
+                json.at("run").get<std::string>(),
+                json.at("folder").get<std::string>(),
+                {}};
     for (const Json& each : json.at("hosts")) {
       Host host;
       host.name = each.at("name").get<std::string>();
@@ -76,6 +80,8 @@ void sweep_at_end(const FileDescriptor& input, const system::Environment& enviro
   const Sweep sweep = parse_sweep(read_all(input));
   SurveyRequest request;
   request.run = sweep.run;
+  std::error_code ignored;  // the next run tries again
+  if (!sweep.folder.empty()) std::filesystem::remove_all(sweep.folder, ignored);
   // Connections of its own: the starter's shared ones are gone with the starter's folder.
   kill_processes_of_run(sweep.run);
   remove_run_folder(sweep.run);

@@ -16,6 +16,7 @@ namespace yoke::hosts {
 struct Sweep {
   std::string ssh;          // command, as --ssh gives it
   std::string run;          // name
+  std::string folder;       // the starter's own for the run, which goes with it; empty: none
   std::vector<Host> hosts;  // with the path of yoke on each
 };
 
