@@ -45,7 +45,7 @@ CLI::Validator check_of(void (*parse)(const std::string&)) {
 
 }  // namespace
 
-void add_host_flags(CLI::App& command, HostFlags& flags) {
+void add_host_list_flags(CLI::App& command, HostFlags& flags) {
   CLI::Option* list =
       command.add_option("-H,--hosts", flags.hosts, "Hosts: node1,node2:2 (:2 for two ranks)")
           ->type_name("LIST")
@@ -64,6 +64,10 @@ void add_host_flags(CLI::App& command, HostFlags& flags) {
       ->trigger_on_parse()
       ->excludes(list)
       ->excludes(file);
+}
+
+void add_host_flags(CLI::App& command, HostFlags& flags) {
+  add_host_list_flags(command, flags);
   command
       .add_option("--network", flags.network,
                   "Network that the hosts use (default: the fastest that they share)")

@@ -28,7 +28,9 @@ struct HostFlags {
   bool given() const { return !hosts.empty() || !hostfile.empty() || cluster.has_value(); }
 };
 
-/// Adds -H, --hostfile, --cluster, --network, --ssh and --yoke.
+/// Adds -H, --hostfile and --cluster, for commands that ask no host.
+void add_host_list_flags(CLI::App& command, HostFlags& flags);
+/// Adds these, --network, --ssh and --yoke.
 void add_host_flags(CLI::App& command, HostFlags& flags);
 /// Adds --transport, --mpi-args, --dry-run and -v, for commands that start mpirun.
 void add_mpi_flags(CLI::App& command, HostFlags& flags);

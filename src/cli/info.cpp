@@ -9,10 +9,12 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/topology.h"
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
+#include "cli/host_flags.h"
 #include "cli/number_check.h"
 #include "gguf/reader.h"
 #include "model/family.h"
@@ -29,6 +31,8 @@ struct InfoOptions {
   int ranks = 1;
   kernels::KvType kv_type = kernels::KvType::f16;
   bool json = false;
+  HostFlags hosts;                 // ranks on these, in place of `ranks`
+  std::vector<std::string> names;  // of the host of each rank; empty where no hosts were named
 };
 
 struct Contents {
@@ -119,15 +123,22 @@ runtime::EngineOptions engine_options(const InfoOptions& options) {
   return engine;
 }
 
+std::string name_of_host(const InfoOptions& info, int rank) {
+  return info.names.empty() ? "" : info.names[static_cast<std::size_t>(rank)];
+}
+
 void print_ranks(const InfoOptions& info, const model::Partition& partition) {
   const runtime::EngineOptions options = engine_options(info);
   fmt::print("\n{} rank{}, full context, keys and values as {}:\n", partition.size(),
              partition.size() == 1 ? "" : "s", kernels::name_of(options.kv_type));
-  fmt::print("rank  weights   KV cache  scratch   share\n");
+  std::size_t width = 0;
+  for (const std::string& name : info.names) width = std::max(width, name.size() + 2);
+  fmt::print("rank  {:<{}}weights   KV cache  scratch   share\n", info.names.empty() ? "" : "host", width);
   for (int rank = 0; rank < partition.size(); ++rank) {
     const runtime::MemoryNeed need = runtime::memory_needed(info.model, options, rank, partition.size());
-    fmt::print("{:<4}  {:<8}  {:<8}  {:<8}  {}\n", rank, format_bytes(need.weights), format_bytes(need.kv),
-               format_bytes(need.scratch), partition.describe(rank));
+    fmt::print("{:<4}  {:<{}}{:<8}  {:<8}  {:<8}  {}\n", rank, name_of_host(info, rank), width,
+               format_bytes(need.weights), format_bytes(need.kv), format_bytes(need.scratch),
+               partition.describe(rank));
   }
 }
 
@@ -141,6 +152,7 @@ Json json_of_ranks(const InfoOptions& info, const model::Partition& partition) {
                      {"kv_bytes", need.kv},
                      {"scratch_bytes", need.scratch},
                      {"share", partition.describe(rank)}});
+    if (!info.names.empty()) ranks.back()["host"] = name_of_host(info, rank);
   }
   return ranks;
 }
@@ -195,6 +207,15 @@ int info_json(const InfoOptions& options) {
   return 0;
 }
 
+/// The ranks that the flags' hosts would have, where they name any.
+InfoOptions with_hosts(InfoOptions options) {
+  if (!options.hosts.given()) return options;
+  for (const hosts::Host& host : read_hosts(options.hosts, system::current_environment()).hosts)
+    options.names.insert(options.names.end(), static_cast<std::size_t>(host.slots), host.name);
+  options.ranks = static_cast<int>(options.names.size());
+  return options;
+}
+
 int info(const InfoOptions& options) {
   if (options.json) return info_json(options);
   const gguf::Model file = gguf::Model::open(options.model);
@@ -213,12 +234,15 @@ void add_info(CLI::App& app, Action& action) {
   CLI::App* command =
       app.add_subcommand("info", "Show what a model file holds, and what each rank would hold of it");
   add_model(*command, options->model);
-  add_number(*command, "--ranks", options->ranks, whole_number_check(1, max_ranks),
-             "Ranks to divide the model by");
+  CLI::Option* ranks = add_number(*command, "--ranks", options->ranks, whole_number_check(1, max_ranks),
+                                  "Ranks to divide the model by");
+  add_host_list_flags(*command, options->hosts);
+  for (const char* list : {"--hosts", "--hostfile", "--cluster"}) command->get_option(list)->excludes(ranks);
   add_kv_type(*command, options->kv_type);
   command->add_flag("--json", options->json, "Print JSON");
-  command->footer("Example:\n  yoke info models/demo.gguf --ranks 4");
-  command->callback([options, &action] { action = [options] { return info(*options); }; });
+  command->footer(
+      "Example:\n  yoke info models/demo.gguf --ranks 4\n  yoke info models/demo.gguf -H node1,node2:2");
+  command->callback([options, &action] { action = [options] { return info(with_hosts(*options)); }; });
 }
 
 }  // namespace yoke::cli

@@ -1,21 +1,29 @@
 // yoke probe: what this machine has and can do.
 #include <fmt/core.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "cli/commands.h"
+#include "cli/host_flags.h"
 #include "cli/probe_report.h"
+#include "hosts/remote.h"
 #include "terminal/status_line.h"
 
 namespace yoke::cli {
 namespace {
 
+// Rates, disk and all take some ten seconds.
+constexpr std::chrono::seconds hosts_patience{120};
+
 struct ProbeOptions {
   std::string disk;  // empty: the working directory, if that can be measured
   bool no_disk = false;
   bool json = false;
+  HostFlags hosts;  // machines to measure in place of this one
 };
 
 /// A path that was asked for must be measured; the one that stands in for it may turn out not to be.
@@ -33,7 +41,50 @@ DiskReport probe_disk(const ProbeOptions& options, terminal::StatusLine& line) {
   return report;
 }
 
+/// The same command for a host of its own.
+hosts::RemoteCommand command_on(const hosts::Host& host, const ProbeOptions& options) {
+  hosts::RemoteCommand command{
+      host, {host.yoke.empty() ? yoke_on_hosts(options.hosts) : host.yoke, "probe"}, ""};
+  if (options.json) command.words.emplace_back("--json");
+  if (options.no_disk) command.words.emplace_back("--no-disk");
+  if (!options.disk.empty())
+    command.words.insert(command.words.end(), {"--disk", path_on_hosts(options.disk)});
+  return command;
+}
+
+/// What each host prints, all measured at once. Throws Error for the first that cannot be, after the others.
+int probe_hosts(const ProbeOptions& options) {
+  const system::Environment environment = system::current_environment();
+  const hosts::HostList list = read_hosts(options.hosts, environment);
+  std::vector<hosts::RemoteCommand> commands;
+  for (const hosts::Host& host : list.hosts) commands.push_back(command_on(host, options));
+  std::vector<hosts::RemoteResult> results;
+  {
+    terminal::StatusLine line;
+    line.show(fmt::format("measuring {} host{}", commands.size(), commands.size() == 1 ? "" : "s"));
+    results = hosts::run_on_all(hosts::SshCommand(list.ssh, {}, environment), environment, commands,
+                                hosts_patience, static_cast<int>(commands.size()));
+  }
+  std::string trouble;
+  std::string json;
+  for (std::size_t i = 0; i < commands.size(); ++i) {
+    const hosts::Host& host = commands[i].host;
+    if (const auto why = hosts::explain(host, commands[i].words.front(), results[i])) {
+      if (trouble.empty()) trouble = fmt::format("{} ({})", why->sentence, why->remedy);
+    } else if (options.json) {
+      json += (json.empty() ? "" : ",\n") + results[i].output;
+    } else {
+      fmt::print("{}== {}\n{}", i == 0 ? "" : "\n", host.name, results[i].output);
+    }
+  }
+  if (options.json) fmt::print("[{}]\n", json);
+  require(trouble.empty(), "{}", trouble);
+  return 0;
+}
+
 int probe(const ProbeOptions& options) {
+  if (options.hosts.given()) return probe_hosts(options);
+  require_hosts(options.hosts);
   std::string text;
   {
     terminal::StatusLine line;
@@ -55,8 +106,10 @@ void add_probe(CLI::App& app, Action& action) {
       "--disk", options->disk,
       "File to read, or folder to read a file in that is gone afterwards (default: the working directory)");
   command->add_flag("--no-disk", options->no_disk, "Leave the disk alone")->excludes(disk);
-  command->add_flag("--json", options->json, "Print JSON");
-  command->footer("Example:\n  yoke probe --disk models/demo.gguf");
+  command->add_flag("--json", options->json, "Print JSON; of several hosts a list");
+  add_host_flags(*command, options->hosts);
+  command->remove_option(command->get_option("--network"));
+  command->footer("Example:\n  yoke probe --disk models/demo.gguf\n  yoke probe -H node1,node2 --no-disk");
   command->callback([options, &action] { action = [options] { return probe(*options); }; });
 }
 
