@@ -15,6 +15,13 @@ namespace {
 
 using std::chrono::seconds;
 
+hosts::Host host(const std::string& name, const std::string& user) {
+  hosts::Host host;
+  host.name = name;
+  host.user = user;
+  return host;
+}
+
 /// A script whose ssh is `echo`, and what it prints when called with these arguments.
 class AgentScript : public testing::Test {
  protected:
@@ -22,7 +29,8 @@ class AgentScript : public testing::Test {
     const system::Environment environment = system::current_environment();
     const hosts::SshCommand ssh("echo 'one word'", {}, environment);
     const std::filesystem::path path = directory_.path() / "agent";
-    std::ofstream(path) << agent_script(ssh, {{"10.0.0.1", {"node1"}}, {"10.0.0.2", {"node2.lan", "ann"}}});
+    std::ofstream(path) << agent_script(
+        ssh, {{"10.0.0.1", host("node1", "")}, {"10.0.0.2", host("node2.lan", "ann")}});
     std::filesystem::permissions(path, std::filesystem::perms::owner_all);
     std::vector<std::string> command{path.native()};
     command.insert(command.end(), arguments.begin(), arguments.end());

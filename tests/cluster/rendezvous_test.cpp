@@ -27,7 +27,7 @@ constexpr milliseconds patience{20000};
 
 std::vector<runtime::Place> local_places(int ranks) {
   std::vector<runtime::Place> places;
-  for (int r = 0; r < ranks; ++r) places.push_back({r, "host", "machine", "network", 100 + r});
+  for (int r = 0; r < ranks; ++r) places.push_back({r, "host", "machine", "network", 100 + r, 1, {}, 1});
   return places;
 }
 

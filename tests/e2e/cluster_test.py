@@ -68,7 +68,7 @@ class Start(ClusterTest):
         folder = self.root("node1") / "tmp"
         hostfile, cluster = folder / "hosts.txt", folder / "cluster.toml"
         hostfile.write_text("# two machines\nnode1 slots=1\nnode2 slots=2\n", encoding="utf-8")
-        cluster.write_text('network = "10.77.1.0/24"\nhosts = ["node1"]\n[[hosts]]\nname = "node2"\nslots = 2\nthreads = 1\n',
+        cluster.write_text('network = "10.77.1.0/24"\n[[hosts]]\nname = "node1"\n[[hosts]]\nname = "node2"\nslots = 2\nthreads = 1\n',
                            encoding="utf-8")
         self.files_before["node1"] |= {"tmp/hosts.txt", "tmp/cluster.toml"}
         self.addCleanup(hostfile.unlink)
@@ -97,12 +97,12 @@ class Start(ClusterTest):
         code, out, err = self.yoke_on("node1", "bench", DEMO, "-H", hosts, "-p", 16, "-n", 4, "-r", 1, "--json")
         self.assertEqual(code, 0, err)
         self.assertEqual({rank["host"] for rank in json.loads(out)[0]["ranks"]}, {"node1", "node2"})
-        code, out, err = self.yoke_on("node1", "info", DEMO, "-H", hosts)
+        code, out, err = self.yoke_on("node1", "info", DEMO, "-H", "node1,node2")
         self.assertEqual(code, 0, err)
         self.assertIn("node2", out)
         code, out, err = self.yoke_on("node1", "perplexity", DEMO, "-H", hosts, "--text", DEMO.parent / "README.md")
         self.assertEqual(code, 0, err)
-        code, out, err = self.yoke_on("node1", "probe", "-H", hosts, "--no-disk")
+        code, out, err = self.yoke_on("node1", "probe", "-H", "node1,node2", "--no-disk")
         self.assertEqual(code, 0, err)
         for name in ("node1", "node2"):
             self.assertIn(name, out)
@@ -110,7 +110,7 @@ class Start(ClusterTest):
     def converse(self, *flags, host=None):
         """A conversation that has shown its first prompt, on this machine or started on a host."""
         command = [YOKE, "run", DEMO, "-n", "24", "-q", *flags]
-        run = TerminalRun(self.command_on(host, *command) if host else command, {"XDG_STATE_HOME": "/nonexistent"})
+        run = TerminalRun(self.command_on(host, *command) if host else command, {"XDG_STATE_HOME": "/root/state" if host else str(self.scratch())})
         self.addCleanup(run.close)
         run.expect_prompt()
         return run
@@ -172,7 +172,7 @@ class Refusal(ClusterTest):
         other.chmod(0o755)
         self.addCleanup(other.unlink)
         path = self.root("node1") / "root/cluster.toml"
-        path.write_text('hosts = ["node1"]\n[[hosts]]\nname = "node2"\nyoke = "/root/other-yoke"\n', encoding="utf-8")
+        path.write_text('[[hosts]]\nname = "node1"\n[[hosts]]\nname = "node2"\nyoke = "/root/other-yoke"\n', encoding="utf-8")
         self.addCleanup(path.unlink)
         result = self.yoke_on("node1", "run", DEMO, "-p", PROMPT, "-n", 4, "--cluster", "/root/cluster.toml")
         self.assert_sentence_alone(result, "node2", commit.decode()[:7])

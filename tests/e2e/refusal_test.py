@@ -253,7 +253,7 @@ class Request(Refusal):
 
 class Flags(Refusal):
     def test_commands(self):
-        commands = "run, info, logits, tokenize, bench, probe, perplexity, quantize, synth, cache, key"
+        commands = "run, info, logits, tokenize, bench, probe, perplexity, quantize, synth, cache, key, doctor"
         self.assert_usage(f"expected a command; there are {commands}")
         self.assert_usage(f"there is no command 'pull'; there are {commands}", "pull")
 

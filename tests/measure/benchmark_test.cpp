@@ -15,7 +15,7 @@ namespace {
 using runtime::Engine;
 using runtime::Token;
 
-gguf::Metadata demo_metadata() { return gguf::Model::open(runtime::demo_options().model).metadata(); }
+gguf::Metadata demo_metadata() { return gguf::Model::open(runtime::demo_options().host.model).metadata(); }
 
 TEST(BenchmarkTest, IsNamedAsLlamaBenchNamesIt) {
   EXPECT_EQ((BenchmarkTest{512, 0}).name(), "pp512");

@@ -18,7 +18,7 @@ using Json = nlohmann::ordered_json;
 const std::string knows_parts =
     "{% for m in messages %}{{ m.role }}: {% for part in m.content %}{% if part['type'] == 'text' %}{{ "
     "part['text'] "
-    "}}{% elif part['type'] == 'image' %}<image>{% endif %}{% endfor %}\n{% endfor %}";
+    "}}{% elif part['type'] == 'image' %}<image>{% endif %}{% endfor %}{{ '\\n' }}{% endfor %}";
 const std::string knows_texts = "{% for m in messages %}{{ m.role }}: {{ m.content | trim }}\n{% endfor %}";
 
 Json message(const char* role, const char* content) { return {{"role", role}, {"content", content}}; }

@@ -9,7 +9,8 @@ namespace yoke::system {
 namespace {
 
 TEST(OpenMpi, TellsItsVersion) {
-  EXPECT_EQ(parse_open_mpi_version("mpirun (Open MPI) 4.1.4\n\nReport bugs to http://www.open-mpi.org\n"), "4.1.4");
+  EXPECT_EQ(parse_open_mpi_version("mpirun (Open MPI) 4.1.4\n\nReport bugs to http://www.open-mpi.org\n"),
+            "4.1.4");
   EXPECT_EQ(parse_open_mpi_version("mpirun (Open MPI) 5.0.0rc12\n"), "5.0.0");
   EXPECT_EQ(parse_open_mpi_version("HYDRA build details:\n    Version: 4.0.2\n"), "");
   EXPECT_EQ(parse_open_mpi_version(""), "");
