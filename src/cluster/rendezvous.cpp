@@ -100,6 +100,13 @@ std::string missing_ranks(std::span<const std::unique_ptr<Channel>> channels,
   return missing;
 }
 
+/// Between machines something may stand.
+std::string hint_on_firewall(const Door& door) {
+  if (!door.invitation.key.empty()) return {};
+  return fmt::format(": is there a firewall that drops TCP port {} of {}?", door.invitation.port,
+                     fmt::join(door.invitation.addresses, ", "));
+}
+
 constexpr const char* how_to_get_a_key =
     "make a key with 'yoke key FILE', copy FILE to every machine, and give every rank --key-file FILE";
 
@@ -204,8 +211,8 @@ std::vector<std::unique_ptr<Channel>> gather_followers(const Door& door,
   };
 
   while (missing > 0) {
-    require(Clock::now() < deadline, "after {} ms rank 0 had no connection from {}", patience.count(),
-            missing_ranks(channels, places));
+    require(Clock::now() < deadline, "after {} ms rank 0 had no connection from {}{}", patience.count(),
+            missing_ranks(channels, places), hint_on_firewall(door));
     std::vector<pollfd> polled;
     for (const Candidate& stranger : strangers) polled.push_back(stranger.awaited());
     for (const FileDescriptor& listener : door.listeners) polled.push_back({listener.get(), POLLIN, 0});
