@@ -135,7 +135,7 @@ void share(std::span<Operand* const> operands, std::int64_t grains, std::int64_t
            const Body& body) {
   constexpr std::int64_t grains_at_once = 4;
   const MakeOperands make(operands, tools);
-  if (tokens <= kernels::few_tokens || grains <= grains_at_once) {
+  if (tokens <= kernels::few_tokens || grains <= grains_at_once || tools.pool.size() == 1) {
     if (make.is_needed()) {
       tools.pool.share_after(make, grains, body);
     } else {
