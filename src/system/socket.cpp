@@ -85,7 +85,7 @@ FileDescriptor connect_unix(const std::filesystem::path& path, std::chrono::mill
     FileDescriptor socket = new_socket(AF_UNIX);
     if (socket && ::connect(socket.get(), as_sockaddr(&address), sizeof address) == 0) return socket;
     const int error = errno;
-    const bool early = error == ENOENT || error == ECONNREFUSED;
+    const bool early = error == ENOENT;
     require(early && std::chrono::steady_clock::now() < deadline, "cannot connect to the socket {}: {}",
             path.native(), std::strerror(error));
     ::poll(nullptr, 0, retry_ms);
