@@ -13,8 +13,8 @@ namespace yoke::system {
 
 /// Creates the socket file; its directory must be private. Throws Error.
 FileDescriptor listen_unix(const std::filesystem::path& path);
-/// Tries for as long as `patience` where there is no such socket yet, as behind a socket that ssh is only now leading
-/// here.
+/// Tries for as long as `patience` where there is no such socket yet, as behind a socket that ssh is only now
+/// leading here.
 FileDescriptor connect_unix(const std::filesystem::path& path, std::chrono::milliseconds patience = {});
 
 struct TcpListener {
