@@ -15,8 +15,9 @@ namespace yoke::rates {
 std::optional<std::uint64_t> stream_bytes(std::uint64_t cache, std::uint64_t available);
 
 /// Stream read bandwidth: the pool's threads at once read anonymous memory of `bytes` bytes, each its own
-/// stretch from front to back, and add it up; once per pass. Returns bytes per second of each pass. The
-/// memory is given back. Throws Error where the system does not give it.
+/// stretch from front to back, and add it up; once per pass. Lines are asked for ahead of reading, as kernels
+/// may do it, or not: as two passes of each, which do not count, were faster. Returns bytes per second of
+/// each pass. The memory is given back. Throws Error where the system does not give it.
 std::vector<double> measure_stream(ThreadPool& pool, std::uint64_t bytes, int passes);
 
 }  // namespace yoke::rates
