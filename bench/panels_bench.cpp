@@ -2,6 +2,8 @@
 #include <fmt/core.h>
 
 #include <cstdint>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "bench/random.h"
@@ -26,7 +28,7 @@ std::vector<kernels::ActivationBlock> quantized(const kernels::Kernels& table, c
 }
 
 void multiply_panels(benchmark::State& state, Stage& stage, const kernels::Kernels& table, quant::Type type,
-                     std::int64_t tokens) {
+                     kernels::Gemv gemv, std::int64_t tokens) {
   const std::int64_t rows = rows_per_thread * stage.pool().size();
   Matrices& matrices = stage.matrices({type, Pieces::panels, rows, cols});
   const std::vector<float> x = random_floats(tokens * cols);
@@ -40,7 +42,7 @@ void multiply_panels(benchmark::State& state, Stage& stage, const kernels::Kerne
   whole.end_token = tokens;
   whole.y = y.data();
   whole.y_stride = rows;
-  const kernels::Kernels::PanelMultiply multiply = table.panel_multiply(type);
+  const kernels::Kernels::PanelMultiply multiply = table.panel_multiply(type, gemv);
   const Work work{static_cast<double>(matrices.matrix_bytes()),
                   2.0 * static_cast<double>(rows * cols * tokens)};
   stage.run(state, work, [&] {
@@ -54,15 +56,23 @@ void multiply_panels(benchmark::State& state, Stage& stage, const kernels::Kerne
   });
 }
 
-void add_panel(Stage& stage, const kernels::Kernels& table, quant::Type type, std::int64_t tokens,
-               int threads) {
-  const std::string name =
+void add_panel(Stage& stage, const kernels::Kernels& table, quant::Type type, kernels::Gemv gemv,
+               std::int64_t tokens, int threads) {
+  std::string name =
       fmt::format("panels/{}/{}/tokens:{}/threads:{}", table.isa, quant::format(type).name, tokens, threads);
-  benchmark::RegisterBenchmark(name.c_str(), [&stage, &table, type, tokens,
+  if (gemv != kernels::gemvs.front()) name += fmt::format("/{}", name_of(gemv));
+  benchmark::RegisterBenchmark(name.c_str(), [&stage, &table, type, gemv, tokens,
                                               threads](benchmark::State& state) {
     stage.prepare(threads);
-    multiply_panels(state, stage, table, type, tokens);
+    multiply_panels(state, stage, table, type, gemv, tokens);
   })->UseRealTime();
+}
+
+/// The ways of multiplying so many tokens.
+std::span<const kernels::Gemv> gemvs_of(const kernels::Kernels& table, quant::Type type,
+                                        std::int64_t tokens) {
+  const std::span<const kernels::Gemv> all = kernels::gemvs;
+  return tokens <= kernels::most_gemv_tokens && table.has_gemvs(type) ? all : all.first(1);
 }
 
 std::vector<quant::Type> packed_types() {
@@ -82,7 +92,8 @@ void add_panels(Stage& stage) {
       for (const kernels::Kernels* table : kernels::available()) {
         for (const std::int64_t tokens : token_counts) {
           if (is_too_slow(*table, tokens)) continue;
-          add_panel(stage, *table, type, tokens, threads);
+          for (const kernels::Gemv gemv : gemvs_of(*table, type, tokens))
+            add_panel(stage, *table, type, gemv, tokens, threads);
         }
       }
     }

@@ -147,7 +147,8 @@ bool follow(const EngineFlags& flags) {
 
 namespace {
 
-std::unique_ptr<runtime::Engine> start(const EngineFlags& flags) {
+std::unique_ptr<runtime::Engine> start(EngineFlags flags) {
+  flags.engine.tries_kernels = true;
   terminal::ProgressBar bar("loading");
   const auto progress = [&bar](const cluster::GroupProgress& loaded) {
     bar.update(loaded.all.done, loaded.all.total, load_note(loaded));

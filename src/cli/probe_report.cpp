@@ -101,6 +101,38 @@ std::string table_of_limits(const ProbeReport& report, const DiskReport& disk) {
   return table.markdown();
 }
 
+/// Of ways of multiplying, where there are any.
+std::string table_of_gemv(const ProbeReport& report) {
+  if (report.gemv.empty()) return {};
+  std::vector<terminal::Table::Column> columns{{"one token of"}, {"threads", terminal::Table::Align::right}};
+  for (const kernels::Gemv gemv : kernels::gemvs)
+    columns.push_back({std::string(name_of(gemv)), terminal::Table::Align::right});
+  columns.push_back({"taken"});
+  terminal::Table table(columns);
+  for (const ProbeReport::Gemv& each : report.gemv) {
+    std::vector<std::string> row{std::string(quant::format(each.rate.type).name),
+                                 std::to_string(each.threads)};
+    for (const double rate : each.rate.bytes_per_second) row.push_back(rate_text(rate));
+    row.emplace_back(name_of(each.taken));
+    table.add_row(row);
+  }
+  return fmt::format("\n{}", table.markdown());
+}
+
+Json json_of_gemv(const ProbeReport& report) {
+  Json list = Json::array();
+  for (const ProbeReport::Gemv& each : report.gemv) {
+    Json rates = Json::object();
+    for (std::size_t i = 0; i < kernels::gemvs.size(); ++i)
+      rates[std::string(name_of(kernels::gemvs[i]))] = each.rate.bytes_per_second[i];
+    list.push_back({{"type", quant::format(each.rate.type).name},
+                    {"threads", each.threads},
+                    {"bytes_per_second", std::move(rates)},
+                    {"taken", name_of(each.taken)}});
+  }
+  return list;
+}
+
 Json json_of_topology(const Topology& topology) {
   Json caches = Json::array(), nodes = Json::array();
   for (const CacheLevel& cache : topology.caches)
@@ -130,7 +162,7 @@ Json json_of_disk(const DiskReport& disk) {
 }  // namespace
 
 std::string probe_text(const ProbeReport& report, const DiskReport& disk) {
-  std::string text = machine_lines(report) + "\n" + table_of_limits(report, disk);
+  std::string text = machine_lines(report) + "\n" + table_of_limits(report, disk) + table_of_gemv(report);
   if (!report.no_stream.empty())
     text += fmt::format("\nStream read: not measured, for {}.\n", report.no_stream);
   if (!disk.why_not.empty()) text += fmt::format("\nDisk read: not measured, for {}.\n", disk.why_not);
@@ -156,6 +188,7 @@ std::string probe_json(const ProbeReport& report, const DiskReport& disk) {
                    {"isas", report.isas},
                    {"stream", std::move(stream)},
                    {"multiply", std::move(multiply)},
+                   {"gemv", json_of_gemv(report)},
                    {"parallel_region", std::move(regions)},
                    {"disk", json_of_disk(disk)}};
   // A path may hold any bytes.

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,13 @@
 
 namespace yoke::kernels {
 namespace {
+
+/// What an environment variable says; nothing where it is not set or empty.
+std::optional<std::string_view> variable(const char* name) {
+  const char* value = std::getenv(name);
+  if (value == nullptr || *value == '\0') return std::nullopt;
+  return value;
+}
 
 std::string names_that_run_here() {
   std::string names;
@@ -37,13 +45,19 @@ Kernels::MatMul Kernels::matmul(quant::Type type) const {
   return nullptr;
 }
 
-Kernels::PanelMultiply Kernels::panel_multiply(quant::Type type) const {
+Kernels::PanelMultiply Kernels::panel_multiply(quant::Type type, Gemv way) const {
   for (const auto& list : {panel_multiplies, iq_panel_multiplies}) {
     for (const PanelMultiplyOf& entry : list) {
-      if (entry.type == type) return entry.multiply;
+      if (entry.type == type) return entry.multiply[static_cast<std::size_t>(way)];
     }
   }
   return nullptr;
+}
+
+bool Kernels::has_gemvs(quant::Type type) const {
+  const PanelMultiply usual = panel_multiply(type, gemvs.front());
+  return std::any_of(gemvs.begin(), gemvs.end(),
+                     [&](Gemv way) { return panel_multiply(type, way) != usual; });
 }
 
 const KvKernels& Kernels::kv(KvType type) const {
@@ -63,11 +77,24 @@ std::span<const Kernels* const> available() {
 }
 
 const Kernels& best() {
-  const char* name = std::getenv("YOKE_ISA");
-  return name != nullptr && *name != '\0' ? find(name, "the environment variable YOKE_ISA")
-                                          : *available().front();
+  const std::optional<std::string_view> name = variable("YOKE_ISA");
+  return name ? find(*name, "the environment variable YOKE_ISA") : *available().front();
 }
 
 const Kernels& named(std::string_view isa) { return find(isa, "the caller"); }
+
+std::string_view name_of(Gemv gemv) { return gemv == Gemv::plain ? "plain" : "ahead"; }
+
+std::optional<Gemv> asked_gemv() {
+  const std::optional<std::string_view> name = variable("YOKE_GEMV");
+  if (!name) return std::nullopt;
+  for (const Gemv gemv : gemvs) {
+    if (*name == name_of(gemv)) return gemv;
+  }
+  fail(
+      "the environment variable YOKE_GEMV asks for the way \"{}\" of multiplying one token; expected one of "
+      "plain, ahead",
+      *name);
+}
 
 }  // namespace yoke::kernels

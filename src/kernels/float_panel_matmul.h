@@ -49,7 +49,10 @@ template <class Format, int panels, int tokens>
 
 template <class Format>
 struct FloatProduct {
-  template <int panels, int tokens>
+  static constexpr bool asks_ahead = false;
+  static constexpr int panels_of_one_token = 1;
+
+  template <int panels, int tokens, bool ahead>
   static void few(const PanelProduct& a, std::int64_t first, std::int64_t end) {
     multiply<1, least_of(tokens, 4)>(a, first, end);
   }

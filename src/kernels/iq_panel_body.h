@@ -8,13 +8,13 @@ namespace yoke::kernels {
 namespace {
 
 constexpr IqPanelMultiplies iq_panel_multiplies = {
-    {{quant::Type::iq1_s, multiply_strips<QuantisedProduct<Iq1SPanels>>},
-     {quant::Type::iq1_m, multiply_strips<QuantisedProduct<Iq1MPanels>>},
-     {quant::Type::iq2_xxs, multiply_strips<QuantisedProduct<Iq2XxsPanels>>},
-     {quant::Type::iq2_xs, multiply_strips<QuantisedProduct<Iq2XsPanels>>},
-     {quant::Type::iq2_s, multiply_strips<QuantisedProduct<Iq2SPanels>>},
-     {quant::Type::iq3_xxs, multiply_strips<QuantisedProduct<Iq3XxsPanels>>},
-     {quant::Type::iq3_s, multiply_strips<QuantisedProduct<Iq3SPanels>>}}};
+    {panel_multiply<QuantisedProduct<Iq1SPanels>>(quant::Type::iq1_s),
+     panel_multiply<QuantisedProduct<Iq1MPanels>>(quant::Type::iq1_m),
+     panel_multiply<QuantisedProduct<Iq2XxsPanels>>(quant::Type::iq2_xxs),
+     panel_multiply<QuantisedProduct<Iq2XsPanels>>(quant::Type::iq2_xs),
+     panel_multiply<QuantisedProduct<Iq2SPanels>>(quant::Type::iq2_s),
+     panel_multiply<QuantisedProduct<Iq3XxsPanels>>(quant::Type::iq3_xxs),
+     panel_multiply<QuantisedProduct<Iq3SPanels>>(quant::Type::iq3_s)}};
 
 }  // namespace
 }  // namespace yoke::kernels

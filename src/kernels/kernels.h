@@ -12,6 +12,7 @@
 #include <span>
 #include <string_view>
 
+#include "kernels/gemv.h"
 #include "kernels/kv.h"
 #include "kernels/panels.h"
 #include "quant/format.h"
@@ -50,7 +51,7 @@ struct Kernels {
   using PanelMultiply = void (*)(const PanelProduct& product);
   struct PanelMultiplyOf {
     quant::Type type;
-    PanelMultiply multiply;
+    PanelMultiply multiply[gemv_count];  // in the order of `gemvs`; the same function where there is one way
   };
   std::span<const PanelMultiplyOf> panel_multiplies;
   std::span<const PanelMultiplyOf> iq_panel_multiplies;  // of the IQ formats of one to three bits
@@ -112,9 +113,15 @@ struct Kernels {
   std::int64_t (*int8_peak)(std::int64_t rounds);
   std::int64_t (*f32_peak)(std::int64_t rounds);
 
+  /// Which way panel_multiply() takes. A machine's own choice is made in a copy of its table.
+  GemvOfTypes gemv{};
+
   /// The matmul for rows stored as `type`; null where there is none.
   MatMul matmul(quant::Type type) const;
-  PanelMultiply panel_multiply(quant::Type type) const;
+  PanelMultiply panel_multiply(quant::Type type) const { return panel_multiply(type, gemv.of(type)); }
+  PanelMultiply panel_multiply(quant::Type type, Gemv way) const;
+  /// Whether its ways differ.
+  bool has_gemvs(quant::Type type) const;
   /// Those that store keys and values as `type`.
   const KvKernels& kv(KvType type) const;
 };

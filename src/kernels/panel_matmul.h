@@ -161,9 +161,9 @@ constexpr int unit_bytes = Format::code_bytes + Format::extra_bytes +
                            (Format::header_bytes + Format::units_per_group - 1) / Format::units_per_group;
 
 /// Which lines are asked for while several tokens are multiplied: so much is computed between two of them
-/// that a processor does not see the next ones by itself. (With one token it does, and loses by it.) How far
-/// ahead they are, and in which cache they are wanted, was found by measuring: the second can wait for more
-/// of them than the first, and weights of a byte do better without those of the scales.
+/// that a processor does not see the next ones by itself. (With one or two tokens some do, and lose by it:
+/// Gemv.) How far ahead they are, and in which cache they are wanted, was found by measuring: the second can
+/// wait for more of them than the first, and weights of a byte do better without those of the scales.
 template <class Format>
 struct Ahead {
   static constexpr bool of_bytes = Format::code_bytes == unit_cols * panel_rows;
@@ -300,7 +300,7 @@ inline void for_each_group(const PanelProduct& a, std::int64_t panel, const Body
 
 // ---- A few tokens: straight from the panel
 
-template <class Format, int panels, int tokens>
+template <class Format, int panels, int tokens, bool asks_ahead>
 [[gnu::flatten]] inline void multiply_panels(const PanelProduct& a, std::int64_t panel,
                                              const TokenTile<tokens>& tile) {
   constexpr int count = Format::by_halves ? gemv_tile_by_halves : gemv_tile;
@@ -316,7 +316,7 @@ template <class Format, int panels, int tokens>
     const PanelHeaders<Format, panels> headers(header, rows);
     for (int i = 0; i < units; ++i) {
       unrolled<2>([&](auto half) {
-        PackedBlock<Format, half, (tokens > 2)> block[panels];
+        PackedBlock<Format, half, asks_ahead> block[panels];
         unrolled<panels>([&](auto p) {
           block[p].place(codes + rows.skip[p] + i * Format::code_bytes,
                          extras + rows.skip[p] + i * Format::extra_bytes, headers.of[p],
@@ -415,11 +415,14 @@ inline void multiply_strip(const PanelProduct& a, std::int64_t panel, std::int64
 
 template <class Format>
 struct QuantisedProduct {
-  template <int panels, int tokens>
+  static constexpr bool asks_ahead = true;
+  static constexpr int panels_of_one_token = Ahead<Format>::of_bytes ? gemv_panels_of_bytes : gemv_panels;
+
+  template <int panels, int tokens, bool ahead>
   static void few(const PanelProduct& a, std::int64_t first, std::int64_t end) {
     for (std::int64_t panel = a.first_panel; panel < a.end_panel; panel += panels) {
       for (std::int64_t t = first; t < end; t += tokens) {
-        multiply_panels<Format, panels, tokens>(a, panel, TokenTile<tokens>(a.x, t, end));
+        multiply_panels<Format, panels, tokens, ahead>(a, panel, TokenTile<tokens>(a.x, t, end));
       }
     }
   }

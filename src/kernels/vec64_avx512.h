@@ -13,6 +13,7 @@ namespace {
 
 constexpr int tile_panels = 2, tile_tokens = 6, tile_tokens_by_halves = 4, float_tile_tokens = 6;
 constexpr int gemv_panels = 2, gemv_tokens = 8, gemv_tile = 4, gemv_tile_by_halves = 2;
+constexpr int gemv_panels_of_bytes = 2;
 constexpr int gemv_most = 8;
 
 inline I32x16 operator*(I32x16 a, I32x16 b) { return {_mm512_mullo_epi32(a.raw, b.raw)}; }

@@ -14,6 +14,7 @@ namespace {
 
 constexpr int tile_panels = 1, tile_tokens = 2, tile_tokens_by_halves = 2, float_tile_tokens = 4;
 constexpr int gemv_panels = 1, gemv_tokens = 4, gemv_tile = 2, gemv_tile_by_halves = 2;
+constexpr int gemv_panels_of_bytes = 1;
 constexpr int gemv_most = 4;
 
 inline I32x16 operator*(I32x16 a, I32x16 b) {

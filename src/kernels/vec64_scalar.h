@@ -17,6 +17,9 @@ namespace {
 /// time.
 constexpr int tile_panels = 1, tile_tokens = 1, tile_tokens_by_halves = 1, float_tile_tokens = 1;
 constexpr int gemv_panels = 1, gemv_tokens = 1, gemv_tile = 1, gemv_tile_by_halves = 1;
+/// Panels at once, where Gemv::ahead multiplies one token, of weights that are bytes: those need few
+/// registers.
+constexpr int gemv_panels_of_bytes = 1;
 /// For more tokens than these, weights are unpacked.
 constexpr int gemv_most = 8;
 

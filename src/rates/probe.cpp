@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 
 #include "base/thread_pool.h"
@@ -53,6 +54,18 @@ void probe_multiply(ProbeReport& report, const Progress& progress) {
   }
 }
 
+void probe_gemv(ProbeReport& report, const std::optional<kernels::Gemv>& asked, const Progress& progress) {
+  const std::optional<std::uint64_t> bytes =
+      gemv_bytes(report.topology.cache, read_memory().available, std::numeric_limits<std::uint64_t>::max());
+  if (!bytes) return;
+  for (const int threads : one_and_all(report.topology.cores)) {
+    progress("multiplying one token, " + threads_text(threads));
+    ThreadPool pool(threads, true);
+    for (const GemvRate& rate : measure_gemv(pool, kernels::best(), gemv_types, *bytes))
+      report.gemv.push_back({rate, threads, asked.value_or(rate.better())});
+  }
+}
+
 void probe_barrier(ProbeReport& report, const Progress& progress) {
   std::vector<int> counts{2, report.topology.cores};
   counts.erase(std::unique(counts.begin(), counts.end()), counts.end());
@@ -75,6 +88,7 @@ std::vector<int> thread_counts(int cores) {
 }
 
 ProbeReport probe(const Progress& progress) {
+  const std::optional<kernels::Gemv> asked_gemv = kernels::asked_gemv();
   ProbeReport report;
   report.host = read_host_name();
   report.topology = read_topology();
@@ -84,6 +98,7 @@ ProbeReport probe(const Progress& progress) {
   report.isa = kernels::best().isa;
   probe_stream(report, progress);
   probe_multiply(report, progress);
+  probe_gemv(report, asked_gemv, progress);
   probe_barrier(report, progress);
   return report;
 }

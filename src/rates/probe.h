@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/topology.h"
+#include "rates/gemv_rate.h"
 #include "rates/multiply_rate.h"
 
 namespace yoke::rates {
@@ -23,6 +24,12 @@ struct ProbeReport {
     int threads = 0;
     double ops_per_second = 0;  // a multiply-add is two
   };
+  /// How fast weights are read in each way of multiplying one token.
+  struct Gemv {
+    GemvRate rate;
+    int threads = 0;
+    kernels::Gemv taken{};  // the better one, unless the environment asks for another
+  };
   struct Barrier {
     int threads = 0;
     double seconds = 0;
@@ -37,14 +44,19 @@ struct ProbeReport {
   std::vector<Stream> stream;      // on one thread, two, four … and one for each core
   std::string no_stream;           // why `stream` is empty: half a sentence
   std::vector<Multiply> multiply;  // of each instruction set, on one thread and one for each core
-  std::vector<Barrier> barrier;    // on two threads and one for each core; none where there is one core
+  std::vector<Gemv> gemv;  // of some formats, on one thread and one for each core; none without a choice
+  std::vector<Barrier> barrier;  // on two threads and one for each core; none where there is one core
 };
 
 /// 1, 2, 4 … below `cores`, and `cores`.
 std::vector<int> thread_counts(int cores);
 
+/// Of which it measures how fast one token is multiplied.
+inline constexpr quant::Type gemv_types[] = {quant::Type::q8_0, quant::Type::q6_k, quant::Type::q4_k,
+                                             quant::Type::q4_0};
+
 /// Measures all but disks (disk_rate.h); `progress` is told what comes next. Throws Error for an instruction
-/// set named by YOKE_ISA that this machine has not got.
+/// set named by YOKE_ISA that this machine has not got, and for an unknown name in YOKE_GEMV.
 ProbeReport probe(const std::function<void(std::string_view)>& progress);
 
 }  // namespace yoke::rates

@@ -26,6 +26,9 @@ struct EngineOptions {
   kernels::KvType kv_type = kernels::KvType::f16;  // how keys and values are stored
   kernels::ActivationType activations =
       kernels::ActivationType::q8;  // what quantised weights are multiplied with
+  /// Whether ways of computing that differ in speed alone are tried before loading, for a tenth of a second,
+  /// and the faster ones taken; where not, or where the environment asks for one, nothing is tried.
+  bool tries_kernels = false;
 };
 
 /// What belongs to a rank's machine.

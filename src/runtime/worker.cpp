@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "base/error.h"
@@ -12,6 +13,7 @@
 #include "model/forward.h"
 #include "model/loader.h"
 #include "ops/cpu/cpu_ops.h"
+#include "rates/gemv_rate.h"
 #include "runtime/placement.h"
 #include "shards/shard_cache.h"
 
@@ -32,6 +34,15 @@ struct OpenModel {
   std::int32_t pages() const { return (context + ops::page_positions - 1) / ops::page_positions; }
   const model::Config& config() const { return family->config(); }
   model::Partition partition(int ranks) const { return {config(), table, file, model::equal_shares(ranks)}; }
+  /// Those of matrices, each once.
+  std::vector<quant::Type> matrix_types() const {
+    std::set<quant::Type> types;
+    for (const model::TensorEntry& entry : table) {
+      const gguf::TensorInfo* const tensor = model::find_source(file, entry);
+      if (tensor != nullptr && model::is_matrix(entry.destination)) types.insert(tensor->type);
+    }
+    return {types.begin(), types.end()};
+  }
 };
 
 OpenModel open_model(const std::string& path, const EngineOptions& options, const ops::Ops& ops) {
@@ -121,20 +132,27 @@ MemoryNeed memory_needed(const std::string& model_path, const EngineOptions& opt
 Worker::Worker(const RankOptions& options, comm::Comm& comm, const Progress& progress)
     : comm_(comm),
       ranks_beside_(ranks_beside(options.places, comm.rank())),
-      pool_(place_of(options, comm.rank()).threads, cpus_of_rank(options.places, comm.rank()),
-            &comm.pulse()) {
+      pool_(place_of(options, comm.rank()).threads, cpus_of_rank(options.places, comm.rank()), &comm.pulse()),
+      kernels_(kernels::best()) {
   const PhaseScope loading(comm.pulse(), Phase::loading);
-  const auto start = std::chrono::steady_clock::now();
-  const kernels::Kernels& kernels = kernels::best();
-  ops_ = ops::cpu::make_ops(kernels, pool_, comm, ops_options(options.engine));
+  ops_ = ops::cpu::make_ops(kernels_, pool_, comm, ops_options(options.engine));
   OpenModel model = open_model(options.host.model, options.engine, *ops_);
   context_ = model.context;
   caches_ = cache_size(options.engine, model);
   partition_ = std::make_unique<model::Partition>(model.partition(comm.size()));
+  report_.weight_bytes = model::weight_bytes(model.file, model.table, *partition_, comm.rank());
+  if (options.engine.tries_kernels) {
+    const PhaseScope measuring(comm.pulse(), Phase::measuring);
+    // Ranks of a machine try them together, as they will compute. (Bits do not depend on what each takes.)
+    meet();
+    kernels_.gemv =
+        rates::choose_gemv(pool_, kernels_, model.matrix_types(), report_.weight_bytes, ranks_beside_);
+  }
+  const auto start = std::chrono::steady_clock::now();
   Loading(options, model, *partition_, comm.rank(), pool_, progress).run(*ops_, report_);
   family_ = std::move(model.family);
   family_->prepare(*ops_, *partition_, comm.rank(), caches_);
-  tools_.emplace(StripTools{comm_, pool_, kernels, {}});
+  tools_.emplace(StripTools{comm_, pool_, kernels_, {}});
   for (int rank = 0; rank < comm.size(); ++rank) {
     tools_->vocabulary.push_back(partition_->range(model::Space::vocabulary, 0, rank));
   }
@@ -145,8 +163,7 @@ Worker::Worker(const RankOptions& options, comm::Comm& comm, const Progress& pro
   report_.pid = place.pid;
   report_.threads = place.threads;
   report_.pinned = pool_.is_pinned();
-  report_.isa = kernels.isa;
-  report_.weight_bytes = model::weight_bytes(model.file, model.table, *partition_, comm.rank());
+  report_.isa = kernels_.isa;
   report_.kv_bytes = model::kv_bytes(config(), *partition_, comm.rank(), caches_, *ops_);
   report_.share = partition_->describe(comm.rank());
   report_.load_seconds = seconds_since(start) - report_.cache_write_seconds;

@@ -9,6 +9,7 @@
 
 #include "base/thread_pool.h"
 #include "comm/comm.h"
+#include "kernels/kernels.h"
 #include "model/batch.h"
 #include "model/family.h"
 #include "model/loader.h"
@@ -65,6 +66,7 @@ class Worker {
   std::int32_t context_ = 0;
   ops::CacheSize caches_;
   ThreadPool pool_;
+  kernels::Kernels kernels_;
   std::unique_ptr<ops::Ops> ops_;
   std::unique_ptr<model::Family> family_;
   std::unique_ptr<model::Partition> partition_;

@@ -29,6 +29,8 @@ rates::ProbeReport example() {
   report.isa = "avx2";
   report.stream = {{1, 13.4e9}, {2, 24.4e9}};
   report.multiply = {{"avx2", Operands::int8, 2, 469.9e9}, {"avx2", Operands::f32, 2, 234.6e9}};
+  report.gemv = {{{quant::Type::q4_0, {8.8e9, 12.2e9}}, 1, kernels::Gemv::ahead},
+                 {{quant::Type::q8_0, {22e9, 22.1e9}}, 2, kernels::Gemv::plain}};
   report.barrier = {{2, 0.5e-6}};
   return report;
 }
@@ -52,7 +54,12 @@ TEST(ProbeText, TellsTheMachineAndThenItsLimits) {
             "| int8 products, avx2   |       2 | 469.9 GOP/s |\n"
             "| f32 products, avx2    |       2 | 234.6 GOP/s |\n"
             "| empty parallel region |       2 |     0.50 µs |\n"
-            "| disk read             |         |   2.00 GB/s |\n");
+            "| disk read             |         |   2.00 GB/s |\n"
+            "\n"
+            "| one token of | threads |     plain |     ahead | taken |\n"
+            "|--------------|--------:|----------:|----------:|-------|\n"
+            "| Q4_0         |       1 | 8.80 GB/s | 12.2 GB/s | ahead |\n"
+            "| Q8_0         |       2 | 22.0 GB/s | 22.1 GB/s | plain |\n");
 }
 
 TEST(ProbeText, SaysWhatIsUnknownAndWhyThingsWereNotMeasured) {
@@ -68,6 +75,12 @@ TEST(ProbeText, SaysWhatIsUnknownAndWhyThingsWereNotMeasured) {
   EXPECT_THAT(text, HasSubstr("huge pages  unknown\n"));
   EXPECT_THAT(text, HasSubstr("\nStream read: not measured, for 8 bytes of free memory are too little to do "
                               "it with.\n\nDisk read: not measured, for .: no room.\n"));
+}
+
+TEST(ProbeText, IsSilentOnWaysOfMultiplyingWhereThereIsNoChoice) {
+  rates::ProbeReport report = example();
+  report.gemv.clear();
+  EXPECT_THAT(probe_text(report, disk_example()), Not(HasSubstr("taken")));
 }
 
 TEST(ProbeText, IsSilentOnADiskThatNobodyAskedFor) {
@@ -100,6 +113,10 @@ TEST(ProbeJson, HasEveryFigure) {
   EXPECT_EQ(
       json["multiply"][1],
       (nlohmann::json{{"isa", "avx2"}, {"operands", "f32"}, {"threads", 2}, {"ops_per_second", 234.6e9}}));
+  EXPECT_EQ(json["gemv"][0], (nlohmann::json{{"type", "Q4_0"},
+                                             {"threads", 1},
+                                             {"bytes_per_second", {{"plain", 8.8e9}, {"ahead", 12.2e9}}},
+                                             {"taken", "ahead"}}));
   EXPECT_EQ(json["parallel_region"][0], (nlohmann::json{{"threads", 2}, {"seconds", 0.5e-6}}));
   EXPECT_EQ(
       json["disk"],

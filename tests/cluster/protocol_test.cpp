@@ -35,7 +35,7 @@ Request request() {
 }
 
 Start start() {
-  return {{4096, 512, 3, kernels::KvType::q8, kernels::ActivationType::f32},
+  return {{4096, 512, 3, kernels::KvType::q8, kernels::ActivationType::f32, true},
           {{"m.gguf", 4, "cache", 5, 6}, {"n.gguf", 1, "", 7, 8}}};
 }
 
@@ -200,6 +200,7 @@ TEST(Fields, OfAStartAreEveryOption) {
   EXPECT_EQ(told.engine.sequences, 3);
   EXPECT_EQ(told.engine.kv_type, kernels::KvType::q8);
   EXPECT_EQ(told.engine.activations, kernels::ActivationType::f32);
+  EXPECT_TRUE(told.engine.tries_kernels);
   ASSERT_EQ(told.hosts.size(), 2U);
   EXPECT_EQ(told.hosts[0].model, "m.gguf");
   EXPECT_EQ(told.hosts[0].threads, 4);

@@ -32,6 +32,11 @@ class Probe(YokeTest):
                           for threads in (1, cores)})
         for figure in report["multiply"]:
             self.assertTrue(1e7 < figure["ops_per_second"] < 1.6e13 * figure["threads"], figure)
+        for figure in report["gemv"]:
+            self.assertIn(figure["threads"], (1, cores))
+            self.assertIn(figure["taken"], ("plain", "ahead"))
+            for rate in figure["bytes_per_second"].values():
+                self.assertTrue(1e7 < rate < 1e13, figure)
         for figure in report["parallel_region"]:
             self.assertTrue(0 < figure["seconds"] < 1, figure)
         self.assertIsNone(report["disk"])
@@ -75,6 +80,12 @@ class Probe(YokeTest):
     def test_the_instruction_set_in_use(self):
         self.assertEqual(self.report("--no-disk", environment={"YOKE_ISA": "scalar"})["isa"], "scalar")
         self.assert_refused(self.yoke("probe", "--no-disk", environment={"YOKE_ISA": "sse9"}), "YOKE_ISA", '"sse9"')
+
+    def test_the_way_of_multiplying_one_token_that_was_asked_for(self):
+        for way in ("plain", "ahead"):
+            report = self.report("--no-disk", environment={"YOKE_GEMV": way})
+            self.assertEqual({figure["taken"] for figure in report["gemv"]} - {way}, set())
+        self.assert_refused(self.yoke("probe", "--no-disk", environment={"YOKE_GEMV": "sideways"}), "YOKE_GEMV", '"sideways"')
 
 
 if __name__ == "__main__":

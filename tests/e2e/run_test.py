@@ -32,6 +32,12 @@ class Text(YokeTest):
     def test_threads_do_not_change_the_text(self):
         self.assertEqual(self.generate("--threads", 1), self.generate("--threads", 3))
 
+    def test_the_way_of_multiplying_one_token_does_not_change_the_text(self):
+        plain = self.generate("--ranks", 2, environment={"YOKE_GEMV": "plain"})
+        self.assertEqual(self.generate("--ranks", 2, environment={"YOKE_GEMV": "ahead"}), plain)
+        self.assert_refused(self.yoke("run", DEMO, "-p", PROMPT, "-n", 1, environment={"YOKE_GEMV": "sideways"}),
+                            "YOKE_GEMV", '"sideways"')
+
     def test_a_seed_fixes_sampled_text_and_another_seed_changes_it(self):
         sampled = ["--temp", "1.0", "--seed"]
         first = self.generate(*sampled, 1)

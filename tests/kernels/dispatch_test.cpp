@@ -16,26 +16,34 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-/// Sets YOKE_ISA, or removes it, until the end of the test.
-class IsaVariable {
+/// Sets an environment variable, or removes it, until the end of the test.
+class Variable {
  public:
-  explicit IsaVariable(std::optional<std::string> value) {
-    if (const char* before = getenv("YOKE_ISA")) before_ = before;
+  Variable(const char* name, const std::optional<std::string>& value) : name_(name) {
+    if (const char* before = getenv(name)) before_ = before;
     set(value);
   }
-  ~IsaVariable() { set(before_); }
-  IsaVariable(const IsaVariable&) = delete;
-  IsaVariable& operator=(const IsaVariable&) = delete;
+  ~Variable() { set(before_); }
+  Variable(const Variable&) = delete;
+  Variable& operator=(const Variable&) = delete;
 
  private:
-  static void set(const std::optional<std::string>& value) {
+  void set(const std::optional<std::string>& value) const {
     if (value) {
-      setenv("YOKE_ISA", value->c_str(), 1);
+      setenv(name_, value->c_str(), 1);
     } else {
-      unsetenv("YOKE_ISA");
+      unsetenv(name_);
     }
   }
+  const char* name_;
   std::optional<std::string> before_;
+};
+
+struct IsaVariable : Variable {
+  explicit IsaVariable(const std::optional<std::string>& value) : Variable("YOKE_ISA", value) {}
+};
+struct GemvVariable : Variable {
+  explicit GemvVariable(const std::optional<std::string>& value) : Variable("YOKE_GEMV", value) {}
 };
 
 std::string refusal(std::string_view isa) {
@@ -119,6 +127,55 @@ TEST(Dispatch, RefusesAnUnknownNameAndListsWhatCanRun) {
     FAIL() << "YOKE_ISA=sse9 was accepted";
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), AllOf(HasSubstr("YOKE_ISA"), HasSubstr("\"sse9\""), HasSubstr(can_run)));
+  }
+}
+
+TEST(Gemv, HasTwoWaysOfEveryQuantisedFormatWhereTokensAreMultipliedTogether) {
+  for (const Kernels* kernels : available()) {
+    for (const auto& list : {kernels->panel_multiplies, kernels->iq_panel_multiplies}) {
+      for (const auto& [type, multiply] : list) {
+        const bool quantised = quant::format(type).block_values > 1;
+        EXPECT_EQ(kernels->has_gemvs(type), quantised && kernels->isa != "scalar")
+            << kernels->isa << " " << quant::format(type).name;
+        for (const Gemv gemv : gemvs) EXPECT_NE(kernels->panel_multiply(type, gemv), nullptr);
+      }
+    }
+    EXPECT_FALSE(kernels->has_gemvs(quant::Type::i32)) << "of which there are no panels";
+  }
+}
+
+TEST(Gemv, IsTheDefaultOfEachFormatUntilAnotherIsTaken) {
+  using quant::Type;
+  Kernels kernels = best();
+  EXPECT_EQ(kernels.panel_multiply(Type::q4_0), kernels.panel_multiply(Type::q4_0, Gemv::plain));
+  kernels.gemv.take(Type::q4_0, Gemv::ahead);
+  EXPECT_EQ(kernels.panel_multiply(Type::q4_0), kernels.panel_multiply(Type::q4_0, Gemv::ahead));
+  EXPECT_EQ(kernels.panel_multiply(Type::mxfp4), kernels.panel_multiply(Type::mxfp4, Gemv::plain));
+  kernels.gemv.take(Gemv::ahead);
+  EXPECT_EQ(kernels.panel_multiply(Type::mxfp4), kernels.panel_multiply(Type::mxfp4, Gemv::ahead));
+  EXPECT_EQ(best().gemv.of(Type::q4_0), Gemv::plain) << "a choice is made in a copy";
+}
+
+TEST(Gemv, IsWhatTheVariableNames) {
+  for (const std::optional<std::string>& nothing :
+       {std::optional<std::string>(), std::optional<std::string>("")}) {
+    const GemvVariable variable(nothing);
+    EXPECT_EQ(asked_gemv(), std::nullopt);
+  }
+  for (const Gemv gemv : gemvs) {
+    const GemvVariable variable(std::string(name_of(gemv)));
+    EXPECT_EQ(asked_gemv(), gemv);
+  }
+}
+
+TEST(Gemv, RefusesAnUnknownNameAndListsThoseThereAre) {
+  const GemvVariable variable("sideways");
+  try {
+    asked_gemv();
+    FAIL() << "YOKE_GEMV=sideways was accepted";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(),
+                AllOf(HasSubstr("YOKE_GEMV"), HasSubstr("\"sideways\""), HasSubstr("one of plain, ahead")));
   }
 }
 

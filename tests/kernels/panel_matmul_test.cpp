@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 #include <string>
+#include <utility>
 
 #include "kernels/pack.h"
 #include "kernels/panels.h"
@@ -54,7 +55,8 @@ struct Problem {
   }
 
   /// y of tokens [first, end), (tokens, rows), in guarded memory throughout.
-  std::vector<float> run(const Kernels& kernels, std::int64_t first, std::int64_t end) const {
+  std::vector<float> run(const Kernels& kernels, std::int64_t first, std::int64_t end,
+                         Gemv gemv = Gemv::plain) const {
     const GuardedBytes packed(packed_bytes());
     pack(packed.data());
     const std::vector<ActivationBlock> blocks =
@@ -79,7 +81,7 @@ struct Problem {
     product.end_token = end;
     product.y = y.data();
     product.y_stride = rows;
-    kernels.panel_multiply(columns.type)(product);
+    kernels.panel_multiply(columns.type, gemv)(product);
     return y.values();
   }
   std::vector<float> run(const Kernels& kernels) const { return run(kernels, 0, tokens); }
@@ -111,6 +113,16 @@ std::vector<Cut> cuts(quant::Type type) {
 }
 
 constexpr std::int64_t token_counts[] = {1, 2, 3, 4, 5, 8, 9, 17};
+
+/// Numbers of tokens, those of which there are several ways in each of them.
+std::vector<std::pair<std::int64_t, Gemv>> tokens_and_ways(bool has_gemvs) {
+  std::vector<std::pair<std::int64_t, Gemv>> all;
+  for (const std::int64_t tokens : token_counts) {
+    all.emplace_back(tokens, Gemv::plain);
+    if (has_gemvs && tokens <= most_gemv_tokens + 1) all.emplace_back(tokens, Gemv::ahead);
+  }
+  return all;
+}
 
 /// What activations stand for once they are bytes.
 std::vector<double> meaning(const Problem& problem, const Kernels& kernels, std::int64_t token) {
@@ -169,13 +181,14 @@ TEST(PanelMatMul, GivesATokenTheSameBitsInAnyCompanyOnAnyInstructionSet) {
           expected.insert(expected.end(), y.begin() + t * problem.rows, y.begin() + (t + 1) * problem.rows);
         }
         for (const Kernels* kernels : available()) {
-          for (const std::int64_t n : token_counts) {
-            const std::vector<float> y = problem.run(*kernels, problem.tokens - n, problem.tokens);
+          for (const auto& [n, gemv] : tokens_and_ways(kernels->has_gemvs(type))) {
+            const std::vector<float> y = problem.run(*kernels, problem.tokens - n, problem.tokens, gemv);
             const auto from = (problem.tokens - n) * problem.rows;
             ASSERT_EQ(bits_of(std::span(y).subspan(static_cast<std::size_t>(from))),
                       bits_of(std::span(expected).subspan(static_cast<std::size_t>(from))))
-                << kernels->isa << " " << quant::format(type).name << ", " << n << " tokens, " << cut.cols
-                << " columns from " << cut.first << (wild ? ", wild" : "");
+                << kernels->isa << " " << quant::format(type).name << ", " << n << " tokens, "
+                << name_of(gemv) << ", " << cut.cols << " columns from " << cut.first
+                << (wild ? ", wild" : "");
             for (std::int64_t i = 0; i < from; ++i) {
               ASSERT_EQ(y[static_cast<std::size_t>(i)], Problem::untouched) << "of a token not asked for";
             }
@@ -208,7 +221,7 @@ TEST(PanelMatMul, GivesTheSameBitsToTokensOfAnyStrip) {
 TEST(PanelMatMul, ComputesThePanelsThatItIsAskedFor) {
   Random random(3);
   for (const Kernels* kernels : available()) {
-    for (const std::int64_t tokens : {1, 2, 5, 12}) {
+    for (const auto& [tokens, gemv] : tokens_and_ways(true)) {
       const Problem problem({quant::Type::q4_k, 0, 256}, 256, 5 * panel_rows - 3, tokens, random);
       const std::vector<float> all = problem.run(*kernels);
       std::vector<std::byte> packed(problem.packed_bytes());
@@ -228,7 +241,7 @@ TEST(PanelMatMul, ComputesThePanelsThatItIsAskedFor) {
         product.end_token = tokens;
         product.y = y.data();
         product.y_stride = problem.rows;
-        kernels->panel_multiply(quant::Type::q4_k)(product);
+        kernels->panel_multiply(quant::Type::q4_k, gemv)(product);
         for (std::size_t i = 0; i < y.size(); ++i) {
           const auto row = static_cast<std::int64_t>(i) % problem.rows;
           const bool asked = row >= first * panel_rows && row < end * panel_rows;

@@ -45,6 +45,14 @@ TEST(Probe, MeasuresEachLimitOnOneThreadAndOnAllCores) {
     EXPECT_GT(each.ops_per_second, 1e6) << each.isa;
     EXPECT_LT(each.ops_per_second, each.threads * 1.6e13) << each.isa;
   }
+  // Each format that there is a choice of, where there is memory to measure it, likewise.
+  if (report.isa != "scalar" && report.no_stream.empty()) {
+    EXPECT_EQ(report.gemv.size(), std::size(gemv_types) * (cores > 1 ? 2 : 1));
+  }
+  for (const ProbeReport::Gemv& each : report.gemv) {
+    for (const double rate : each.rate.bytes_per_second) EXPECT_GT(rate, 1e6);
+    EXPECT_EQ(each.taken, kernels::asked_gemv().value_or(each.rate.better()));
+  }
   EXPECT_EQ(report.barrier.size(), cores < 2 ? 0 : cores == 2 ? 1 : 2);
   for (const ProbeReport::Barrier& each : report.barrier) EXPECT_GT(each.seconds, 0);
   EXPECT_THAT(told, testing::Contains(HasSubstr("multiplying with scalar, 1 thread")));
