@@ -32,7 +32,7 @@ void append_escaped(char32_t character, std::string& text) {
     text += fmt::format("\\U{:08x}", code);
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   const bool has_single = text.find('\'') != std::string_view::npos;
   const char32_t quote = has_single && text.find('"') == std::string_view::npos ? '"' : '\'';
   std::string result;
@@ -98,7 +98,7 @@ class PythonWriter : public Writer {
 
   void represent(const std::string& text) {
     budget_.spend_bytes(4 * text.size());
-    put(quoted(text));
+    put(in_quotes(text));
   }
 
   void represent(const Sequence& sequence) {

@@ -71,8 +71,8 @@ Program parse(std::string_view key, std::string_view source) {
 jinja::Inputs to_inputs(const ChatInput& input, const TokenNames& tokens) {
   jinja::Inputs inputs;
   inputs.now = input.now;
-  const auto add = [&](std::string name, Value value) {
-    inputs.variables.emplace_back(std::move(name), std::move(value));
+  const auto add = [&](std::string_view name, Value value) {
+    inputs.variables.emplace_back(name, std::move(value));
   };
   for (const auto& [name, text] : tokens) add(name, Value::text(text));
   add("messages", to_value(input.messages));

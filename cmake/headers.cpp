@@ -1,0 +1,1 @@
+// The headers that yoke.cmake precompiles want a source file beside them.
