@@ -80,8 +80,9 @@ void add_host_flags(CLI::App& command, HostFlags& flags) {
 
 void add_mpi_flags(CLI::App& command, HostFlags& flags) {
   command
-      .add_option("--transport", flags.transport,
-                  "What carries messages: tcp; ucx (RDMA); auto: ucx where every host has RDMA")
+      .add_option(
+          "--transport", flags.transport,
+          "What carries messages: tcp; ucx (RDMA); auto: ucx where every host has RDMA, and -v says why")
       ->check(choice_check({"auto", "tcp", "ucx"}))
       ->capture_default_str();
   command.add_option("--mpi-args", flags.mpi_args, "Further arguments of mpirun, separated by spaces")

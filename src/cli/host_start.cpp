@@ -95,6 +95,16 @@ runtime::HostOptions options_on(const hosts::SurveyedHost& surveyed, const hosts
   return options;
 }
 
+hosts::TransportChoice transport_of(const Asked& asked, const HostFlags& flags) {
+  if (flags.transport == "auto") return asked.diagnosis.transport;
+  return {flags.transport == "ucx" ? hosts::Transport::ucx : hosts::Transport::tcp, "--transport says so",
+          ""};
+}
+
+std::string describe(const hosts::TransportChoice& choice) {
+  return fmt::format("messages go by {}, for {}", name_of(choice.transport), choice.why);
+}
+
 cluster::HostsLaunch launch_of(const Asked& asked, const HostFlags& flags,
                                const runtime::EngineOptions& engine, const runtime::HostOptions& common) {
   cluster::HostsLaunch launch;
@@ -102,7 +112,7 @@ cluster::HostsLaunch launch_of(const Asked& asked, const HostFlags& flags,
   launch.network = asked.diagnosis.network->cidr;
   launch.starts_here = asked.surveyed.front().is_here;
   launch.run_folder = hosts::run_folder(asked.request.run).native();
-  launch.transport = flags.transport == "ucx" ? cluster::Transport::ucx : cluster::Transport::tcp;
+  launch.transport = transport_of(asked, flags).transport;
   launch.mpi_args = hosts::split_words(flags.mpi_args);
   launch.verbose = flags.verbose;
   for (std::size_t i = 0; i < asked.surveyed.size(); ++i) {
@@ -150,9 +160,11 @@ std::unique_ptr<runtime::Engine> start_on_hosts(
   if (!asked.diagnosis.sound()) fail("{}", sentence_of(asked.diagnosis));
   const cluster::HostsLaunch launch = launch_of(asked, flags, engine, host);
   if (flags.dry_run) {
+    fmt::print("# {}\n", describe(transport_of(asked, flags)));
     print_commands(cluster::hosts_commands(launch, ssh, folder->path(), environment));
     return nullptr;
   }
+  if (flags.verbose) terminal::tell("{}\n", describe(transport_of(asked, flags)));
   return cluster::launch_on_hosts(launch, ssh, std::move(folder), std::move(sweeper), environment, progress);
 }
 

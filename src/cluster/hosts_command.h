@@ -5,13 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "hosts/transport.h"
+
 namespace yoke::cluster {
 
-/// What carries messages between machines.
-enum class Transport {
-  tcp,  // any network
-  ucx,  // RDMA: InfiniBand, RoCE
-};
+using hosts::Transport;
 
 /// A machine of the job.
 struct JobHost {

@@ -281,6 +281,23 @@ void judge_network(const Examination& examination, Diagnosis& diagnosis) {
   }
 }
 
+void judge_transport(const Examination& examination, Diagnosis& diagnosis) {
+  if (!diagnosis.network) return;
+  std::vector<TransportHost> hosts;
+  for (std::size_t i = 0; i < diagnosis.members.size(); ++i) {
+    const SurveyedHost& host = examination.hosts[diagnosis.members[i]];
+    const Survey& survey = *host.survey;
+    hosts.push_back({name_of_host(host), survey.rdma_ports, survey.open_mpi_has_ucx,
+                     diagnosis.network->members[i].interface});
+  }
+  diagnosis.transport = choose_transport(hosts);
+  if (hosts.size() < 2) return;
+  const TransportChoice& choice = diagnosis.transport;
+  const char* const way = choice.transport == Transport::ucx ? "RDMA" : "TCP";
+  diagnosis.findings.push_back({"", "transport", choice.remedy.empty() ? Level::ok : Level::warning,
+                                fmt::format("messages go by {}, for {}", way, choice.why), choice.remedy});
+}
+
 /// Who besides the hosts can reach ports that ask nobody who he is.
 void judge_exposure(const Examination& examination, Diagnosis& diagnosis) {
   for (const std::size_t i : diagnosis.members) {
@@ -304,6 +321,7 @@ Diagnosis judge_all(const Examination& examination, bool whole) {
     judge_host(examination, i, whole, diagnosis.findings);
   judge_twins(examination.hosts, diagnosis.findings);
   judge_network(examination, diagnosis);
+  judge_transport(examination, diagnosis);
   return diagnosis;
 }
 

@@ -11,6 +11,7 @@
 #include "hosts/network.h"
 #include "hosts/survey_hosts.h"
 #include "hosts/transfer.h"
+#include "hosts/transport.h"
 
 namespace yoke::hosts {
 
@@ -39,6 +40,7 @@ struct Diagnosis {
   std::vector<Finding> findings;  // by host in their order, then what concerns all
   std::optional<NetworkChoice> network;
   std::vector<std::size_t> members;  // which hosts its members are: those that have answered
+  TransportChoice transport;         // between these
   bool sound() const;                // no failure
   /// Hosts without a failure of their own.
   std::vector<std::size_t> fit(const std::vector<SurveyedHost>& hosts) const;

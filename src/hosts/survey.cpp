@@ -154,7 +154,9 @@ Survey take_survey(const SurveyQuestions& questions, const std::string& root) {
   add_processor(survey, root);
   add_memory(survey, root);
   survey.open_mpi = system::read_open_mpi_version(system::current_environment());
+  survey.open_mpi_has_ucx = system::open_mpi_has_ucx();
   survey.interfaces = read_interfaces();
+  survey.rdma_ports = read_rdma_ports(root);
   survey.model = look_at_model(questions.model);
   survey.cache = look_at_folder(questions.cache_dir);
   survey.temporary = look_at_folder("/tmp");

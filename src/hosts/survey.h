@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hosts/interfaces.h"
+#include "hosts/rdma.h"
 #include "system/build_id.h"
 
 namespace yoke::hosts {
@@ -37,6 +38,7 @@ struct Survey {
   std::string architecture;       // "x86_64"
   std::vector<std::string> isas;  // instruction sets of kernels that can run, best first
   std::string open_mpi;           // "4.1.4"; empty where there is none
+  bool open_mpi_has_ucx = false;  // which RDMA needs
   std::string executable;         // path of this program
   std::string processor;
   std::vector<CoreKind> core_kinds;  // of the machine
@@ -54,6 +56,7 @@ struct Survey {
   std::uint64_t network_namespace = 0;
   std::uint64_t user_id = 0;
   std::vector<Interface> interfaces;
+  std::vector<RdmaPort> rdma_ports;
   ModelState model;
   FolderState cache;
   FolderState temporary;
@@ -65,7 +68,7 @@ struct SurveyQuestions {
   std::string cache_dir;  // path; empty: not asked
 };
 
-/// Reads `root`/proc and `root`/sys where it reads these itself. Never throws for what it finds.
+/// Reads `root`/proc, `root`/sys and `root`/dev where it reads these itself. Never throws for what it finds.
 Survey take_survey(const SurveyQuestions& questions, const std::string& root = "");
 
 /// The part of it that tells machines apart, at once: kernel, architecture, host, boot_id, network_namespace,

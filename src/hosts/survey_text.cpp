@@ -41,6 +41,16 @@ void fields(auto& archive, Is<Interface> auto& interface) {
   archive("addresses", interface.addresses);
 }
 
+void fields(auto& archive, Is<RdmaPort> auto& port) {
+  archive("name", port.name);
+  archive("link_layer", port.link_layer);
+  archive("state", port.state);
+  archive("gbit", port.gbit);
+  archive("interfaces", port.interfaces);
+  archive("device_file", port.device_file);
+  archive("permitted", port.permitted);
+}
+
 void fields(auto& archive, Is<FolderState> auto& folder) {
   archive("path", folder.path);
   archive("usable", folder.usable);
@@ -61,6 +71,7 @@ void fields(auto& archive, Is<Survey> auto& survey) {
   archive("architecture", survey.architecture);
   archive("isas", survey.isas);
   archive("open_mpi", survey.open_mpi);
+  archive("open_mpi_has_ucx", survey.open_mpi_has_ucx);
   archive("executable", survey.executable);
   archive("processor", survey.processor);
   archive("core_kinds", survey.core_kinds);
@@ -78,6 +89,7 @@ void fields(auto& archive, Is<Survey> auto& survey) {
   archive("network_namespace", survey.network_namespace);
   archive("user_id", survey.user_id);
   archive("interfaces", survey.interfaces);
+  archive("rdma_ports", survey.rdma_ports);
   archive("model", survey.model);
   archive("cache", survey.cache);
   archive("temporary", survey.temporary);

@@ -1,7 +1,10 @@
 #include "system/open_mpi.h"
 
+#include <link.h>
+
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "base/error.h"
 #include "system/child_process.h"
@@ -11,6 +14,20 @@ namespace yoke::system {
 namespace {
 
 constexpr std::chrono::seconds version_patience{5};
+
+/// The path of the loaded library whose file name begins so; empty where there is none.
+std::filesystem::path loaded_library(std::string_view name) {
+  std::pair<std::string_view, std::filesystem::path> search{name, {}};
+  const auto look = [](dl_phdr_info* info, std::size_t, void* data) {
+    auto& [wanted, found] = *static_cast<decltype(search)*>(data);
+    const std::filesystem::path path(info->dlpi_name);
+    if (!path.filename().native().starts_with(wanted)) return 0;
+    found = path;
+    return 1;
+  };
+  ::dl_iterate_phdr(look, &search);
+  return search.second;
+}
 
 }  // namespace
 
@@ -40,6 +57,21 @@ std::string read_open_mpi_version(const Environment& environment) {
   } catch (const Error&) {  // it cannot be executed
     return {};
   }
+}
+
+bool has_ucx_component(const std::filesystem::path& libmpi) {
+  std::error_code error;
+  const std::filesystem::path folder = std::filesystem::canonical(libmpi, error).parent_path();
+  if (error) return false;
+  // As built from source, by Fedora, and by Debian.
+  for (const char* components : {"openmpi", "openmpi3", "openmpi/lib/openmpi3"})
+    if (std::filesystem::exists(folder / components / "mca_pml_ucx.so", error)) return true;
+  return false;
+}
+
+bool open_mpi_has_ucx() {
+  const std::filesystem::path libmpi = loaded_library("libmpi.so");
+  return !libmpi.empty() && (has_ucx_component(libmpi) || !loaded_library("libucp.so").empty());
 }
 
 }  // namespace yoke::system

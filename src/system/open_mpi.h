@@ -1,6 +1,7 @@
 // Where a machine has Open MPI, and which.
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -16,5 +17,13 @@ std::string parse_open_mpi_version(const std::string& printed);
 
 /// The version that mpirun tells within a few seconds; empty where there is none that does.
 std::string read_open_mpi_version(const Environment& environment);
+
+/// Whether an Open MPI has the component that speaks UCX, by the place of its libmpi.so: components lie in a
+/// folder beside it.
+bool has_ucx_component(const std::filesystem::path& libmpi);
+
+/// Whether the Open MPI that this process is linked with speaks UCX, by a component or, as Open MPI 5 is
+/// built, by itself. False in a process without Open MPI. Takes some microseconds.
+bool open_mpi_has_ucx();
 
 }  // namespace yoke::system

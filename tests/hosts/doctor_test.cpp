@@ -234,6 +234,25 @@ TEST_F(Doctor, NamesASlowDirectionBetweenTwoHostsOnce) {
   expect_one("node1 link warning: ", "it sends 10.0 MB/s at most");
 }
 
+TEST_F(Doctor, SaysInOneLineWhatCarriesMessages) {
+  const auto lines = [&] {
+    std::vector<std::string> found;
+    for (const Finding& each : judge(examination).findings)
+      if (each.subject == "transport") found.push_back(each.sentence);
+    return found;
+  };
+  EXPECT_THAT(lines(), testing::ElementsAre("messages go by TCP, for no host has an RDMA port that is up"));
+  for (std::size_t i = 0; i < 3; ++i) {
+    survey(i).rdma_ports = {{"mlx5_0/1", "InfiniBand", "ACTIVE", 100, {}, "/dev/infiniband/uverbs0", true}};
+    survey(i).open_mpi_has_ucx = true;
+  }
+  EXPECT_THAT(lines(),
+              testing::ElementsAre("messages go by RDMA, for every host has InfiniBand of 100 Gbit/s"));
+  EXPECT_THAT(wrong(), IsEmpty());
+  survey(1).rdma_ports.clear();
+  expect_one(" transport warning: ", "messages go by TCP, for node2 has no RDMA");
+}
+
 TEST_F(Doctor, NamesLostLargePacketsAndLongWays) {
   add_transfers();
   transfer(0, 1).full_size_lost = true;

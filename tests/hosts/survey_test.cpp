@@ -67,12 +67,16 @@ TEST(Survey, ReadsSwapLoadAndGovernor) {
 
 TEST(SurveyText, ComesBackAsItWas) {
   Survey survey = take_survey({"/no such \xff model\n", "/tmp"});
+  survey.open_mpi_has_ucx = !survey.open_mpi_has_ucx;
+  survey.rdma_ports = {{"mlx5_0/1", "Ethernet", "ACTIVE", 100, {"eth1"}, "/dev/infiniband/uverbs0", true}};
   const std::string text = write_survey(survey);
   EXPECT_EQ(text.substr(0, text.find('\n')), system::first_line(system::this_build()));
   const SurveyAnswer answer = parse_survey("Welcome to node3!\r\nyoke is fun\n" + text);
   EXPECT_EQ(answer.build, system::this_build());
   EXPECT_EQ(answer.survey.host, survey.host);
   EXPECT_EQ(answer.survey.interfaces, survey.interfaces);
+  EXPECT_EQ(answer.survey.rdma_ports, survey.rdma_ports);
+  EXPECT_EQ(answer.survey.open_mpi_has_ucx, survey.open_mpi_has_ucx);
   EXPECT_EQ(answer.survey.clock, survey.clock);
   EXPECT_EQ(answer.survey.memory_total, survey.memory_total);
   EXPECT_EQ(answer.survey.cache.free_bytes, survey.cache.free_bytes);

@@ -24,5 +24,20 @@ TEST(OpenMpi, IsTheFirstInPath) {
   EXPECT_EQ(read_open_mpi_version(environment), "9.8.7");
 }
 
+TEST(OpenMpi, HasUcxWhereTheComponentLiesBesideItsLibrary) {
+  namespace fs = std::filesystem;
+  for (const char* components : {"lib/openmpi", "lib/openmpi3", "lib/openmpi/lib/openmpi3"}) {
+    const ScratchFolder prefix;
+    fs::create_directories(prefix / components);
+    fs::create_directories(prefix / "elsewhere");
+    prefix.write("lib/libmpi.so.40.30.4", "");
+    fs::create_symlink("../lib/libmpi.so.40.30.4", prefix / "elsewhere" / "libmpi.so.40");
+    EXPECT_FALSE(has_ucx_component(prefix / "elsewhere" / "libmpi.so.40"));
+    write_file(prefix / components / "mca_pml_ucx.so", "");
+    EXPECT_TRUE(has_ucx_component(prefix / "elsewhere" / "libmpi.so.40")) << components;
+  }
+  EXPECT_FALSE(has_ucx_component("/no/such/libmpi.so"));
+}
+
 }  // namespace
 }  // namespace yoke::system
