@@ -56,6 +56,22 @@ struct Group {
   }
 };
 
+[[noreturn]] void end_process() { ::_exit(1); }
+
+/// MPI would print a page, on every rank, and end the process.
+void require_connected(const MpiStart& job) {
+  if (!job.unconnected) return;
+  if (job.rank > 0) {
+    ::poll(nullptr, 0, static_cast<int>(leader_precedence.count()));  // srun may end all with the first
+    end_process();
+  }
+  fail(
+      "srun has started {} ranks that cannot find each other: start them with srun --mpi=pmix (Debian's "
+      "Slurm "
+      "needs the package libpmix-dev on every node for it)",
+      job.ranks);
+}
+
 /// Brings the ranks together, all but the links. Throws Error on every rank where one is of another build.
 void meet(Group& group, const EngineProcessOptions& options) {
   const MpiStart& job = options.job;
@@ -114,8 +130,6 @@ void check_before_loading(Group& group, const RankRoles& roles) {
   const Findings mine = look(group.options, roles, comm.rank(), comm.size());
   if (!check_findings(comm, group.places(), mine)) group.link->sleep();
 }
-
-[[noreturn]] void end_process() { ::_exit(1); }
 
 /// The starter reads what its engine's processes print.
 void write_to_starter(const std::string& sentence) {
@@ -367,6 +381,7 @@ int engine_main(const EngineProcessOptions& given, const std::filesystem::path& 
 std::unique_ptr<runtime::Engine> join(const EngineProcessOptions& options,
                                       const runtime::EngineOptions& engine, const runtime::HostOptions& host,
                                       const std::function<void(const GroupProgress&)>& progress) {
+  require_connected(options.job);
   auto group = std::make_unique<Group>();
   meet(*group, options);
   tell_engine(*group, engine, host);

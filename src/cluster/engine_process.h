@@ -52,7 +52,7 @@ int engine_main(const EngineProcessOptions& options, const std::filesystem::path
 /// part until that engine is destroyed, then returns nullptr; a follower that fails tells rank 0 and ends the
 /// process. `progress` is called until this returns, from one thread at a time but not always the same.
 /// Throws Error on rank 0 (and on every rank before they have met); the process has to end then, with a code
-/// other than 0.
+/// other than 0. Ranks that srun has not connected end the same way before MPI has a say: one throws.
 std::unique_ptr<runtime::Engine> join(const EngineProcessOptions& options,
                                       const runtime::EngineOptions& engine, const runtime::HostOptions& host,
                                       const std::function<void(const GroupProgress&)>& progress);

@@ -37,6 +37,10 @@ MpiStart detect_mpi(const Environment& environment) {
   start.under_mpi = one_of_several || environment.contains("PMIX_RANK") || environment.contains("PMI_RANK");
   if (!start.under_mpi) return {};
   start.rank = first_of({"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"});
+  const bool from_srun =
+      environment.contains("SLURM_PROCID") && number_in(environment, "SLURM_STEP_NUM_TASKS") > 1;
+  start.unconnected = from_srun && !environment.contains("OMPI_COMM_WORLD_RANK") &&
+                      !environment.contains("PMIX_RANK") && !environment.contains("PMI_RANK");
   const auto network = environment.find("OMPI_MCA_btl_tcp_if_include");
   if (network != environment.end()) start.network = network->second;
   return start;

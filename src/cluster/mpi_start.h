@@ -9,10 +9,11 @@ namespace yoke::cluster {
 
 /// How an MPI starter (mpirun, srun, …) announced itself to this process.
 struct MpiStart {
-  bool under_mpi = false;  // this process is one rank of a job that somebody else started
-  int rank = 0;            // this process's; 0 when the starter did not say
-  int ranks = 0;           // of that job; 0 when the starter did not say
-  std::string network;     // between its machines, as btl_tcp_if_include names it; empty when nobody has
+  bool under_mpi = false;    // this process is one rank of a job that somebody else started
+  int rank = 0;              // this process's; 0 when the starter did not say
+  int ranks = 0;             // of that job; 0 when the starter did not say
+  bool unconnected = false;  // srun has started it without a PMI, by which its ranks would find each other
+  std::string network;       // between its machines, as btl_tcp_if_include names it; empty when nobody has
 };
 MpiStart detect_mpi(const system::Environment& environment);
 

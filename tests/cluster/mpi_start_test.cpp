@@ -26,6 +26,20 @@ TEST(MpiStart, KnowsWhoStartedThisProcess) {
   EXPECT_EQ(detect_mpi({{"SLURM_STEP_NUM_TASKS", "3"}}).ranks, 3);
 }
 
+TEST(MpiStart, KnowsThatSrunHasGivenRanksNoWayToFindEachOther) {
+  const system::Environment srun{{"SLURM_STEP_NUM_TASKS", "2"}, {"SLURM_PROCID", "1"}};
+  EXPECT_TRUE(detect_mpi(srun).unconnected);
+  EXPECT_EQ(detect_mpi(srun).rank, 1);
+  EXPECT_EQ(detect_mpi(srun).ranks, 2);
+  for (const char* connects : {"PMIX_RANK", "PMI_RANK", "OMPI_COMM_WORLD_RANK"}) {
+    system::Environment connected = srun;
+    connected[connects] = "0";
+    EXPECT_FALSE(detect_mpi(connected).unconnected) << connects;
+  }
+  EXPECT_FALSE(detect_mpi({{"SLURM_STEP_NUM_TASKS", "1"}, {"SLURM_PROCID", "0"}}).unconnected);
+  EXPECT_FALSE(detect_mpi({}).unconnected);
+}
+
 TEST(MpiStart, KnowsTheNetworkThatMpiWasTold) {
   EXPECT_EQ(detect_mpi({{"PMIX_RANK", "0"}}).network, "");
   EXPECT_EQ(detect_mpi({{"PMIX_RANK", "0"}, {"OMPI_MCA_btl_tcp_if_include", "10.0.0.0/8,eth1"}}).network,

@@ -47,6 +47,18 @@ class TwoNodes(LabTest):
                 self.assert_two_ranks_wrote_the_text(*self.finish(
                     *SRUN, "-N", 2, "-n", 2, *ALONE, "--key-file", f"{home}/link-key", user=user))
 
+    def test_srun_without_pmix_is_refused_with_one_sentence_from_one_rank(self):
+        for user in (False, True):
+            with self.subTest(root=not user):
+                run = self.start_on("outside", "srun", "--mpi=none", "-N", 2, "-n", 2, *ALONE, user=user)
+                code, out, err, _ = run.finish(60)
+                self.assertEqual((code, out), (1, ""), err)
+                said = [line for line in err.splitlines() if not line.startswith(("srun: ", "slurmstepd: "))]
+                self.assertEqual(len(said), 1, err)
+                self.assertIn("yoke: srun has started 2 ranks that cannot find each other", said[0])
+                self.assertIn("srun --mpi=pmix", said[0])
+                self.assert_nothing_left(run)
+
     def test_mpirun_in_an_allocation_starts_a_rank_on_each_node(self):
         self.assert_two_ranks_wrote_the_text(*self.finish("salloc", "--quiet", "-N", 2, "-n", 2, *MPIRUN, *RUN))
 
