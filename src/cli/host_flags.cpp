@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "cli/usage.h"
-#include "hosts/cidr.h"
+#include "system/cidr.h"
 
 namespace yoke::cli {
 namespace {
@@ -72,7 +72,7 @@ void add_host_flags(CLI::App& command, HostFlags& flags) {
       .add_option("--network", flags.network,
                   "Network that the hosts use (default: the fastest that they share)")
       ->type_name("CIDR")
-      ->check(check_of([](const std::string& text) { hosts::parse_cidr(text); }));
+      ->check(check_of([](const std::string& text) { system::parse_cidr(text); }));
   command.add_option("--ssh", flags.ssh, "What to call in place of ssh: \"ssh -p 2222\"")
       ->type_name("COMMAND");
   command.add_option("--yoke", flags.yoke, "Path of yoke on the hosts (default: as here)")->type_name("PATH");

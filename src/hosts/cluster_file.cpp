@@ -17,7 +17,7 @@
 #include "base/file_descriptor.h"
 #include "base/nearest_name.h"
 #include "base/printable.h"
-#include "hosts/cidr.h"
+#include "system/cidr.h"
 
 namespace yoke::hosts {
 
@@ -163,7 +163,7 @@ std::string network_of(const toml::table& file, const std::string& path) {
   const std::string network = string_at(file, "network", path).value_or("");
   if (file.contains("network")) {
     try {
-      parse_cidr(network);
+      system::parse_cidr(network);
     } catch (const Error& error) {
       fail("{}: {}", place_of(*file.get("network"), path), error.what());
     }

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "hosts/cidr.h"
 #include "hosts/ports.h"
+#include "system/cidr.h"
 
 namespace yoke::hosts {
 
@@ -23,14 +23,14 @@ std::string_view family_of(const std::string& cidr) {
 }
 
 /// Networks of all addresses that others can use.
-std::vector<Cidr> networks_of(const Survey& survey) {
-  std::vector<Cidr> networks;
+std::vector<system::Cidr> networks_of(const Survey& survey) {
+  std::vector<system::Cidr> networks;
   for (const Interface& interface : survey.interfaces) {
     if (!interface.up || interface.kind == InterfaceKind::loopback) continue;
     for (const InterfaceAddress& each : interface.addresses) {
-      const auto address = parse_address(each.address);
+      const auto address = system::parse_address(each.address);
       if (!address || is_link_local(*address) || each.prefix < 0 || each.prefix > address->bits()) continue;
-      const Cidr network = network_of(*address, each.prefix);
+      const system::Cidr network = network_of(*address, each.prefix);
       if (std::find(networks.begin(), networks.end(), network) == networks.end()) networks.push_back(network);
     }
   }
@@ -41,7 +41,7 @@ std::vector<Cidr> networks_of(const Survey& survey) {
 
 std::vector<std::string> other_networks(const Survey& survey, const std::string& cidr) {
   std::vector<std::string> others;
-  for (const Cidr& network : networks_of(survey))
+  for (const system::Cidr& network : networks_of(survey))
     if (to_string(network) != cidr) others.push_back(to_string(network));
   return others;
 }
@@ -49,7 +49,7 @@ std::vector<std::string> other_networks(const Survey& survey, const std::string&
 bool has_public_address(const Survey& survey) {
   for (const Interface& interface : survey.interfaces) {
     for (const InterfaceAddress& each : interface.addresses) {
-      const auto address = parse_address(each.address);
+      const auto address = system::parse_address(each.address);
       if (interface.up && address && !is_private(*address)) return true;
     }
   }

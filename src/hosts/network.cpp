@@ -10,7 +10,7 @@
 #include <tuple>
 
 #include "base/error.h"
-#include "hosts/cidr.h"
+#include "system/cidr.h"
 
 namespace yoke::hosts {
 
@@ -18,7 +18,7 @@ namespace {
 
 /// An address that a host can be reached by, and the interface that has it.
 struct Reachable {
-  Address address;
+  system::Address address;
   int prefix = 0;
   const Interface* interface = nullptr;
 };
@@ -33,7 +33,7 @@ std::vector<Reachable> reachable_of(const HostNetwork& host) {
   for (const Interface& interface : host.interfaces) {
     if (!counts(interface)) continue;
     for (const InterfaceAddress& each : interface.addresses) {
-      const auto address = parse_address(each.address);
+      const auto address = system::parse_address(each.address);
       if (address && !is_loopback(*address) && !is_link_local(*address) && each.prefix >= 0 &&
           each.prefix <= address->bits())
         result.push_back({*address, each.prefix, &interface});
@@ -51,31 +51,31 @@ Addresses all_addresses(std::span<const HostNetwork> hosts) {
 }
 
 /// Those that more than one host has.
-std::set<Address> repeated_addresses(const Addresses& all) {
-  std::map<Address, int> owners;
+std::set<system::Address> repeated_addresses(const Addresses& all) {
+  std::map<system::Address, int> owners;
   for (const auto& host : all) {
-    std::set<Address> own;
+    std::set<system::Address> own;
     for (const Reachable& each : host) own.insert(each.address);
-    for (const Address& address : own) ++owners[address];
+    for (const system::Address& address : own) ++owners[address];
   }
-  std::set<Address> repeated;
+  std::set<system::Address> repeated;
   for (const auto& [address, count] : owners)
     if (count > 1) repeated.insert(address);
   return repeated;
 }
 
-Addresses without(Addresses all, const std::set<Address>& repeated) {
+Addresses without(Addresses all, const std::set<system::Address>& repeated) {
   for (auto& host : all)
     std::erase_if(host, [&](const Reachable& each) { return repeated.contains(each.address); });
   return all;
 }
 
 /// Networks of the hosts' addresses, each once, in the order in which they come.
-std::vector<Cidr> candidates_of(const Addresses& all) {
-  std::vector<Cidr> candidates;
+std::vector<system::Cidr> candidates_of(const Addresses& all) {
+  std::vector<system::Cidr> candidates;
   for (const auto& host : all) {
     for (const Reachable& each : host) {
-      const Cidr network = network_of(each.address, each.prefix);
+      const system::Cidr network = network_of(each.address, each.prefix);
       if (std::find(candidates.begin(), candidates.end(), network) == candidates.end())
         candidates.push_back(network);
     }
@@ -83,7 +83,7 @@ std::vector<Cidr> candidates_of(const Addresses& all) {
   return candidates;
 }
 
-const Reachable* first_in(const Cidr& network, const std::vector<Reachable>& host) {
+const Reachable* first_in(const system::Cidr& network, const std::vector<Reachable>& host) {
   const auto found = std::find_if(host.begin(), host.end(),
                                   [&](const Reachable& each) { return network.contains(each.address); });
   return found == host.end() ? nullptr : &*found;
@@ -95,7 +95,7 @@ NetworkChoice::Member member_of(const Reachable& reachable) {
           interface.kind == InterfaceKind::physical && interface.mbit > 0};
 }
 
-std::optional<NetworkChoice> choice_of(const Cidr& network, const Addresses& all) {
+std::optional<NetworkChoice> choice_of(const system::Cidr& network, const Addresses& all) {
   NetworkChoice choice{to_string(network), {}};
   for (const auto& host : all) {
     const Reachable* const own = first_in(network, host);
@@ -105,7 +105,7 @@ std::optional<NetworkChoice> choice_of(const Cidr& network, const Addresses& all
   return choice;
 }
 
-bool is_wireless(const Cidr& network, const Addresses& all) {
+bool is_wireless(const system::Cidr& network, const Addresses& all) {
   return std::any_of(all.begin(), all.end(), [&](const auto& host) {
     const Reachable* const own = first_in(network, host);
     return own != nullptr && own->interface->kind == InterfaceKind::wireless;
@@ -113,13 +113,13 @@ bool is_wireless(const Cidr& network, const Addresses& all) {
 }
 
 /// What is smallest is best.
-auto rank_of(const Cidr& network, const NetworkChoice& choice, const Addresses& all) {
+auto rank_of(const system::Cidr& network, const NetworkChoice& choice, const Addresses& all) {
   const auto slowest = std::min_element(choice.members.begin(), choice.members.end(),
                                         [](const auto& a, const auto& b) { return a.mbit < b.mbit; });
   return std::tuple(-slowest->mbit, is_wireless(network, all), network.first.v6, -network.prefix);
 }
 
-std::string names_in(const Cidr& network, std::span<const HostNetwork> hosts, const Addresses& all) {
+std::string names_in(const system::Cidr& network, std::span<const HostNetwork> hosts, const Addresses& all) {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < hosts.size(); ++i)
     if (first_in(network, all[i]) != nullptr) names.push_back(hosts[i].name);
@@ -129,7 +129,7 @@ std::string names_in(const Cidr& network, std::span<const HostNetwork> hosts, co
 [[noreturn]] void fail_unshared(std::span<const HostNetwork> hosts, const Addresses& all) {
   constexpr std::size_t most_told = 8;
   std::vector<std::string> told;
-  for (const Cidr& network : candidates_of(all))
+  for (const system::Cidr& network : candidates_of(all))
     if (told.size() < most_told)
       told.push_back(fmt::format("{} has {}", to_string(network), names_in(network, hosts, all)));
   for (std::size_t i = 0; i < hosts.size(); ++i)
@@ -143,8 +143,8 @@ NetworkChoice choose_network(std::span<const HostNetwork> hosts) {
   const Addresses every = all_addresses(hosts);
   const Addresses all = without(every, repeated_addresses(every));
   std::optional<NetworkChoice> best;
-  std::optional<Cidr> best_network;
-  for (const Cidr& network : candidates_of(all)) {
+  std::optional<system::Cidr> best_network;
+  for (const system::Cidr& network : candidates_of(all)) {
     const std::optional<NetworkChoice> choice = choice_of(network, all);
     if (!choice || (best && rank_of(network, *choice, all) >= rank_of(*best_network, *best, all))) continue;
     best = choice;
@@ -155,11 +155,11 @@ NetworkChoice choose_network(std::span<const HostNetwork> hosts) {
 }
 
 NetworkChoice use_network(const std::string& cidr, std::span<const HostNetwork> hosts) {
-  const Cidr network = parse_cidr(cidr);
+  const system::Cidr network = system::parse_cidr(cidr);
   const Addresses all = all_addresses(hosts);
   NetworkChoice choice{to_string(network), {}};
   std::vector<std::string> outside;
-  std::map<Address, std::string> owners;
+  std::map<system::Address, std::string> owners;
   for (std::size_t i = 0; i < hosts.size(); ++i) {
     const Reachable* const own = first_in(network, all[i]);
     if (own == nullptr) {

@@ -8,8 +8,8 @@
 
 #include "base/error.h"
 #include "base/file_descriptor.h"
-#include "hosts/cidr.h"
 #include "hosts/interfaces.h"
+#include "system/cidr.h"
 
 namespace yoke::hosts {
 
@@ -37,8 +37,8 @@ std::string sender_to(const std::string& address) {
 
 std::string starter_network(const std::string& network, const std::string& address) {
   const std::string mine = sender_to(address);
-  const std::optional<Address> sender = parse_address(mine);
-  if (sender && parse_cidr(network).contains(*sender)) return {};
+  const std::optional<system::Address> sender = system::parse_address(mine);
+  if (sender && system::parse_cidr(network).contains(*sender)) return {};
   for (const Interface& interface : read_interfaces()) {
     for (const InterfaceAddress& each : interface.addresses)
       if (each.address == mine) return to_string(network_of(sender.value(), each.prefix));

@@ -12,7 +12,7 @@
 #include <cstring>
 
 #include "base/error.h"
-#include "hosts/cidr.h"
+#include "system/cidr.h"
 
 namespace yoke::hosts {
 
@@ -25,7 +25,7 @@ struct SocketAddress {
 };
 
 SocketAddress socket_address(const std::string& text, std::uint16_t port) {
-  const auto address = parse_address(text);
+  const auto address = system::parse_address(text);
   require(address.has_value(), "'{}' is no IP address", text);
   SocketAddress result;
   if (address->v6) {

@@ -7,61 +7,25 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <charconv>
 #include <memory>
+#include <optional>
 #include <sstream>
 
-#include "base/error.h"
+#include "system/cidr.h"
 
 namespace yoke::system {
 
 namespace {
 
-int width_of(int family) { return family == AF_INET ? 32 : 128; }
-
 /// One word of a list of networks.
 bool names(const std::string& word, const InterfaceAddress& local) {
-  if (word.find('/') != std::string::npos) return Cidr::parse(word).contains(local.address);
-  return word == local.interface || word == local.address;
+  if (word.find('/') == std::string::npos) return word == local.interface || word == local.address;
+  const Cidr network = parse_cidr(word);
+  const std::optional<Address> address = parse_address(local.address);
+  return address && network.contains(*address);
 }
 
 }  // namespace
-
-Cidr::Address Cidr::parse_address(const std::string& text) {
-  Address address;
-  for (const int family : {AF_INET, AF_INET6})
-    if (address.family == 0 && ::inet_pton(family, text.c_str(), address.bytes.data()) == 1)
-      address.family = family;
-  return address;
-}
-
-Cidr::Address Cidr::masked(Address address) const {
-  for (int byte = 0; byte < 16; ++byte) {
-    const int kept = std::clamp(bits_ - 8 * byte, 0, 8);
-    address.bytes[static_cast<std::size_t>(byte)] &= static_cast<std::uint8_t>(0xFF00 >> kept);
-  }
-  return address;
-}
-
-Cidr Cidr::parse(std::string_view text) {
-  const auto slash = text.find('/');
-  const Address address = parse_address(std::string(text.substr(0, slash)));
-  Cidr network;
-  bool sound = address.family != 0;
-  if (sound && slash == std::string_view::npos) {
-    network.bits_ = width_of(address.family);
-  } else if (sound) {
-    const char* const end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data() + slash + 1, end, network.bits_);
-    sound = error == std::errc() && stop == end && network.bits_ >= 0 &&
-            network.bits_ <= width_of(address.family);
-  }
-  require(sound, "'{}' is no network: expected one like 192.168.7.0/24 or fd00:7::/64", text);
-  network.first_ = network.masked(address);
-  return network;
-}
-
-bool Cidr::contains(const std::string& address) const { return masked(parse_address(address)) == first_; }
 
 std::vector<InterfaceAddress> local_addresses() {
   ifaddrs* first = nullptr;

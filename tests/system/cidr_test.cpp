@@ -1,11 +1,11 @@
-#include "hosts/cidr.h"
+#include "system/cidr.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "common/error_of.h"
 
-namespace yoke::hosts {
+namespace yoke::system {
 namespace {
 
 Address address(std::string_view text) { return parse_address(text).value(); }
@@ -16,6 +16,13 @@ TEST(Cidr, HasTheAddressesWithItsFirstBits) {
   EXPECT_FALSE(network.contains(address("10.1.127.255")));
   EXPECT_FALSE(network.contains(address("a01:8000::")));
   EXPECT_TRUE(parse_cidr("0.0.0.0/0").contains(address("255.255.255.255")));
+  EXPECT_FALSE(parse_cidr("::/0").contains(address("10.0.0.1")));
+  EXPECT_FALSE(parse_cidr("192.168.7.0/24").contains(address("::ffff:192.168.7.1")));
+  const Cidr odd = parse_cidr("10.77.0.64/27");
+  EXPECT_TRUE(odd.contains(address("10.77.0.95")));
+  EXPECT_FALSE(odd.contains(address("10.77.0.96")) || odd.contains(address("10.77.0.63")));
+  EXPECT_TRUE(parse_cidr("fd00:7::/63").contains(address("fd00:7:0:1::5")));
+  EXPECT_FALSE(parse_cidr("fd00:7::/63").contains(address("fd00:7:0:2::5")));
   EXPECT_FALSE(parse_cidr("fd00::/64").contains(address("fd00:0:0:1::")));
 }
 
@@ -28,7 +35,7 @@ TEST(Cidr, IsWrittenByItsFirstAddress) {
 TEST(Cidr, OfAnythingElseIsRefused) {
   for (const char* text :
        {"", "/", "10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0/8", "fd00::/129",
-        "10.0.0.0/24 ", "10.0.0.0/24/8", "fe80::1%eth0/64", "eth0", "01.2.3.4/8"})
+        "10.0.0.0/24 ", "10.0.0.0/24/8", "fe80::1%eth0/64", "eth0", "01.2.3.4/8", "10.0.0.0/ 4", "::1.2/3"})
     EXPECT_THAT(error_of([&] { parse_cidr(text); }), testing::HasSubstr("is no network")) << text;
 }
 
@@ -42,4 +49,4 @@ TEST(Address, KnowsWhatOthersCannotReach) {
 }
 
 }  // namespace
-}  // namespace yoke::hosts
+}  // namespace yoke::system

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace yoke::hosts {
+namespace yoke::system {
 
 struct Address {
   bool v6 = false;
@@ -43,4 +43,4 @@ Cidr network_of(const Address& address, int prefix);
 Cidr parse_cidr(std::string_view text);
 std::string to_string(const Cidr& cidr);
 
-}  // namespace yoke::hosts
+}  // namespace yoke::system

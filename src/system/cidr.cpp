@@ -1,4 +1,4 @@
-#include "hosts/cidr.h"
+#include "system/cidr.h"
 
 #include <arpa/inet.h>
 #include <fmt/core.h>
@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/printable.h"
 
-namespace yoke::hosts {
+namespace yoke::system {
 
 namespace {
 
@@ -71,4 +71,4 @@ Cidr parse_cidr(std::string_view text) {
 
 std::string to_string(const Cidr& cidr) { return fmt::format("{}/{}", to_string(cidr.first), cidr.prefix); }
 
-}  // namespace yoke::hosts
+}  // namespace yoke::system
