@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "system/exec.h"
 
 namespace yoke::system {
 
@@ -22,17 +23,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
-
-struct Pipe {
-  FileDescriptor read;
-  FileDescriptor write;
-};
-
-Pipe open_pipe() {
-  std::array<int, 2> ends{};
-  require(::pipe2(ends.data(), O_CLOEXEC) == 0, "cannot open a pipe: {}", std::strerror(errno));
-  return {FileDescriptor(ends[0]), FileDescriptor(ends[1])};
-}
 
 /// A pair of sockets, not a pipe: writing to a child that reads no more is then an error, not a signal.
 Pipe open_input() {
@@ -66,27 +56,15 @@ void drain(FileDescriptor& from, BoundedText& to) {
 
 void make_non_blocking(const FileDescriptor& file) { ::fcntl(file.get(), F_SETFL, O_NONBLOCK); }
 
-std::vector<char*> pointers(std::vector<std::string>& strings) {
-  std::vector<char*> result;
-  for (std::string& string : strings) result.push_back(string.data());
-  result.push_back(nullptr);
-  return result;
-}
-
 /// In the child, between fork and exec: only what a signal handler may do. Returns if something failed.
-void become(char* const* arguments, char* const* environment, int input, int output, int errors,
-            pid_t parent) {
+void become(const ExecWords& words, int input, int output, int errors, pid_t parent) {
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return;
   if (::getppid() != parent) ::_exit(1);  // it died before that took effect
   ::setpgid(0, 0);
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::signal(SIGPIPE, SIG_DFL);
   if (::dup2(input, STDIN_FILENO) < 0 || ::dup2(output, STDOUT_FILENO) < 0 ||
       ::dup2(errors, STDERR_FILENO) < 0)
     return;
-  ::execve(arguments[0], arguments, environment);
+  words.execute();
 }
 
 }  // namespace
@@ -118,35 +96,24 @@ std::optional<std::string> BoundedText::take_line() {
 ChildProcess::ChildProcess(const std::vector<std::string>& command, const Environment& environment,
                            const ChildStreams& streams)
     : text_(streams.half), error_text_(streams.half) {
-  std::vector<std::string> words = command;
-  std::vector<std::string> variables;
-  for (const auto& [name, value] : environment) variables.push_back(name + "=" + value);
-  const std::vector<char*> arguments = pointers(words);
-  const std::vector<char*> environment_pointers = pointers(variables);
+  const ExecWords words(command, environment);
   Pipe input = streams.input ? open_input() : open_nothing();
   Pipe output = open_pipe();
   Pipe errors = streams.separate_errors ? open_pipe() : Pipe{};
-  Pipe failure = open_pipe();  // closed by a successful exec, else it says what failed
+  Pipe failure = open_pipe();
   const pid_t parent = ::getpid();
 
   pid_ = ::fork();
   require(pid_ >= 0, "cannot start {}: {}", command.at(0), std::strerror(errno));
   if (pid_ == 0) {
-    become(arguments.data(), environment_pointers.data(), input.read.get(), output.write.get(),
-           (errors.write ? errors : output).write.get(), parent);
-    const int error = errno;
-    [[maybe_unused]] const auto written = ::write(failure.write.get(), &error, sizeof error);
-    ::_exit(127);
+    become(words, input.read.get(), output.write.get(), (errors.write ? errors : output).write.get(), parent);
+    end_unexecuted(failure.write);
   }
   input.read.close();
   output.write.close();
   errors.write.close();
   failure.write.close();
-  int error = 0;
-  ssize_t n = 0;
-  do n = ::read(failure.read.get(), &error, sizeof error);
-  while (n < 0 && errno == EINTR);
-  if (n == sizeof error) {
+  if (const int error = wait_for_exec(failure.read)) {
     ::waitpid(pid_, nullptr, 0);
     fail("cannot execute {}: {}", command.at(0), std::strerror(error));
   }
