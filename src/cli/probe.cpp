@@ -52,33 +52,49 @@ hosts::RemoteCommand command_on(const hosts::Host& host, const ProbeOptions& opt
   return command;
 }
 
-/// What each host prints, all measured at once. Throws Error for the first that cannot be, after the others.
+/// All hosts at once, for each would wait for nothing but itself.
+std::vector<hosts::RemoteResult> measure_all(const std::string& ssh,
+                                             const std::vector<hosts::RemoteCommand>& commands,
+                                             const system::Environment& environment) {
+  terminal::StatusLine line;
+  line.show(fmt::format("measuring {} host{}", commands.size(), commands.size() == 1 ? "" : "s"));
+  return hosts::run_on_all(hosts::SshCommand(ssh, {}, environment), environment, commands, hosts_patience,
+                           static_cast<int>(commands.size()));
+}
+
+/// What hosts have printed, as one output, and why the first of them has not that has not.
+struct Collected {
+  std::string text;
+  std::string trouble;
+};
+
+Collected collect(const std::vector<hosts::RemoteCommand>& commands,
+                  const std::vector<hosts::RemoteResult>& results, bool json) {
+  Collected all;
+  for (std::size_t i = 0; i < commands.size(); ++i) {
+    const hosts::Host& host = commands[i].host;
+    const std::string& printed = results[i].output;
+    if (const auto why = hosts::explain(host, commands[i].words.front(), results[i])) {
+      if (all.trouble.empty()) all.trouble = fmt::format("{} ({})", why->sentence, why->remedy);
+    } else if (json) {
+      all.text += (all.text.empty() ? "" : ",\n") + printed;
+    } else {
+      all.text += fmt::format("{}== {}\n{}", all.text.empty() ? "" : "\n", host.name, printed);
+    }
+  }
+  if (json) all.text = fmt::format("[{}]\n", all.text);
+  return all;
+}
+
+/// What each host prints. Throws Error for the first that cannot be measured, after the others.
 int probe_hosts(const ProbeOptions& options) {
   const system::Environment environment = system::current_environment();
   const hosts::HostList list = read_hosts(options.hosts, environment);
   std::vector<hosts::RemoteCommand> commands;
   for (const hosts::Host& host : list.hosts) commands.push_back(command_on(host, options));
-  std::vector<hosts::RemoteResult> results;
-  {
-    terminal::StatusLine line;
-    line.show(fmt::format("measuring {} host{}", commands.size(), commands.size() == 1 ? "" : "s"));
-    results = hosts::run_on_all(hosts::SshCommand(list.ssh, {}, environment), environment, commands,
-                                hosts_patience, static_cast<int>(commands.size()));
-  }
-  std::string trouble;
-  std::string json;
-  for (std::size_t i = 0; i < commands.size(); ++i) {
-    const hosts::Host& host = commands[i].host;
-    if (const auto why = hosts::explain(host, commands[i].words.front(), results[i])) {
-      if (trouble.empty()) trouble = fmt::format("{} ({})", why->sentence, why->remedy);
-    } else if (options.json) {
-      json += (json.empty() ? "" : ",\n") + results[i].output;
-    } else {
-      fmt::print("{}== {}\n{}", i == 0 ? "" : "\n", host.name, results[i].output);
-    }
-  }
-  if (options.json) fmt::print("[{}]\n", json);
-  require(trouble.empty(), "{}", trouble);
+  const Collected all = collect(commands, measure_all(list.ssh, commands, environment), options.json);
+  fmt::print("{}", all.text);
+  require(all.trouble.empty(), "{}", all.trouble);
   return 0;
 }
 
