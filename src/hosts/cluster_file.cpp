@@ -139,6 +139,16 @@ Host host_of_string(const std::string& entry, const Host& defaults, const std::s
   return host;
 }
 
+/// A weight that is read and then forgotten would have people wait for what never comes.
+void require_equal_weights(const std::vector<Host>& hosts, const std::string& path) {
+  for (const Host& host : hosts)
+    require(
+        host.weight == hosts.front().weight,
+        "{}: 'weight' is {} for {} and {} for {}, but shares that differ are not there yet: leave it out, "
+        "and give a host that is to do more of the work more 'slots'",
+        path, hosts.front().weight, hosts.front().name, host.weight, host.name);
+}
+
 std::vector<Host> hosts_of(const toml::table& file, const Host& defaults, const std::string& path) {
   const toml::node* node = file.get("hosts");
   require(node != nullptr, "{}: names no hosts; expected a key 'hosts'", path);
@@ -156,6 +166,7 @@ std::vector<Host> hosts_of(const toml::table& file, const Host& defaults, const 
     }
   }
   require_list(hosts, path);
+  require_equal_weights(hosts, path);
   return hosts;
 }
 

@@ -22,7 +22,7 @@ void check_hosts(const std::vector<Host>& hosts) {
   for (const Host& host : hosts) {
     check(!host.name.empty() && !destination(host).starts_with('-') && host.name.front() != '-');
     check(destination(host).find_first_of(" \t\r\n;|&$`'\"\\<>()*?/") == std::string::npos);
-    check(host.slots >= 1 && host.threads >= 0 && host.weight >= 0);
+    check(host.slots >= 1 && host.threads >= 0 && host.weight > 0 && host.weight == hosts.front().weight);
     slots += host.slots;
   }
   check(slots <= most_hosts);

@@ -29,7 +29,7 @@ TEST(ClusterFile, GivesEachHostItsOwnOrWhatAllHave) {
   const HostList list = parse(R"(
 yoke = "/opt/yoke"
 threads = 8
-weight = 1
+weight = 2.5
 [[hosts]]
 name = "a"
 slots = 2
@@ -40,7 +40,6 @@ name = "fd00::1"
 yoke = "/usr/bin/yoke"
 model = "/m.gguf"
 threads = 4
-weight = 0.5
 user = "ann"
 )");
   ASSERT_EQ(list.hosts.size(), 2u);
@@ -50,11 +49,11 @@ user = "ann"
   EXPECT_EQ(a.slots, 2);
   EXPECT_EQ(a.memory, 64'000'000'000u);
   EXPECT_EQ(a.cache_dir, "/var/cache/my yoke");
-  EXPECT_EQ(a.weight, 1);
+  EXPECT_EQ(a.weight, 2.5);
   EXPECT_EQ(b.yoke, "/usr/bin/yoke");
   EXPECT_EQ(b.model, "/m.gguf");
   EXPECT_EQ(b.threads, 4);
-  EXPECT_EQ(b.weight, 0.5);
+  EXPECT_EQ(b.weight, 2.5);
   EXPECT_EQ(destination(b), "ann@fd00::1");
 }
 
@@ -78,6 +77,8 @@ TEST(ClusterFile, RefusesWithPlaceAndRemedy) {
       {"hosts = ['a']\nweight = nan", "out of range for 'weight'"},
       {"hosts = ['a']\nweight = 0", "out of range for 'weight'"},
       {"hosts = ['a']\nweight = '1'", "the value of 'weight' is not a number"},
+      {"[[hosts]]\nname = 'a'\n[[hosts]]\nname = 'b'\nweight = 2",
+       "c.toml: 'weight' is 1 for a and 2 for b, but shares that differ are not there yet"},
       {"hosts = ['a']\nthreads = 1.5", "the value of 'threads' is not a whole number"},
       {"hosts = ['a']\nmemory = 'much'", "c.toml, line 2: 'much' is no size"},
       {"hosts = ['a']\nmemory = 64", "the value of 'memory' is not a string"},
