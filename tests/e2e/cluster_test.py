@@ -91,6 +91,7 @@ class Start(ClusterTest):
         self.assertRegex(out, r"(?m)^\S*mpirun .*10\.77\.1\.1:1.* : .*10\.77\.1\.2:1.* : .*10\.77\.1\.3:1")
         self.assertIn("ssh", out)
         self.assertIn("45000-45031", out)
+        self.assertIn("# messages go by tcp, for no host has an RDMA port that is up\n", out)
 
     def test_other_commands_take_hosts_too(self):
         hosts = self.addresses(1, 2)

@@ -365,5 +365,16 @@ class Flags(Refusal):
         self.assertIn("--ranks", err)
 
 
+class Srun(Refusal):
+    """What Slurm's srun starts without --mpi=pmix, by the variables that it sets."""
+
+    def test_ranks_that_cannot_find_each_other_say_so_once(self):
+        for rank, sentence in enumerate(("yoke: srun has started 2 ranks that cannot find each other: start them with srun "
+                                         "--mpi=pmix (Debian's Slurm needs the package libpmix-dev on every node for it)\n",
+                                         "")):
+            environment = {"SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": str(rank)}
+            self.assertEqual(self.yoke("run", DEMO, "-p", PROMPT, environment=environment), (1, "", sentence))
+
+
 if __name__ == "__main__":
     main()
