@@ -35,7 +35,7 @@ int logits(const LogitsOptions& options) {
     if (!event) continue;
     if (const auto* rows = std::get_if<runtime::LogitsEvent>(&*event))
       file.append(std::as_bytes(std::span(rows->logits)));
-    if (const auto* refused = std::get_if<runtime::RefusedEvent>(&*event)) throw Error(refused->sentence);
+    if (const auto* failed = std::get_if<runtime::FailedEvent>(&*event)) throw Error(failed->sentence);
     if (std::holds_alternative<runtime::DoneEvent>(*event)) break;
   }
   file.commit();

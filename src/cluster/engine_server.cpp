@@ -147,7 +147,7 @@ void EngineServer::advance(runtime::Engine& engine) {
   }
   std::visit([this](const auto& alternative) { starter_.say(alternative); }, *event);
   if (const auto* done = std::get_if<runtime::DoneEvent>(&*event)) forget(done->request);
-  if (const auto* refused = std::get_if<runtime::RefusedEvent>(&*event)) forget(refused->request);
+  if (const auto* failed = std::get_if<runtime::FailedEvent>(&*event)) forget(failed->request);
 }
 
 void EngineServer::forget(std::uint64_t request) {

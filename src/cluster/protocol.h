@@ -97,7 +97,7 @@ using Greeting = std::variant<Hello>;
 using ToEngine = std::variant<Start, Submit, Cancel, AskReports, AskRooflines, Goodbye>;
 using FromEngine = std::variant<Heartbeat, RanksMet, GroupProgress, Ready, Reports, Rooflines, Failure,
                                 runtime::TokenEvent, runtime::LogitsEvent, runtime::LogProbabilitiesEvent,
-                                runtime::DoneEvent, runtime::RefusedEvent>;
+                                runtime::DoneEvent, runtime::FailedEvent>;
 using ToFollower = std::variant<Heartbeat, Wake, Failure, Goodbye>;
 using FromFollower = std::variant<Heartbeat, LoadProgress, Failure, Goodbye>;
 

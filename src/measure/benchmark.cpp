@@ -73,7 +73,7 @@ BenchmarkSample run_test(runtime::Engine& engine, const BenchmarkTest& test, Ran
     const std::optional<runtime::Event> event = engine.next(patience);
     if (!event) continue;
     if (std::holds_alternative<runtime::TokenEvent>(*event) && ++generated > 0) progress(generated);
-    if (const auto* refused = std::get_if<runtime::RefusedEvent>(&*event)) throw Error(refused->sentence);
+    if (const auto* failed = std::get_if<runtime::FailedEvent>(&*event)) throw Error(failed->sentence);
     if (const auto* done = std::get_if<runtime::DoneEvent>(&*event)) {
       require(generated == test.n_gen, "{} ended after {} tokens", test.name(), generated);
       engine.next(std::chrono::milliseconds(0));  // nothing is in flight: an engine in this process rests now

@@ -127,7 +127,7 @@ class Measurement {
 
   /// True if a window has been completed.
   bool take(const runtime::Event& event) {
-    if (const auto* refused = std::get_if<runtime::RefusedEvent>(&event)) throw Error(refused->sentence);
+    if (const auto* failed = std::get_if<runtime::FailedEvent>(&event)) throw Error(failed->sentence);
     if (const auto* scores = std::get_if<runtime::LogProbabilitiesEvent>(&event)) {
       scores_.at(scores->request).take(*scores);
     }

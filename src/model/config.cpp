@@ -317,6 +317,12 @@ ops::RouteSpec ExpertConfig::route(ops::RouteSpec::Probability default_probabili
           .group_deciders = by == ops::RouteSpec::Probability::softmax ? 1 : 2};
 }
 
+bool Config::keeps_pages_only() const {
+  return latent.kv_rank == 0 && std::none_of(layers.begin(), layers.end(), [](const LayerConfig& layer) {
+           return layer.window > 0 || layer.recurrent;
+         });
+}
+
 void Config::require_experts() const {
   for (std::size_t i = 0; i < layers.size(); ++i) {
     require(layers[i].n_experts > 0,

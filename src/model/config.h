@@ -100,6 +100,10 @@ struct Config {
   /// Error where the file has none.
   void add_draft_layers();
 
+  /// Whether pages of the KV cache, whose values do not depend on how a sequence was cut into steps, are all
+  /// that layers keep of it: no windows, states of a recurrence or latents.
+  bool keeps_pages_only() const;
+
   /// Layers that lead to the next token.
   std::int64_t n_layers() const { return static_cast<std::int64_t>(layers.size()) - n_drafting; }
 };

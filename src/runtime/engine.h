@@ -57,10 +57,12 @@ struct Request {
   PromptReport report{};              // anything but `nothing` needs max_tokens 0
   std::int32_t report_from = 0;       // nothing is told of what follows the positions before this one
   std::int32_t vocabulary_limit = 0;  // ids from here on are never sampled; 0: any id may be
+  std::uint64_t salt = 0;             // what requests of another salt have computed is not used
 };
 
 struct Statistics {
   std::int32_t prompt_tokens = 0;
+  std::int32_t reused_tokens = 0;  // of them, those that the engine knew from requests before
   std::int32_t generated_tokens = 0;
   double prompt_seconds = 0;           // from the first step to the first sampled token
   double decode_seconds = 0;           // of the generated_tokens − 1 that follow
@@ -93,12 +95,13 @@ struct DoneEvent {
   FinishReason reason{};
   Statistics statistics;
 };
-/// The request was refused (a token out of range, a prompt longer than the context); the engine goes on.
-struct RefusedEvent {
+/// The request was refused (a token out of range, a prompt longer than the context) or cannot go on; the
+/// engine goes on.
+struct FailedEvent {
   std::uint64_t request = 0;
   std::string sentence;
 };
-using Event = std::variant<TokenEvent, LogitsEvent, LogProbabilitiesEvent, DoneEvent, RefusedEvent>;
+using Event = std::variant<TokenEvent, LogitsEvent, LogProbabilitiesEvent, DoneEvent, FailedEvent>;
 
 /// What one rank holds and how its time was split.
 struct RankReport {

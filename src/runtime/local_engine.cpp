@@ -1,5 +1,7 @@
 #include "runtime/local_engine.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -14,6 +16,7 @@
 #include "runtime/logit_processor.h"
 #include "runtime/sampler.h"
 #include "runtime/scheduler.h"
+#include "runtime/step_pace.h"
 #include "runtime/wire.h"
 #include "runtime/worker.h"
 
@@ -36,6 +39,15 @@ constexpr Command last_enumerator(Command) { return Command::stop; }
 
 constexpr int leader_rank = 0;
 
+/// Requests, beside those that run.
+constexpr std::int32_t most_waiting = 1024;
+/// Longest step in which sequences decode, as far as prompts make it long.
+constexpr double most_step_seconds = 0.25;
+
+double seconds_between(Clock::time_point start, Clock::time_point end) {
+  return std::chrono::duration<double>(end - start).count();
+}
+
 void compute_step(Worker& worker, model::Batch batch) {
   const bool wants = !batch.wanted.empty();
   worker.start_step(std::move(batch));
@@ -52,9 +64,13 @@ Argument argument(ByteReader& reader) {
 }
 
 SchedulerLimits limits_of(const EngineOptions& options, const Worker& worker) {
-  return {static_cast<std::int32_t>(worker.config().vocabulary), worker.context(),
-          static_cast<std::int32_t>(worker.caches().pages), options.prefill_chunk,
-          static_cast<std::int32_t>(worker.caches().slots)};
+  return {static_cast<std::int32_t>(worker.config().vocabulary),
+          worker.context(),
+          static_cast<std::int32_t>(worker.caches().pages),
+          options.prefill_chunk,
+          static_cast<std::int32_t>(worker.caches().slots),
+          most_waiting,
+          worker.config().keeps_pages_only()};
 }
 
 /// A request that has not ended, as far as its statistics go.
@@ -69,13 +85,13 @@ struct InFlight {
 
 /// A step whose layers have been computed, and of whose wanted rows some are still to be.
 struct StepUnderWay {
-  std::vector<std::optional<RowOwner>> owners;  // of its rows; nothing where the request was cancelled
+  std::vector<std::optional<RowOwner>> owners;  // of its rows; nothing where the request has ended
   std::vector<std::uint64_t> completed;         // requests that end with the step
   std::int32_t next = 0;                        // the first row of the next strip
 
   std::int32_t rows() const { return static_cast<std::int32_t>(owners.size()); }
   /// True if the request would have ended with the step, and now does not.
-  bool cancel(std::uint64_t request) {
+  bool forget(std::uint64_t request) {
     for (std::optional<RowOwner>& owner : owners) {
       if (owner && owner->request == request) owner.reset();
     }
@@ -115,13 +131,13 @@ class LocalEngine final : public Engine {
 
   void submit(Request request) override {
     if (in_flight_.contains(request.id)) {
-      events_.push_back(RefusedEvent{
+      events_.push_back(FailedEvent{
           request.id, fmt::format("a request with the id {} is in flight; expected another id for this one",
                                   request.id)});
       return;
     }
     if (const std::optional<std::string> refused = scheduler_.add(request)) {
-      events_.push_back(RefusedEvent{request.id, *refused});
+      events_.push_back(FailedEvent{request.id, *refused});
       return;
     }
     InFlight& in_flight = in_flight_[request.id];
@@ -130,7 +146,7 @@ class LocalEngine final : public Engine {
   }
 
   void cancel(std::uint64_t request) override {
-    const bool was_ending = step_ && step_->cancel(request);
+    const bool was_ending = step_ && step_->forget(request);
     if (scheduler_.cancel(request) || was_ending) finish(request, FinishReason::cancelled);
   }
 
@@ -195,11 +211,13 @@ class LocalEngine final : public Engine {
   }
 
   void begin_step() {
-    PlannedStep planned = scheduler_.plan();
-    const Clock::time_point now = Clock::now();
-    for (const std::uint64_t request : planned.requests) start_clock(request, now);
+    PlannedStep planned = scheduler_.plan(pace_.prompt_tokens(static_cast<std::int32_t>(worker_.caches().step_tokens)));
+    const Clock::time_point start = Clock::now();
+    for (const std::uint64_t request : planned.requests) start_clock(request, start);
+    const std::int64_t tokens = planned.batch.size();
     command(Command::step, planned.batch);
     compute_step(worker_, std::move(planned.batch));
+    pace_.saw(tokens, seconds_between(start, Clock::now()));
     step_ = {{planned.owners.begin(), planned.owners.end()}, std::move(planned.completed), 0};
   }
 
@@ -212,6 +230,7 @@ class LocalEngine final : public Engine {
     InFlight& in_flight = in_flight_.at(request);
     if (in_flight.started) return;
     in_flight.started = now;
+    in_flight.statistics.reused_tokens = scheduler_.reused(request);
     in_flight.traffic_before = comm_.traffic();
   }
 
@@ -240,12 +259,12 @@ class LocalEngine final : public Engine {
   }
 
   void take_logits(const RowOwner& owner, std::vector<float> logits) {
-    require_finite(all_finite(logits), owner);
+    if (!all_finite(logits)) return fail(owner);
     events_.push_back(LogitsEvent{owner.request, owner.position, std::move(logits)});
   }
 
   void take_log_probability(const RowOwner& owner, double value) {
-    require_finite(std::isfinite(value), owner);
+    if (!std::isfinite(value)) return fail(owner);
     auto* last = events_.empty() ? nullptr : std::get_if<LogProbabilitiesEvent>(&events_.back());
     if (last == nullptr || last->request != owner.request) {
       events_.push_back(LogProbabilitiesEvent{owner.request, owner.position + 1, {}});
@@ -256,7 +275,10 @@ class LocalEngine final : public Engine {
 
   /// False where the ranks' candidates do not tell which token is drawn.
   bool draw(const Strip& strip, std::size_t row, const RowOwner& owner) {
-    require_finite(strip.finite(row), owner);
+    if (!strip.finite(row)) {
+      fail(owner);
+      return true;
+    }
     const Sums sums = strip.rows()[row].sums ? strip.sums(row) : Sums{};
     const Sampling& sampling = in_flight_.at(owner.request).sampling;
     const std::optional<Token> token = choose(kernels_, strip.ranking(row), sums, sampling, owner.position);
@@ -274,9 +296,15 @@ class LocalEngine final : public Engine {
     }
   }
 
-  void require_finite(bool finite, const RowOwner& owner) const {
-    require(finite, "{}: the model's logits at position {} are not all finite; its weights are damaged",
-            model_, owner.position);
+  /// Ends a request whose logits are not all finite; the others go on.
+  void fail(RowOwner owner) {
+    step_->forget(owner.request);
+    scheduler_.drop(owner.request);
+    in_flight_.erase(owner.request);
+    events_.push_back(FailedEvent{
+        owner.request,
+        fmt::format("{}: the model's logits at position {} are not all finite; its weights are damaged",
+                    model_, owner.position)});
   }
 
   void take_token(std::uint64_t request, Token token) {
@@ -298,8 +326,8 @@ class LocalEngine final : public Engine {
     if (ended.started) {
       const Clock::time_point now = Clock::now();
       const Clock::time_point prompt_end = ended.first_token.value_or(now);
-      statistics.prompt_seconds = std::chrono::duration<double>(prompt_end - *ended.started).count();
-      statistics.decode_seconds = std::chrono::duration<double>(now - prompt_end).count();
+      statistics.prompt_seconds = seconds_between(*ended.started, prompt_end);
+      statistics.decode_seconds = seconds_between(prompt_end, now);
       statistics.reduced_bytes = comm_.traffic().bytes - ended.traffic_before.bytes;
       statistics.exchange_seconds = comm_.traffic().seconds - ended.traffic_before.seconds;
       if (ended.first_token) {
@@ -315,6 +343,7 @@ class LocalEngine final : public Engine {
   const kernels::Kernels& kernels_ = kernels::best();
   Worker worker_;
   Scheduler scheduler_;
+  StepPace pace_{most_step_seconds};
   std::map<std::uint64_t, InFlight> in_flight_;
   std::deque<Event> events_;
   std::optional<StepUnderWay> step_;

@@ -4,20 +4,26 @@
 
 namespace yoke::runtime {
 
-PagePool::PagePool(std::int32_t pages) : size_(pages) {
-  for (std::int32_t page = pages; page-- > 0;) free_.push_back(page);
+PagePool::PagePool(std::int32_t pages) : holders_(static_cast<std::size_t>(pages), 0) {
+  for (Page page = pages; page-- > 0;) free_.push_back(page);
 }
 
-std::vector<std::int32_t> PagePool::take(std::int32_t n) {
-  assert(n >= 0 && n <= available());
-  std::vector<std::int32_t> taken(free_.rbegin(), free_.rbegin() + n);
-  free_.resize(free_.size() - static_cast<std::size_t>(n));
-  return taken;
+Page PagePool::take() {
+  assert(available() > 0);
+  const Page page = free_.back();
+  free_.pop_back();
+  holders_[static_cast<std::size_t>(page)] = 1;
+  return page;
 }
 
-void PagePool::give_back(const std::vector<std::int32_t>& pages) {
-  free_.insert(free_.end(), pages.rbegin(), pages.rend());
-  assert(available() <= size_);
+void PagePool::hold(Page page) {
+  assert(holders(page) > 0);
+  ++holders_[static_cast<std::size_t>(page)];
+}
+
+void PagePool::drop(Page page) {
+  assert(holders(page) > 0);
+  if (--holders_[static_cast<std::size_t>(page)] == 0) free_.push_back(page);
 }
 
 }  // namespace yoke::runtime

@@ -1,4 +1,4 @@
-// Which pages of the KV cache are free. Book-keeping only: the pages' storage is the backend's.
+// Who holds which page of the KV cache. Book-keeping only: the pages' storage is the backend's.
 #pragma once
 
 #include <cstdint>
@@ -6,20 +6,26 @@
 
 namespace yoke::runtime {
 
+/// The number of a page.
+using Page = std::int32_t;
+
+/// Pages are counted: several may hold one, and it is free when the last has dropped it.
 class PagePool {
  public:
   explicit PagePool(std::int32_t pages);
 
-  std::int32_t size() const { return size_; }
+  std::int32_t size() const { return static_cast<std::int32_t>(holders_.size()); }
   std::int32_t available() const { return static_cast<std::int32_t>(free_.size()); }
-  /// Takes n pages; n ≤ available().
-  std::vector<std::int32_t> take(std::int32_t n);
-  /// Gives back pages that were taken.
-  void give_back(const std::vector<std::int32_t>& pages);
+  /// A free page, of which there is one, held once.
+  Page take();
+  /// Holds a page that is held already once more.
+  void hold(Page page);
+  void drop(Page page);
+  std::int32_t holders(Page page) const { return holders_[static_cast<std::size_t>(page)]; }
 
  private:
-  std::int32_t size_;
-  std::vector<std::int32_t> free_;  // the last is taken next
+  std::vector<std::int32_t> holders_;  // of each page
+  std::vector<Page> free_;             // the last is taken next
 };
 
 }  // namespace yoke::runtime

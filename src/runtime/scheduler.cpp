@@ -1,33 +1,18 @@
 #include "runtime/scheduler.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cassert>
+#include <numeric>
 #include <utility>
 
 #include "runtime/request_check.h"
-#include "runtime/sampler.h"
 
 namespace yoke::runtime {
-namespace {
 
-bool penalises(const Sampling& sampling) {
-  return sampling.repetition_penalty != 1 || sampling.presence_penalty != 0 ||
-         sampling.frequency_penalty != 0;
-}
-
-}  // namespace
-
-Scheduler::Sequence::Sequence(Request request_)
-    : request(std::move(request_)), recent(request.sampling.penalty_window) {
-  for (const Token token : request.prompt) append(token);
-}
-
-void Scheduler::Sequence::append(Token token) {
-  tokens.push_back(token);
-  if (penalises(request.sampling)) recent.push(token);
-}
-
-Scheduler::Scheduler(const SchedulerLimits& limits) : limits_(limits), pages_(limits.pages) {
+Scheduler::Scheduler(const SchedulerLimits& limits)
+    : limits_(limits), pages_(limits.pages), prefixes_(pages_) {
   assert(std::int64_t{limits.pages} * ops::page_positions >= limits.context);
   assert(limits.slots > 0 && limits.prefill_chunk >= limits.slots);
   for (std::int32_t slot = limits.slots; slot-- > 0;) free_slots_.push_back(slot);
@@ -36,43 +21,46 @@ Scheduler::Scheduler(const SchedulerLimits& limits) : limits_(limits), pages_(li
 std::optional<std::string> Scheduler::add(const Request& request) {
   if (std::optional<std::string> refused = refusal(request, limits_.vocabulary, limits_.context))
     return refused;
-  waiting_.push_back(request);
+  if (std::ssize(waiting_) >= limits_.waiting)
+    return fmt::format("{} requests are waiting already; expected fewer than {}", waiting_.size(),
+                       limits_.waiting);
+  waiting_.emplace_back(request, arrivals_++);
   return std::nullopt;
 }
 
 bool Scheduler::cancel(std::uint64_t request) {
-  const auto queued =
-      std::find_if(waiting_.begin(), waiting_.end(), [&](const Request& r) { return r.id == request; });
+  const auto queued = std::find_if(waiting_.begin(), waiting_.end(),
+                                   [&](const Sequence& each) { return each.request.id == request; });
   if (queued != waiting_.end()) {
     waiting_.erase(queued);
     return true;
   }
-  const auto sequence = find(request);
+  const Running sequence = find(request);
   if (sequence == running_.end()) return false;
   retire(sequence);
   return true;
 }
 
-PlannedStep Scheduler::plan() {
+PlannedStep Scheduler::plan(std::int32_t prompt_tokens) {
+  for (Sequence& sequence : running_) publish(sequence);
   admit();
-  PlannedStep step;
-  for (Sequence& sequence : running_) {
-    if (sequence.generated() > 0) plan_sequence(sequence, 1, step);
+  std::vector<std::int32_t> shares = share_out(prompt_tokens);
+  for (std::size_t i = 0; i < running_.size(); ++i) {  // reserving may preempt what stands behind
+    if (!reserve(i, running_[i].computed + shares[i])) shares[i] = 0;
   }
-  std::int32_t budget = limits_.prefill_chunk - static_cast<std::int32_t>(step.batch.size());
-  for (Sequence& sequence : running_) {
-    if (sequence.generated() > 0 || budget == 0) continue;
-    const std::int32_t taken =
-        std::min(static_cast<std::int32_t>(sequence.tokens.size()) - sequence.computed, budget);
-    plan_sequence(sequence, taken, step);
-    budget -= taken;
+  std::vector<std::size_t> order(running_.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_partition(order.begin(), order.end(), [this](std::size_t i) { return running_[i].decodes(); });
+  PlannedStep step;
+  for (const std::size_t i : order) {
+    if (shares[i] > 0) plan_sequence(running_[i], shares[i], step);
   }
   for (const std::uint64_t request : step.completed) retire(find(request));
   return step;
 }
 
 std::optional<FinishReason> Scheduler::accept(std::uint64_t request, Token token) {
-  const auto sequence = find(request);
+  const Running sequence = find(request);
   assert(sequence != running_.end());
   sequence->append(token);
   const auto& stops = sequence->request.stop_tokens;
@@ -81,91 +69,179 @@ std::optional<FinishReason> Scheduler::accept(std::uint64_t request, Token token
     reason = FinishReason::stop_token;
   } else if (sequence->generated() >= sequence->request.max_tokens) {
     reason = FinishReason::length;
-  } else if (static_cast<std::int32_t>(sequence->tokens.size()) > limits_.context) {
+  } else if (sequence->size() > limits_.context) {
     reason = FinishReason::context_full;  // the new token has no position left to be computed at
   }
   if (reason) retire(sequence);
   return reason;
 }
 
-std::int32_t Scheduler::pages_needed(const Request& request) const {
-  const std::int64_t longest = static_cast<std::int64_t>(request.prompt.size()) + request.max_tokens;
-  const std::int64_t positions = std::min<std::int64_t>(longest, limits_.context);
-  return static_cast<std::int32_t>((positions + ops::page_positions - 1) / ops::page_positions);
+void Scheduler::drop(std::uint64_t request) {
+  const Running sequence = find(request);
+  if (sequence == running_.end()) return;
+  give_back(*sequence);
+  free_slots_.push_back(sequence->slot);
+  running_.erase(sequence);
+}
+
+std::int32_t Scheduler::reused(std::uint64_t request) const {
+  const auto found = std::find_if(running_.begin(), running_.end(),
+                                  [&](const Sequence& each) { return each.request.id == request; });
+  return found == running_.end() ? 0 : found->reused;
+}
+
+Gauges Scheduler::gauges() const {
+  Gauges gauges;
+  gauges.waiting = static_cast<std::int32_t>(waiting_.size());
+  gauges.running = static_cast<std::int32_t>(running_.size());
+  gauges.free_slots = static_cast<std::int32_t>(free_slots_.size());
+  gauges.pages = pages_.size();
+  gauges.free_pages = pages_.available();
+  gauges.kept_pages = prefixes_.evictable();
+  gauges.preemptions = preemptions_;
+  gauges.reused_tokens = reused_tokens_;
+  return gauges;
+}
+
+/// The pages that it must have for the tokens that it has and the one to come.
+std::int32_t Scheduler::pages_wanted(const Sequence& sequence) const {
+  return pages_of(std::min(sequence.size() + 1, limits_.context));
+}
+
+/// The pages that running sequences were admitted for and have not taken yet.
+std::int32_t Scheduler::promised_pages() const {
+  std::int32_t promised = 0;
+  for (const Sequence& each : running_)
+    promised += std::max(0, pages_wanted(each) - static_cast<std::int32_t>(each.pages.size()));
+  return promised;
 }
 
 void Scheduler::admit() {
-  while (!waiting_.empty() && !free_slots_.empty() && pages_needed(waiting_.front()) <= pages_.available()) {
-    Sequence sequence(std::move(waiting_.front()));
+  while (!waiting_.empty() && !free_slots_.empty()) {
+    Sequence& next = waiting_.front();
+    if (limits_.shares_prefixes)
+      next.pages = prefixes_.find(next.tokens, next.most_reused(), next.request.salt);
+    const std::int32_t needed = pages_wanted(next) - static_cast<std::int32_t>(next.pages.size());
+    if (needed > pages_.available() + prefixes_.evictable() - promised_pages()) {
+      give_back(next);
+      return;
+    }
+    start(std::move(next));
     waiting_.pop_front();
-    sequence.pages = pages_.take(pages_needed(sequence.request));
-    sequence.slot = free_slots_.back();
-    free_slots_.pop_back();
-    running_.push_back(std::move(sequence));
   }
 }
 
-/// What every rank must know of the row that the sequence's next token is drawn from.
-model::WantedRow Scheduler::drawn_row(const Sequence& sequence) const {
-  const Request& request = sequence.request;
-  const Sampling& sampling = request.sampling;
-  model::WantedRow row;
-  row.want = model::Want::candidates;
-  for (const TokenBias& bias : sampling.bias) row.bias.push_back({bias.token, bias.bias});
-  for (const auto& [token, count] : sequence.recent.counts()) row.recent.push_back({token, count});
-  row.repetition_penalty = sampling.repetition_penalty;
-  row.presence_penalty = sampling.presence_penalty;
-  row.frequency_penalty = sampling.frequency_penalty;
-  row.temperature = sampling.temperature;
-  row.vocabulary_limit = request.vocabulary_limit == 0 ? limits_.vocabulary : request.vocabulary_limit;
-  row.candidates = candidates_worth_gathering(sampling);
-  row.sums = needs_sums(sampling);
-  return row;
+/// Its pages are those that were known already.
+void Scheduler::start(Sequence sequence) {
+  sequence.published = static_cast<std::int32_t>(sequence.pages.size());
+  sequence.reused = sequence.published * ops::page_positions;
+  sequence.computed = sequence.reused;
+  sequence.slot = free_slots_.back();
+  free_slots_.pop_back();
+  reused_tokens_ += static_cast<std::uint64_t>(sequence.reused);
+  // One that was preempted came before some that run.
+  const auto place = std::find_if(running_.begin(), running_.end(),
+                                  [&](const Sequence& each) { return each.arrival > sequence.arrival; });
+  running_.insert(place, std::move(sequence));
 }
 
-/// Asks for the row after `position`, the last of the batch so far, where the request needs it.
-void Scheduler::want_row(const Sequence& sequence, std::int32_t position, PlannedStep& step) const {
-  const Request& request = sequence.request;
-  const auto next = static_cast<std::size_t>(position) + 1;
-  if (request.report != PromptReport::nothing && position < request.report_from) return;
-  model::WantedRow row;
-  if (request.report == PromptReport::logits) {
-    row.want = model::Want::logits;
-  } else if (request.report == PromptReport::log_probabilities && next < sequence.tokens.size()) {
-    row.want = model::Want::log_probability;
-    row.target = sequence.tokens[next];
-  } else if (request.max_tokens > 0 && next == sequence.tokens.size()) {
-    row = drawn_row(sequence);
-  } else {
-    return;
+/// How many tokens each of running_ is to compute: one where it decodes; the others share what is left.
+std::vector<std::int32_t> Scheduler::share_out(std::int32_t prompt_tokens) const {
+  std::vector<std::int32_t> shares(running_.size(), 1);
+  std::vector<std::size_t> prompts;
+  for (std::size_t i = 0; i < running_.size(); ++i) {
+    if (!running_[i].decodes()) prompts.push_back(i);
   }
-  step.batch.want(std::move(row));
-  step.owners.push_back({request.id, position});
+  const auto n = static_cast<std::int32_t>(prompts.size());
+  const auto decoding = static_cast<std::int32_t>(running_.size()) - n;
+  std::int32_t budget = limits_.prefill_chunk - decoding;
+  if (decoding > 0) budget = std::min(budget, std::max(prompt_tokens, n));
+  // The shortest first: what it does not need is for the others.
+  std::stable_sort(prompts.begin(), prompts.end(),
+                   [this](std::size_t a, std::size_t b) { return running_[a].left() < running_[b].left(); });
+  for (std::int32_t i = 0; i < n; ++i) {
+    const std::size_t at = prompts[static_cast<std::size_t>(i)];
+    shares[at] = std::min(running_[at].left(), budget / (n - i));
+    budget -= shares[at];
+  }
+  return shares;
 }
 
-void Scheduler::plan_sequence(Sequence& sequence, std::int32_t tokens, PlannedStep& step) {
-  const std::int32_t pages = (sequence.computed + tokens + ops::page_positions - 1) / ops::page_positions;
+/// Takes pages for the first `positions` of a running sequence. False where they are held by it and those
+/// that came before it, which go on; it waits for them then.
+bool Scheduler::reserve(std::size_t running, std::int32_t positions) {
+  while (static_cast<std::int32_t>(running_[running].pages.size()) < pages_of(positions)) {
+    if (make_room()) {
+      running_[running].pages.push_back(pages_.take());
+    } else if (running + 1 < running_.size()) {
+      preempt_last();
+    } else {
+      return false;
+    }
+  }
+  return true;
+}
+
+/// Whether a page is free, now that a prefix may have been forgotten for it.
+bool Scheduler::make_room() { return pages_.available() > 0 || prefixes_.evict(); }
+
+/// It goes back among those that wait, where it was by its arrival; what of it is known as a prefix stays so
+/// until the room is needed.
+void Scheduler::preempt_last() {
+  ++preemptions_;
+  Sequence sequence = std::move(running_.back());
+  running_.pop_back();
+  give_back(sequence);
+  free_slots_.push_back(sequence.slot);
+  sequence.reported = std::max(sequence.reported, sequence.computed);
+  sequence.computed = 0;
+  const auto place = std::find_if(waiting_.begin(), waiting_.end(),
+                                  [&](const Sequence& each) { return each.arrival > sequence.arrival; });
+  waiting_.insert(place, std::move(sequence));
+}
+
+void Scheduler::plan_sequence(Sequence& sequence, std::int32_t tokens, PlannedStep& step) const {
+  const std::int32_t pages = pages_of(sequence.computed + tokens);
   const std::int32_t index =
       step.batch.add_sequence(sequence.slot, {sequence.pages.begin(), sequence.pages.begin() + pages});
   step.requests.push_back(sequence.request.id);
   for (std::int32_t i = 0; i < tokens; ++i) {
     const std::int32_t position = sequence.computed++;
     step.batch.add(sequence.tokens[static_cast<std::size_t>(position)], position, index);
-    want_row(sequence, position, step);
+    Sequence::Row row = sequence.row_after(position, limits_.vocabulary);
+    if (!row.wanted) continue;
+    step.batch.want(std::move(row.row));
+    step.owners.push_back({sequence.request.id, position});
   }
-  const bool all = sequence.computed == static_cast<std::int32_t>(sequence.tokens.size());
-  if (all && sequence.request.max_tokens == 0) step.completed.push_back(sequence.request.id);
+  if (sequence.left() == 0 && sequence.request.max_tokens == 0) step.completed.push_back(sequence.request.id);
 }
 
-void Scheduler::retire(std::vector<Sequence>::iterator sequence) {
-  pages_.give_back(sequence->pages);
+/// Makes the full pages of what has been computed known as a prefix.
+void Scheduler::publish(Sequence& sequence) {
+  const std::int32_t full = sequence.computed / ops::page_positions;
+  if (!limits_.shares_prefixes || full == sequence.published) return;
+  const std::span<const Token> tokens = sequence.tokens;
+  const std::span<Page> pages = sequence.pages;
+  prefixes_.publish(tokens.first(static_cast<std::size_t>(full) * ops::page_positions), sequence.request.salt,
+                    pages.first(static_cast<std::size_t>(full)));
+  sequence.published = full;
+}
+
+void Scheduler::give_back(Sequence& sequence) {
+  for (const Page page : sequence.pages) pages_.drop(page);
+  sequence.pages.clear();
+}
+
+void Scheduler::retire(Running sequence) {
+  publish(*sequence);
+  give_back(*sequence);
   free_slots_.push_back(sequence->slot);
   running_.erase(sequence);
 }
 
-std::vector<Scheduler::Sequence>::iterator Scheduler::find(std::uint64_t request) {
+Scheduler::Running Scheduler::find(std::uint64_t request) {
   return std::find_if(running_.begin(), running_.end(),
-                      [&](const Sequence& s) { return s.request.id == request; });
+                      [&](const Sequence& each) { return each.request.id == request; });
 }
 
 }  // namespace yoke::runtime

@@ -10,7 +10,8 @@
 #include "model/batch.h"
 #include "runtime/engine.h"
 #include "runtime/page_pool.h"
-#include "runtime/recent_tokens.h"
+#include "runtime/prefix_index.h"
+#include "runtime/sequence.h"
 
 namespace yoke::runtime {
 
@@ -20,6 +21,8 @@ struct SchedulerLimits {
   std::int32_t pages = 0;          // of the KV cache, for all sequences together
   std::int32_t prefill_chunk = 0;  // most tokens of a step
   std::int32_t slots = 0;          // most running sequences; no more than a step has tokens
+  std::int32_t waiting = 1024;     // most requests that wait; more are refused
+  bool shares_prefixes = false;    // whether pages are all that layers keep of a sequence's beginning
 };
 
 /// Whose a wanted row of logits is.
@@ -37,10 +40,31 @@ struct PlannedStep {
   std::vector<std::uint64_t> completed;
 };
 
-/// Sequences are admitted first come, first served, once the pages for their longest possible run are free,
-/// so a sequence that has begun never waits for memory. A step holds one token of each decoding sequence,
-/// then prompt tokens up to the chunk. No more sequences run than a chunk has tokens, so there is always
-/// room for both. A sequence has a slot from its admission to its end.
+/// What there is of everything, now; the last two since the beginning.
+struct Gauges {
+  std::int32_t waiting = 0;
+  std::int32_t running = 0;
+  std::int32_t free_slots = 0;
+  std::int32_t pages = 0;
+  std::int32_t free_pages = 0;
+  std::int32_t kept_pages = 0;  // of prefixes that nobody uses: free as soon as they are needed
+  std::uint64_t preemptions = 0;
+  std::uint64_t reused_tokens = 0;
+};
+
+/// Submitting, going on after a preemption and replaying are the same: what of a sequence's tokens is not
+/// known is computed, and then it goes on.
+///
+/// * Admission, first come first served, by what a sequence needs for the tokens that it has: pages for them
+///   all, and for the one to come, are free or can be made so. It then has a slot until it ends or is
+///   preempted.
+/// * A step holds one token of each decoding sequence, then tokens of those that have more to compute, which
+///   share what is left of a chunk evenly. No more sequences run than a chunk has tokens, so there is always
+///   room for both.
+/// * Where a sequence needs a page and none is free, prefixes that nobody uses are forgotten, the longest
+///   unused first; then the sequence that came last is preempted: it gives its pages back and waits, before
+///   all that came after it. One is never preempted, the first, and one context always has its pages: so each
+///   becomes the first, and ends.
 class Scheduler {
  public:
   explicit Scheduler(const SchedulerLimits& limits);
@@ -52,40 +76,48 @@ class Scheduler {
   /// Whether nothing is queued or running.
   bool idle() const { return waiting_.empty() && running_.empty(); }
 
-  /// Plans the next step; its batch is empty when idle. Requests in `completed` are forgotten by this call.
-  PlannedStep plan();
+  /// Plans the next step; its batch is empty when idle. Beside tokens of sequences that decode it has
+  /// `prompt_tokens` of others at most, but one of each in any case. Requests in `completed` are forgotten by
+  /// this call. What the step before planned has been computed.
+  PlannedStep plan(std::int32_t prompt_tokens);
+  PlannedStep plan() { return plan(limits_.prefill_chunk); }
   /// Appends the token sampled for a request. Returns why the sequence ends, if it does; it is forgotten
   /// then.
   std::optional<FinishReason> accept(std::uint64_t request, Token token);
+  /// Forgets a request with which something has gone wrong, and what its last steps have computed; one that
+  /// does not run is forgotten already.
+  void drop(std::uint64_t request);
+
+  /// Tokens of a running request's prompt that it found computed when it was last admitted.
+  std::int32_t reused(std::uint64_t request) const;
+  Gauges gauges() const;
 
  private:
-  struct Sequence {
-    Request request;
-    std::vector<Token> tokens;  // prompt, then what was generated
-    std::int32_t computed = 0;  // tokens that are in the KV cache, or will be after the planned step
-    std::vector<std::int32_t> pages;
-    std::int32_t slot = 0;
-    RecentTokens recent;  // of `tokens`; empty where nothing is penalised
-    explicit Sequence(Request request_);
-    void append(Token token);
-    std::int32_t generated() const {
-      return static_cast<std::int32_t>(tokens.size() - request.prompt.size());
-    }
-  };
+  using Running = std::vector<Sequence>::iterator;
 
-  std::int32_t pages_needed(const Request& request) const;
+  std::int32_t pages_wanted(const Sequence& sequence) const;
+  std::int32_t promised_pages() const;
   void admit();
-  model::WantedRow drawn_row(const Sequence& sequence) const;
-  void want_row(const Sequence& sequence, std::int32_t position, PlannedStep& step) const;
-  void plan_sequence(Sequence& sequence, std::int32_t tokens, PlannedStep& step);
-  void retire(std::vector<Sequence>::iterator sequence);
-  std::vector<Sequence>::iterator find(std::uint64_t request);
+  void start(Sequence sequence);
+  std::vector<std::int32_t> share_out(std::int32_t prompt_tokens) const;
+  bool reserve(std::size_t running, std::int32_t positions);
+  bool make_room();
+  void preempt_last();
+  void plan_sequence(Sequence& sequence, std::int32_t tokens, PlannedStep& step) const;
+  void publish(Sequence& sequence);
+  void give_back(Sequence& sequence);
+  void retire(Running sequence);
+  Running find(std::uint64_t request);
 
   SchedulerLimits limits_;
   PagePool pages_;
+  PrefixIndex prefixes_;
   std::vector<std::int32_t> free_slots_;  // the last is taken next
-  std::deque<Request> waiting_;
-  std::vector<Sequence> running_;  // in the order of admission
+  std::deque<Sequence> waiting_;          // in the order of arrival
+  std::vector<Sequence> running_;         // likewise
+  std::uint64_t arrivals_ = 0;
+  std::uint64_t preemptions_ = 0;
+  std::uint64_t reused_tokens_ = 0;
 };
 
 }  // namespace yoke::runtime

@@ -35,11 +35,11 @@ void fields(auto& archive, Is<Sampling> auto& m) {
 }
 void fields(auto& archive, Is<Request> auto& m) {
   archive(m.id, m.prompt, m.max_tokens, m.sampling, m.stop_tokens, m.report, m.report_from,
-          m.vocabulary_limit);
+          m.vocabulary_limit, m.salt);
 }
 void fields(auto& archive, Is<Statistics> auto& m) {
-  archive(m.prompt_tokens, m.generated_tokens, m.prompt_seconds, m.decode_seconds, m.reduced_bytes,
-          m.exchange_seconds, m.decode_exchange_seconds);
+  archive(m.prompt_tokens, m.reused_tokens, m.generated_tokens, m.prompt_seconds, m.decode_seconds,
+          m.reduced_bytes, m.exchange_seconds, m.decode_exchange_seconds);
 }
 void fields(auto& archive, Is<TokenEvent> auto& m) { archive(m.request, m.token); }
 void fields(auto& archive, Is<LogitsEvent> auto& m) { archive(m.request, m.first_position, m.logits); }
@@ -47,7 +47,7 @@ void fields(auto& archive, Is<LogProbabilitiesEvent> auto& m) {
   archive(m.request, m.first_position, m.values);
 }
 void fields(auto& archive, Is<DoneEvent> auto& m) { archive(m.request, m.reason, m.statistics); }
-void fields(auto& archive, Is<RefusedEvent> auto& m) { archive(m.request, m.sentence); }
+void fields(auto& archive, Is<FailedEvent> auto& m) { archive(m.request, m.sentence); }
 void fields(auto& archive, Is<RankReport> auto& m) {
   archive(m.rank, m.host, m.pid, m.threads, m.pinned, m.isa, m.weight_bytes, m.kv_bytes, m.share,
           m.load_seconds, m.peak_bytes, m.compute_seconds, m.exchange_seconds, m.reduced_bytes,

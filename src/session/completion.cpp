@@ -87,8 +87,8 @@ class Run {
       take(token->token);
     } else if (const auto* done = std::get_if<runtime::DoneEvent>(&event)) {
       done_ = *done;
-    } else if (const auto* refused = std::get_if<runtime::RefusedEvent>(&event)) {
-      throw Refused(refused->sentence);
+    } else if (const auto* failed = std::get_if<runtime::FailedEvent>(&event)) {
+      throw Refused(failed->sentence);
     }
   }
 

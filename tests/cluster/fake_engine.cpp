@@ -98,7 +98,7 @@ class FakeEngine final : public Engine {
     }
     Work& work = queue_.front();
     const Request& request = work.request;
-    if (request.prompt.empty()) return finish(RefusedEvent{request.id, "the prompt is empty"});
+    if (request.prompt.empty()) return finish(FailedEvent{request.id, "the prompt is empty"});
     if (request.report == PromptReport::logits && !work.logits_sent) {
       work.logits_sent = true;
       std::vector<float> logits(request.prompt.size() * 1000);

@@ -17,7 +17,7 @@ using runtime::DoneEvent;
 using runtime::FinishReason;
 using runtime::LogitsEvent;
 using runtime::RankReport;
-using runtime::RefusedEvent;
+using runtime::FailedEvent;
 using runtime::Request;
 using runtime::TokenEvent;
 
@@ -31,6 +31,7 @@ Request request() {
   request.report = runtime::PromptReport::log_probabilities;
   request.report_from = 21;
   request.vocabulary_limit = 31999;
+  request.salt = 77;
   return request;
 }
 
@@ -70,8 +71,8 @@ std::vector<FromEngine> messages() {
           TokenEvent{9, 5},
           LogitsEvent{9, 3, {1.5F, -2.5F}},
           runtime::LogProbabilitiesEvent{9, 1, {-0.5F, -2.5F}},
-          DoneEvent{9, FinishReason::cancelled, {4, 5, 0.1, 0.2, 6, 0.3}},
-          RefusedEvent{9, "no"}};
+          DoneEvent{9, FinishReason::cancelled, {4, 3, 5, 0.1, 0.2, 6, 0.3}},
+          FailedEvent{9, "no"}};
 }
 template <>
 std::vector<ToFollower> messages() {

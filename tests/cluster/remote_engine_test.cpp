@@ -117,7 +117,7 @@ TEST(RemoteEngine, ARefusedRequestLeavesTheEngineWell) {
   Pair pair(serve_fake_engine);
   pair.engine->wait_until_ready({});
   pair.engine->submit({7, {}, 1, {}, {}, {}});
-  EXPECT_EQ(expect<RefusedEvent>(*pair.engine).sentence, "the prompt is empty");
+  EXPECT_EQ(expect<FailedEvent>(*pair.engine).sentence, "the prompt is empty");
   pair.engine->submit(request(8, 0));
   EXPECT_EQ(expect<DoneEvent>(*pair.engine).request, 8U);
 }

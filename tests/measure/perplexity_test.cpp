@@ -135,7 +135,7 @@ TEST(MeasurePerplexity, KeepsTheEngineBusyButDoesNotFloodIt) {
 
 TEST(MeasurePerplexity, ARefusalIsAnError) {
   Foreseer engine(std::vector<float>(length, 0.5f));
-  engine.script.emplace_back(runtime::RefusedEvent{0, "token 7 is out of range"});
+  engine.script.emplace_back(runtime::FailedEvent{0, "token 7 is out of range"});
   EXPECT_EQ(error_with(engine), "token 7 is out of range");
 }
 

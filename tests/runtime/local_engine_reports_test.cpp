@@ -103,7 +103,7 @@ TEST(LocalEngineReports, ARequestMayTakeTheNumberOfOneThatWasCancelledBetweenStr
   });
 }
 
-TEST(LocalEngineReports, SaysSoWhenTheWeightsAreDamagedWhateverIsAskedAndReleasesItsFollowers) {
+TEST(LocalEngineReports, SaysSoWhenTheWeightsAreDamagedWhateverIsAsked) {
   const model::EditedModel damaged([](model::Draft& draft) {
     draft.tensor("output_norm.weight").type = quant::Type::f32;
     draft.data["output_norm.weight"].assign(128, std::numeric_limits<float>::quiet_NaN());
@@ -116,17 +116,41 @@ TEST(LocalEngineReports, SaysSoWhenTheWeightsAreDamagedWhateverIsAskedAndRelease
        {request(1, {5, 6, 7}, 3), sampled, report(1, {5, 6, 7}, PromptReport::log_probabilities),
         report(1, {5, 6, 7}, PromptReport::logits)}) {
     for (const int ranks : {1, 3}) {
-      const std::string sentence = error_of([&] {
-        with_engine(ranks, options, [&](Engine& engine) {
-          engine.submit(asked);
-          engine.next(forever);
-        });
+      with_engine(ranks, options, [&](Engine& engine) {
+        engine.submit(asked);
+        EXPECT_THAT(
+            drain(engine)[1].refused,
+            testing::MatchesRegex(".*\\.gguf: the model's logits at position [02] are not all finite; "
+                                  "its weights are damaged"));
       });
-      EXPECT_THAT(sentence,
-                  testing::MatchesRegex(".*\\.gguf: the model's logits at position [02] are not all finite; "
-                                        "its weights are damaged"));
     }
   }
+}
+
+TEST(LocalEngineReports, ARequestWhoseLogitsAreNotFiniteEndsAloneAndOthersGoOn) {
+  constexpr std::size_t damaged_position = 20;
+  const model::EditedModel damaged(
+      [](model::Draft& draft) {
+        gguf::TensorSpec& positions = draft.tensor("position_embd.weight");
+        positions.type = quant::Type::f32;
+        const auto dim = static_cast<std::size_t>(positions.shape[0]);
+        std::vector<float>& values = draft.data["position_embd.weight"];
+        values.assign(dim * static_cast<std::size_t>(positions.shape[1]), 0.01F);
+        values[dim * damaged_position] = std::numeric_limits<float>::quiet_NaN();
+      },
+      "gpt2");
+  RankOptions options = demo_options();
+  options.host.model = damaged.path();
+  with_engine(2, options, [&](Engine& engine) {
+    engine.submit(request(1, {5, 6, 7}, 12));
+    const std::vector<Token> alone = drain(engine)[1].tokens;
+    engine.submit(request(1, {5, 6, 7}, 12));
+    engine.submit(request(2, {9, 8, 7}, 40));
+    const std::map<std::uint64_t, Answer> answers = drain(engine);
+    EXPECT_EQ(answers.at(1).tokens, alone);
+    EXPECT_THAT(answers.at(2).refused, testing::HasSubstr("at position 20 are not all finite"));
+    EXPECT_EQ(answers.at(2).tokens.size(), damaged_position - 2);
+  });
 }
 
 TEST(LocalEngineReports, GivesTheLogitsOfEveryPromptPosition) {

@@ -47,6 +47,69 @@ TEST(LocalEngine, RequestsTogetherAnswerAsEachAlone) {
   EXPECT_EQ(together[3].tokens, greedy(2, {2044, 700, 800, 900}, 10));
 }
 
+std::vector<Token> long_text(std::size_t n) {
+  std::vector<Token> tokens;
+  for (std::size_t i = 0; i < n; ++i) tokens.push_back(static_cast<Token>(i * i * 7 % 2000));
+  return tokens;
+}
+
+TEST(LocalEngine, ASecondTurnComputesOnlyWhatIsNew) {
+  const std::vector<Token> first = long_text(150);
+  std::vector<Token> second = first;
+  for (const Token token : greedy(1, first, 80)) second.push_back(token);
+  second.insert(second.end(), {11, 12, 13});
+  const std::vector<Token> alone = greedy(1, second, 20);
+  for (const int ranks : {1, 2, 3}) {
+    with_engine(ranks, demo_options(), [&](Engine& engine) {
+      engine.submit(request(1, first, 80));
+      EXPECT_EQ(drain(engine)[1].done->statistics.reused_tokens, 0);
+      engine.submit(request(2, second, 20));
+      const Answer answer = drain(engine)[2];
+      EXPECT_EQ(answer.done->statistics.reused_tokens, 192);  // the pages that 229 tokens fill
+      EXPECT_EQ(answer.tokens, alone);
+    });
+  }
+}
+
+TEST(LocalEngine, LogitsAfterAPrefixThatWasKnownAreTheSameBits) {
+  Request asked = request(1, long_text(200), 0);
+  asked.report = PromptReport::logits;
+  asked.report_from = 190;
+  with_engine(2, demo_options(), [&](Engine& engine) {
+    engine.submit(asked);
+    const Answer first = drain(engine)[1];
+    engine.submit(asked);
+    const Answer second = drain(engine)[1];
+    EXPECT_EQ(second.done->statistics.reused_tokens, 128);
+    EXPECT_EQ(second.logits, first.logits);
+    asked.salt = 1;
+    engine.submit(asked);
+    EXPECT_EQ(drain(engine)[1].done->statistics.reused_tokens, 0);
+  });
+}
+
+TEST(LocalEngine, SequencesThatDoNotFitTogetherAnswerAsEachAlone) {
+  // Eight pages of 64 positions for three sequences of up to 250.
+  const std::vector<Token> texts[] = {long_text(40), long_text(60), long_text(20)};
+  for (const int ranks : {1, 2}) {
+    with_engine(ranks, demo_options(), [&](Engine& engine) {
+      for (std::uint64_t id = 1; id <= 3; ++id) {
+        Request asked = request(id, texts[id - 1], 190);
+        asked.sampling = {.temperature = 0.9f, .seed = id};
+        engine.submit(asked);
+      }
+      const std::map<std::uint64_t, Answer> together = drain(engine);
+      for (std::uint64_t id = 1; id <= 3; ++id) {
+        Request asked = request(id, texts[id - 1], 190);
+        asked.sampling = {.temperature = 0.9f, .seed = id};
+        asked.salt = 1;
+        engine.submit(asked);
+        EXPECT_EQ(together.at(id).tokens, drain(engine)[id].tokens) << id;
+      }
+    });
+  }
+}
+
 TEST(LocalEngine, ReportsStatistics) {
   with_engine(2, demo_options(), [&](Engine& engine) {
     engine.submit(request(9, prompt, 5));

@@ -3,35 +3,46 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 #include <set>
+#include <vector>
 
 namespace yoke::runtime {
 namespace {
 
-TEST(PagePool, NeverGivesAPageTwice) {
+TEST(PagePool, NeverGivesAPageThatSomebodyHolds) {
   std::mt19937 random(3);
   PagePool pool(40);
-  std::vector<std::vector<std::int32_t>> held;
-  for (int trial = 0; trial < 1000; ++trial) {
-    const auto wanted = static_cast<std::int32_t>(random() % 9);
-    if (wanted <= pool.available()) {
-      held.push_back(pool.take(wanted));
-    } else {
-      const std::size_t which = random() % held.size();
-      pool.give_back(held[which]);
-      held.erase(held.begin() + static_cast<std::ptrdiff_t>(which));
+  std::vector<Page> held;  // once for each holder
+  for (int trial = 0; trial < 2000; ++trial) {
+    if (random() % 3 == 0 && !held.empty()) {
+      const std::size_t at = random() % held.size();
+      pool.drop(held[at]);
+      held.erase(held.begin() + static_cast<std::ptrdiff_t>(at));
+    } else if (random() % 2 == 0 && !held.empty()) {
+      held.push_back(held[random() % held.size()]);
+      pool.hold(held.back());
+    } else if (pool.available() > 0) {
+      const Page page = pool.take();
+      ASSERT_EQ(std::count(held.begin(), held.end(), page), 0);
+      held.push_back(page);
     }
-    std::set<std::int32_t> all;
-    std::size_t count = 0;
-    for (const auto& pages : held) {
-      all.insert(pages.begin(), pages.end());
-      count += pages.size();
-    }
-    ASSERT_EQ(all.size(), count);
-    ASSERT_EQ(static_cast<std::int32_t>(count) + pool.available(), pool.size());
-    ASSERT_TRUE(all.empty() || (*all.begin() >= 0 && *all.rbegin() < 40));
+    const std::set<Page> distinct(held.begin(), held.end());
+    ASSERT_EQ(pool.available(), 40 - std::ssize(distinct));
+    for (const Page page : distinct)
+      ASSERT_EQ(pool.holders(page), std::count(held.begin(), held.end(), page));
   }
+}
+
+TEST(PagePool, FreesAPageWhenItsLastHolderDropsIt) {
+  PagePool pool(1);
+  const Page page = pool.take();
+  pool.hold(page);
+  pool.drop(page);
+  EXPECT_EQ(pool.available(), 0);
+  pool.drop(page);
+  EXPECT_EQ(pool.available(), 1);
 }
 
 }  // namespace

@@ -78,8 +78,8 @@ inline std::map<std::uint64_t, Answer> drain(Engine& engine) {
       all.insert(all.end(), piece->values.begin(), piece->values.end());
     } else if (const auto* done = std::get_if<DoneEvent>(&*event)) {
       answers[done->request].done = *done;
-    } else if (const auto* refused = std::get_if<RefusedEvent>(&*event)) {
-      answers[refused->request].refused = refused->sentence;
+    } else if (const auto* failed = std::get_if<FailedEvent>(&*event)) {
+      answers[failed->request].refused = failed->sentence;
     }
   }
   return answers;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <numeric>
 #include <random>
@@ -312,6 +313,134 @@ TEST(Scheduler, WaitsForPagesAndTakesThoseOfWhoeverEnds) {
   EXPECT_THAT(scheduler.plan().requests, ElementsAre(1));
   EXPECT_TRUE(scheduler.cancel(1));
   EXPECT_THAT(scheduler.plan().requests, ElementsAre(2));
+}
+
+TEST(Scheduler, AdmitsByWhatIsThereAndNotByTheLongestRun) {
+  Scheduler scheduler(limits);
+  scheduler.add(request(1, 5, 190));  // a page now, four in the end
+  scheduler.add(request(2, 5, 190));
+  EXPECT_THAT(scheduler.plan().requests, ElementsAre(1, 2));
+}
+
+/// Plans steps and accepts token 1 for every row until `id` has a token in none.
+int steps_until_out(Scheduler& scheduler, std::uint64_t id) {
+  for (int steps = 0; steps < 1000; ++steps) {
+    const PlannedStep step = scheduler.plan();
+    if (std::find(step.requests.begin(), step.requests.end(), id) == step.requests.end()) return steps;
+    for (const RowOwner& owner : step.owners) scheduler.accept(owner.request, 1);
+  }
+  return -1;
+}
+
+TEST(Scheduler, PreemptsTheLastAndLetsItGoOnWithWhatItHas) {
+  Scheduler scheduler(limits);
+  scheduler.add(request(1, 5, 190));
+  scheduler.add(request(2, 5, 190));
+  // Each has two pages when the first asks for a third.
+  EXPECT_EQ(steps_until_out(scheduler, 2), 128 - 5 + 1);
+  EXPECT_EQ(scheduler.gauges().preemptions, 1);
+  EXPECT_EQ(scheduler.gauges().waiting, 1);
+  EXPECT_GT(steps_until_out(scheduler, 1), 0);
+  // It is computed again from the first, its own tokens, too.
+  const PlannedStep again = scheduler.plan();
+  EXPECT_THAT(again.requests, ElementsAre(2));
+  EXPECT_EQ(again.batch.positions[0], 10);
+  EXPECT_TRUE(again.owners.empty());
+  int rows = 0;
+  while (!scheduler.idle()) {
+    for (const RowOwner& owner : scheduler.plan().owners) {
+      if (rows++ == 0) {
+        EXPECT_EQ(owner.position, 128);
+      }
+      scheduler.accept(owner.request, 1);
+    }
+  }
+  EXPECT_EQ(rows, 190 - 124);
+}
+
+TEST(Scheduler, ComputesAPrefixOnceWhereItMay) {
+  SchedulerLimits sharing = limits;
+  sharing.shares_prefixes = true;
+  Scheduler scheduler(sharing);
+  scheduler.add(request(1, 150, 1));
+  while (!scheduler.idle()) {
+    for (const RowOwner& owner : scheduler.plan().owners) scheduler.accept(owner.request, 9);
+  }
+  EXPECT_EQ(scheduler.gauges().kept_pages, 2);
+  Request again = request(1, 150, 1);
+  scheduler.add(again);
+  EXPECT_EQ(scheduler.plan().batch.positions[0], 128);
+  EXPECT_EQ(scheduler.reused(1), 128);
+  scheduler.cancel(1);
+  again.salt = 3;
+  scheduler.add(again);
+  EXPECT_EQ(scheduler.plan().batch.positions[0], 0) << "of another salt";
+}
+
+TEST(Scheduler, ReportsOnWhatIsKnownAsAPrefixAllTheSame) {
+  SchedulerLimits sharing = limits;
+  sharing.shares_prefixes = true;
+  Scheduler scheduler(sharing);
+  std::vector<std::size_t> rows;
+  for (std::uint64_t id = 1; id <= 2; ++id) {
+    Request reporting = request(1, 150, 0);
+    reporting.report = PromptReport::logits;
+    reporting.report_from = 70;
+    scheduler.add(reporting);
+    std::size_t n = 0;
+    while (!scheduler.idle()) n += scheduler.plan().owners.size();
+    rows.push_back(n);
+  }
+  EXPECT_THAT(rows, ElementsAre(80, 80));
+  EXPECT_EQ(scheduler.gauges().reused_tokens, 64);
+}
+
+TEST(Scheduler, KeepsNothingOfARequestThatWentWrong) {
+  SchedulerLimits sharing = limits;
+  sharing.shares_prefixes = true;
+  sharing.prefill_chunk = 100;
+  Scheduler scheduler(sharing);
+  scheduler.add(request(1, 90, 5));
+  scheduler.plan();
+  scheduler.drop(1);
+  EXPECT_TRUE(scheduler.idle());
+  EXPECT_EQ(scheduler.gauges().free_pages, limits.pages);
+}
+
+TEST(Scheduler, PromptsShareAStepEvenlyAndWhatTheShortDoNotNeedIsForTheLong) {
+  SchedulerLimits wide = limits;
+  wide.pages = 400;
+  Scheduler scheduler(wide);
+  scheduler.add(request(1, 100, 1));
+  scheduler.add(request(2, 2, 1));
+  scheduler.add(request(3, 100, 1));
+  const PlannedStep step = scheduler.plan();
+  std::vector<std::int64_t> tokens(3);
+  for (const std::int32_t sequence : step.batch.sequences) ++tokens[static_cast<std::size_t>(sequence)];
+  EXPECT_THAT(tokens, ElementsAre(4, 2, 4));
+}
+
+TEST(Scheduler, ComputesAFewPromptTokensWhereOthersDecodeAndItIsAskedTo) {
+  Scheduler scheduler(limits);
+  scheduler.add(request(1, 4, 20));
+  scheduler.plan();
+  scheduler.accept(1, 9);
+  scheduler.add(request(2, 30, 5));
+  EXPECT_EQ(scheduler.plan(3).batch.size(), 4);
+  scheduler.cancel(1);
+  EXPECT_EQ(scheduler.plan(3).batch.size(), 10) << "where none decodes, nobody waits";
+}
+
+TEST(Scheduler, RefusesMoreThanMayWait) {
+  SchedulerLimits few = limits;
+  few.waiting = 2;
+  Scheduler scheduler(few);
+  EXPECT_FALSE(scheduler.add(request(1, 5, 10)));
+  EXPECT_FALSE(scheduler.add(request(2, 5, 10)));
+  EXPECT_EQ(scheduler.add(request(3, 5, 10)).value_or(""),
+            "2 requests are waiting already; expected fewer than 2");
+  scheduler.plan();
+  EXPECT_FALSE(scheduler.add(request(3, 5, 10)));
 }
 
 TEST(Scheduler, CancelForgetsQueuedAndRunningRequests) {

@@ -52,7 +52,7 @@ class FakeEngine final : public runtime::Engine {
     const runtime::Request& request = requests.back();
     if (request.prompt.back() == 13) {
       ended_ = true;
-      events_.push_back(runtime::RefusedEvent{request.id, "token 13 brings bad luck"});
+      events_.push_back(runtime::FailedEvent{request.id, "token 13 brings bad luck"});
       return;
     }
     const std::vector<runtime::Token>& answer = answers_.front();

@@ -1,0 +1,67 @@
+#include "runtime/sequence.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/sampler.h"
+
+namespace yoke::runtime {
+namespace {
+
+bool penalises(const Sampling& sampling) {
+  return sampling.repetition_penalty != 1 || sampling.presence_penalty != 0 ||
+         sampling.frequency_penalty != 0;
+}
+
+}  // namespace
+
+Sequence::Sequence(Request request_, std::uint64_t arrival_)
+    : request(std::move(request_)),
+      arrival(arrival_),
+      reported(request.report_from),
+      recent(request.sampling.penalty_window) {
+  for (const Token token : request.prompt) append(token);
+}
+
+void Sequence::append(Token token) {
+  tokens.push_back(token);
+  if (penalises(request.sampling)) recent.push(token);
+}
+
+Sequence::Row Sequence::row_after(std::int32_t position, std::int32_t vocabulary) const {
+  const auto next = static_cast<std::size_t>(position) + 1;
+  if (request.report != PromptReport::nothing && position < reported) return {};
+  if (request.report == PromptReport::logits) return {true, {.want = model::Want::logits}};
+  if (request.report == PromptReport::log_probabilities && next < tokens.size())
+    return {true, {.target = tokens[next], .want = model::Want::log_probability}};
+  if (request.max_tokens > 0 && next == tokens.size()) return {true, drawn_row(vocabulary)};
+  return {};
+}
+
+std::size_t Sequence::most_reused() const {
+  const std::size_t all_but_last = tokens.size() - 1;
+  return request.report == PromptReport::nothing ? all_but_last
+                                                 : std::min(all_but_last, static_cast<std::size_t>(reported));
+}
+
+model::WantedRow Sequence::drawn_row(std::int32_t vocabulary) const {
+  const Sampling& sampling = request.sampling;
+  model::WantedRow row;
+  row.want = model::Want::candidates;
+  for (const TokenBias& bias : sampling.bias) row.bias.push_back({bias.token, bias.bias});
+  for (const auto& [token, count] : recent.counts()) row.recent.push_back({token, count});
+  row.repetition_penalty = sampling.repetition_penalty;
+  row.presence_penalty = sampling.presence_penalty;
+  row.frequency_penalty = sampling.frequency_penalty;
+  row.temperature = sampling.temperature;
+  row.vocabulary_limit = request.vocabulary_limit == 0 ? vocabulary : request.vocabulary_limit;
+  row.candidates = candidates_worth_gathering(sampling);
+  row.sums = needs_sums(sampling);
+  return row;
+}
+
+std::int32_t pages_of(std::int32_t positions) {
+  return (positions + ops::page_positions - 1) / ops::page_positions;
+}
+
+}  // namespace yoke::runtime

@@ -1,0 +1,53 @@
+// The unit of what an engine does: tokens, of which the first were given and the rest are generated.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "model/batch.h"
+#include "runtime/engine.h"
+#include "runtime/page_pool.h"
+#include "runtime/recent_tokens.h"
+
+namespace yoke::runtime {
+
+struct Sequence {
+  Request request;
+  std::uint64_t arrival = 0;   // counts the requests before it
+  std::vector<Token> tokens;   // prompt, then what was generated
+  std::int32_t computed = 0;   // tokens that are in the KV cache, or will be after the planned step
+  std::int32_t reused = 0;     // of them, those that were found there when it was admitted
+  std::int32_t published = 0;  // pages that are known as a prefix
+  std::vector<Page> pages;     // by position / page_positions; those it holds
+  std::int32_t slot = 0;
+  std::int32_t reported = 0;  // positions before this one have been reported on
+  RecentTokens recent;        // of `tokens`; empty where nothing is penalised
+
+  Sequence(Request request_, std::uint64_t arrival_);
+
+  std::int32_t size() const { return static_cast<std::int32_t>(tokens.size()); }
+  std::int32_t generated() const { return size() - static_cast<std::int32_t>(request.prompt.size()); }
+  std::int32_t left() const { return size() - computed; }
+  /// Whether it goes on from a token that was drawn, and nothing before it is to be computed again.
+  bool decodes() const { return generated() > 0 && left() == 1; }
+  void append(Token token);
+
+  /// The row of logits that is wanted after `position`; where `wanted` is false, there is none.
+  struct Row {
+    bool wanted = false;
+    model::WantedRow row{};
+  };
+  Row row_after(std::int32_t position, std::int32_t vocabulary) const;
+  /// The most tokens of its beginning that need not be computed: the last must be, and those that are to be
+  /// reported on.
+  std::size_t most_reused() const;
+
+ private:
+  /// What every rank must know of the row that the next token is drawn from.
+  model::WantedRow drawn_row(std::int32_t vocabulary) const;
+};
+
+/// The pages that so many positions take.
+std::int32_t pages_of(std::int32_t positions);
+
+}  // namespace yoke::runtime

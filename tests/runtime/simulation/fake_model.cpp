@@ -1,0 +1,93 @@
+#include "runtime/simulation/fake_model.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace yoke::runtime {
+namespace {
+
+constexpr std::uint64_t beginning = 0x9E3779B97F4A7C15;
+
+/// SplitMix64, https://prng.di.unimi.it/splitmix64.c
+std::uint64_t mixed(std::uint64_t x) {
+  x += 0x9E3779B97F4A7C15;
+  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
+  x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
+  return x ^ (x >> 31);
+}
+
+/// A page that two sequences of a step write to, if there is one.
+std::optional<std::int32_t> page_written_twice(const model::Batch& batch) {
+  std::map<std::int32_t, std::int32_t> writers;
+  for (std::size_t i = 0; i < batch.tokens.size(); ++i) {
+    const auto& table = batch.page_tables[static_cast<std::size_t>(batch.sequences[i])];
+    const std::int32_t page = table[static_cast<std::size_t>(batch.positions[i]) / ops::page_positions];
+    if (writers.try_emplace(page, batch.sequences[i]).first->second != batch.sequences[i]) return page;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+FakeModel::FakeModel(std::int32_t pages, std::int32_t vocabulary)
+    : vocabulary_(vocabulary), cells_(static_cast<std::size_t>(pages) * ops::page_positions) {}
+
+std::uint64_t FakeModel::after(std::uint64_t state, Token token) {
+  return mixed(state ^ mixed(static_cast<std::uint64_t>(token) + 1));
+}
+
+Token FakeModel::drawn(std::uint64_t state, const Request& request, std::int32_t position) const {
+  const std::uint64_t draw = mixed(state ^ request.sampling.seed ^ static_cast<std::uint64_t>(position));
+  return static_cast<Token>(draw % static_cast<std::uint64_t>(vocabulary_));
+}
+
+FakeModel::Cell& FakeModel::cell(const std::vector<std::int32_t>& table, std::int32_t position) {
+  const auto at = static_cast<std::size_t>(position);
+  const auto page = static_cast<std::size_t>(table[at / ops::page_positions]);
+  return cells_[page * ops::page_positions + at % ops::page_positions];
+}
+
+std::optional<std::string> FakeModel::compute(const PlannedStep& step, const Requests& requests,
+                                              std::vector<Row>& rows) {
+  const model::Batch& batch = step.batch;
+  batch.check();
+  if (const std::optional<std::int32_t> page = page_written_twice(batch))
+    return fmt::format("two sequences write to page {}", *page);
+  std::size_t row = 0;
+  for (std::size_t i = 0; i < batch.tokens.size(); ++i) {
+    const auto sequence = static_cast<std::size_t>(batch.sequences[i]);
+    const Request& request = requests.at(step.requests[sequence]);
+    const std::int32_t position = batch.positions[i];
+    Cell before{beginning, request.salt};
+    if (position > 0) before = cell(batch.page_tables[sequence], position - 1);
+    if (before.salt != request.salt)
+      return fmt::format("request {} with salt {} reads what one with salt {} has computed", request.id,
+                         request.salt, before.salt);
+    const Cell now{after(before.state, batch.tokens[i]), request.salt};
+    cell(batch.page_tables[sequence], position) = now;
+    if (row == batch.wanted_at.size() || batch.wanted_at[row] != static_cast<std::int32_t>(i)) continue;
+    rows.push_back({step.owners[row], drawn(now.state, request, position)});
+    ++row;
+  }
+  return std::nullopt;
+}
+
+std::vector<Token> FakeModel::undisturbed(const Request& request, std::int32_t context) const {
+  std::uint64_t state = beginning;
+  for (const Token token : request.prompt) state = after(state, token);
+  std::vector<Token> tokens;
+  auto position = static_cast<std::int32_t>(request.prompt.size()) - 1;
+  while (std::ssize(tokens) < request.max_tokens && position < context) {
+    tokens.push_back(drawn(state, request, position));
+    const auto& stops = request.stop_tokens;
+    if (std::find(stops.begin(), stops.end(), tokens.back()) != stops.end()) break;
+    state = after(state, tokens.back());
+    ++position;
+  }
+  return tokens;
+}
+
+}  // namespace yoke::runtime

@@ -1,0 +1,46 @@
+// A model that is nothing but memory: what it keeps of a position follows from what it reads of the position
+// before and from the token, through pages as a real one's.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/scheduler.h"
+
+namespace yoke::runtime {
+
+class FakeModel {
+ public:
+  FakeModel(std::int32_t pages, std::int32_t vocabulary);
+
+  /// The request of each sequence, by its id; all that a step may hold.
+  using Requests = std::map<std::uint64_t, Request>;
+
+  struct Row {
+    RowOwner owner;
+    Token token = 0;  // that is drawn
+  };
+  /// Computes a step. Returns what is wrong with it, or the rows it wants.
+  std::optional<std::string> compute(const PlannedStep& step, const Requests& requests,
+                                     std::vector<Row>& rows);
+
+  /// What a request alone would draw.
+  std::vector<Token> undisturbed(const Request& request, std::int32_t context) const;
+
+ private:
+  struct Cell {
+    std::uint64_t state = 0;
+    std::uint64_t salt = 0;
+  };
+  static std::uint64_t after(std::uint64_t state, Token token);
+  Token drawn(std::uint64_t state, const Request& request, std::int32_t position) const;
+  Cell& cell(const std::vector<std::int32_t>& table, std::int32_t position);
+
+  std::int32_t vocabulary_;
+  std::vector<Cell> cells_;  // of each page one after the other
+};
+
+}  // namespace yoke::runtime
