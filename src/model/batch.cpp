@@ -72,9 +72,11 @@ void check_wanted(const Batch& batch) {
 
 }  // namespace
 
-std::int32_t Batch::add_sequence(std::int32_t slot, std::vector<std::int32_t> pages) {
+std::int32_t Batch::add_sequence(std::int32_t slot, std::vector<std::int32_t> pages,
+                                 std::int32_t expanded_below) {
   page_tables.push_back(std::move(pages));
   slots.push_back(slot);
+  expanded.push_back(expanded_below);
   return static_cast<std::int32_t>(slots.size()) - 1;
 }
 
@@ -93,7 +95,7 @@ void Batch::want(WantedRow row) {
 }
 
 ops::Step Batch::step() const {
-  ops::Step step{tokens, positions, sequences, wanted_at, {}, slots};
+  ops::Step step{tokens, positions, sequences, wanted_at, {}, slots, expanded};
   for (const std::vector<std::int32_t>& table : page_tables) step.page_tables.emplace_back(table);
   return step;
 }
@@ -117,6 +119,8 @@ void Batch::check() const {
   }
   check_order(*this);
   check_slots(*this);
+  require(expanded.size() == page_tables.size(), "a peer sent a batch of {} sequences with {} forms",
+          page_tables.size(), expanded.size());
   check_wanted(*this);
 }
 

@@ -58,11 +58,13 @@ struct Batch {
                                         // asked for, ascending
   std::vector<WantedRow> wanted;        // of each of them
   std::vector<std::vector<std::int32_t>> page_tables;
-  std::vector<std::int32_t> slots;  // of each sequence; see ops::Step
+  std::vector<std::int32_t> slots;     // of each sequence; see ops::Step
+  std::vector<std::int32_t> expanded;  // likewise
 
   std::int64_t size() const { return static_cast<std::int64_t>(tokens.size()); }
   /// Adds a sequence; returns its index.
-  std::int32_t add_sequence(std::int32_t slot, std::vector<std::int32_t> pages);
+  std::int32_t add_sequence(std::int32_t slot, std::vector<std::int32_t> pages,
+                            std::int32_t expanded_below = 0);
   /// Adds a token. Those of one sequence are added in order, at consecutive positions.
   void add(std::int32_t token, std::int32_t position, std::int32_t sequence);
   /// Asks for the logits that follow the token added last.
@@ -82,7 +84,7 @@ void fields(auto& archive, Is<WantedRow> auto& m) {
           m.temperature, m.vocabulary_limit, m.candidates, m.sums);
 }
 void fields(auto& archive, Is<Batch> auto& m) {
-  archive(m.tokens, m.positions, m.sequences, m.wanted_at, m.wanted, m.page_tables, m.slots);
+  archive(m.tokens, m.positions, m.sequences, m.wanted_at, m.wanted, m.page_tables, m.slots, m.expanded);
 }
 
 }  // namespace yoke::model

@@ -318,9 +318,17 @@ ops::RouteSpec ExpertConfig::route(ops::RouteSpec::Probability default_probabili
 }
 
 bool Config::keeps_pages_only() const {
-  return latent.kv_rank == 0 && std::none_of(layers.begin(), layers.end(), [](const LayerConfig& layer) {
-           return layer.window > 0 || layer.recurrent;
-         });
+  return std::none_of(layers.begin(), layers.end(),
+                      [](const LayerConfig& layer) { return layer.window > 0 || layer.recurrent; });
+}
+
+std::int64_t Config::expanded_cell() const {
+  if (latent.kv_rank == 0) return 0;
+  // In multiply-adds of a head, for each position that is attended to: to make its key and value, and what a
+  // token saves by heads of their own size instead of the latents'.
+  const std::int64_t kept = 2 * latent.kv_rank + rope.dims, own = k_dim + v_dim;
+  const std::int64_t made = (own - rope.dims) * latent.kv_rank;
+  return made < (kept - own) * LatentConfig::cell ? LatentConfig::cell : 0;
 }
 
 void Config::require_experts() const {

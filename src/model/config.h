@@ -27,6 +27,9 @@ struct LayerConfig {
 /// Latent attention: keys and values of all heads are made of one latent for each position. DeepSeek-AI,
 /// https://arxiv.org/abs/2405.04434, section 2.1.
 struct LatentConfig {
+  /// Positions: whole pages, and for the usual dimensions about as many as make the expanded form less work.
+  static constexpr std::int64_t cell = 192;
+
   std::int64_t kv_rank = 0;  // values of a latent; 0: attention is of another kind
   std::int64_t q_rank = 0;   // of what queries are made of; 0: they are made like others
   /// Whether the file has one tensor, `attn_kv_b`, of what makes keys and values.
@@ -100,9 +103,12 @@ struct Config {
   /// Error where the file has none.
   void add_draft_layers();
 
-  /// Whether pages of the KV cache, whose values do not depend on how a sequence was cut into steps, are all
-  /// that layers keep of it: no windows, states of a recurrence or latents.
+  /// Whether pages of the KV cache are all that layers keep of a sequence: no windows or states.
   bool keeps_pages_only() const;
+
+  /// Where attention is latent: a prompt's positions take the expanded form in cells of so many, those that
+  /// lie wholly in it; 0: where it never is less work for a cell, or attention is of another kind.
+  std::int64_t expanded_cell() const;
 
   /// Layers that lead to the next token.
   std::int64_t n_layers() const { return static_cast<std::int64_t>(layers.size()) - n_drafting; }

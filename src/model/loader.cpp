@@ -59,7 +59,7 @@ std::int64_t attention_values(const Config& config, const ops::Heads& heads) {
 std::uint64_t attention_bytes(const Config& config, const ops::Heads& heads, int layer,
                               const ops::CacheSize& caches, const ops::Ops& ops) {
   if (config.latent.kv_rank == 0) return ops.attend_bytes(heads, caches, config.layers[layer].window);
-  return ops.attend_latents_bytes(heads, config.k_dim, config.v_dim, caches);
+  return ops.attend_latents_bytes(heads, config.k_dim, config.v_dim, caches, config.expanded_cell() > 0);
 }
 
 /// Values of a token that a recurrent layer makes: what it is given, queries, keys and values before and

@@ -196,15 +196,13 @@ struct CacheSize {
 };
 
 /// Latent attention: keys and values of a head are products of a latent with matrices of the head, and of one
-/// rotated key that all heads share. Each form adds in its own order: between the two, bits differ.
+/// rotated key that all heads share. In the expanded form, keys and values of all heads are made; in the
+/// absorbed one, the matrices are applied to queries and to what attention gives, and latents are attended
+/// to. Each adds in its own order: between the two, bits differ. Which a token takes, the step says.
 struct LatentSpec {
   const HeadMatrices& k_b;  // (rank, k_dim − rotated): the transpose of what makes keys
   const HeadMatrices& v_b;  // (v_dim, rank)
   float scale = 1;          // multiplies q·k
-  /// For a sequence with so many tokens in the step, keys and values of all heads are made. With fewer, the
-  /// matrices are applied to queries and to what attention gives, and latents are attended to. 0: from so
-  /// many on as make it less work.
-  std::int64_t expand_from = 0;
 };
 
 /// One layer's keys and values on this rank, in pages.
@@ -246,6 +244,9 @@ struct Step {
   /// Of each sequence: the number under which is kept what a layer knows of it besides pages, the same in all
   /// of its steps. No other sequence that runs has it.
   std::span<const std::int32_t> slots{};
+  /// Of each sequence: its tokens at positions below this take the expanded form of latent attention. Empty:
+  /// none does.
+  std::span<const std::int32_t> expanded{};
 };
 
 /// A product of a row-split matrix, and where its result goes.
@@ -335,10 +336,10 @@ class Ops {
   /// The most bytes that attend needs besides its result.
   virtual std::uint64_t attend_bytes(const Heads& heads, const CacheSize& size,
                                      std::int64_t window) const = 0;
-  /// The same of attend_latents where it takes the form that is less work; queries of a head have k_dim
-  /// values and its result v_dim.
+  /// The same of attend_latents, where tokens may take the expanded form or never do; queries of a head have
+  /// k_dim values and its result v_dim.
   virtual std::uint64_t attend_latents_bytes(const Heads& latents, std::int64_t k_dim, std::int64_t v_dim,
-                                             const CacheSize& size) const = 0;
+                                             const CacheSize& size, bool expands) const = 0;
   /// Bytes that make_convolution, for the channels of `heads`, and make_delta_state take to remember slots.
   virtual std::uint64_t delta_bytes(const DeltaHeads& heads, std::int64_t taps, std::int64_t slots) const = 0;
   /// Bytes that the backend holds for activations now; it keeps what the largest step needed.

@@ -57,6 +57,7 @@ struct Request {
   PromptReport report{};              // anything but `nothing` needs max_tokens 0
   std::int32_t report_from = 0;       // nothing is told of what follows the positions before this one
   std::int32_t vocabulary_limit = 0;  // ids from here on are never sampled; 0: any id may be
+  std::int32_t given = 0;             // of the prompt's tokens; those behind were generated before. 0: all
   std::uint64_t salt = 0;             // what requests of another salt have computed is not used
 };
 

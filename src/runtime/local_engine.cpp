@@ -70,7 +70,8 @@ SchedulerLimits limits_of(const EngineOptions& options, const Worker& worker) {
           options.prefill_chunk,
           static_cast<std::int32_t>(worker.caches().slots),
           most_waiting,
-          worker.config().keeps_pages_only()};
+          worker.config().keeps_pages_only(),
+          static_cast<std::int32_t>(worker.config().expanded_cell())};
 }
 
 /// A request that has not ended, as far as its statistics go.
@@ -211,7 +212,8 @@ class LocalEngine final : public Engine {
   }
 
   void begin_step() {
-    PlannedStep planned = scheduler_.plan(pace_.prompt_tokens(static_cast<std::int32_t>(worker_.caches().step_tokens)));
+    PlannedStep planned =
+        scheduler_.plan(pace_.prompt_tokens(static_cast<std::int32_t>(worker_.caches().step_tokens)));
     const Clock::time_point start = Clock::now();
     for (const std::uint64_t request : planned.requests) start_clock(request, start);
     const std::int64_t tokens = planned.batch.size();

@@ -5,12 +5,12 @@
 
 namespace yoke::runtime {
 
-std::vector<Page> PrefixIndex::find(std::span<const Token> tokens, std::size_t most, std::uint64_t salt) {
+std::vector<Page> PrefixIndex::find(std::span<const Token> tokens, std::size_t most, const PrefixKind& kind) {
   ++uses_;
   std::vector<Page> found;
   const std::size_t full = std::min(tokens.size(), most) / ops::page_positions;
   for (Page above = root; found.size() < full; above = found.back()) {
-    const auto node = nodes_.find(key_of(tokens, found.size(), above, salt));
+    const auto node = nodes_.find(key_of(tokens, found.size(), above, kind));
     if (node == nodes_.end()) break;
     touch(node);
     pages_.hold(node->second.page);
@@ -19,12 +19,12 @@ std::vector<Page> PrefixIndex::find(std::span<const Token> tokens, std::size_t m
   return found;
 }
 
-void PrefixIndex::publish(std::span<const Token> tokens, std::uint64_t salt, std::span<Page> pages) {
+void PrefixIndex::publish(std::span<const Token> tokens, const PrefixKind& kind, std::span<Page> pages) {
   assert(tokens.size() == pages.size() * ops::page_positions);
   ++uses_;
   Page above = root;
   for (std::size_t i = 0; i < pages.size(); above = pages[i++]) {
-    const Key key = key_of(tokens, i, above, salt);
+    const Key key = key_of(tokens, i, above, kind);
     const auto known = nodes_.find(key);
     if (known == nodes_.end()) {
       add(key, pages[i]);
@@ -52,10 +52,10 @@ std::int32_t PrefixIndex::evictable() const {
 }
 
 PrefixIndex::Key PrefixIndex::key_of(std::span<const Token> tokens, std::size_t page, Page above,
-                                     std::uint64_t salt) {
-  Key key{salt, above, {}};
-  const auto first = tokens.begin() + static_cast<std::ptrdiff_t>(page * ops::page_positions);
-  std::copy_n(first, ops::page_positions, key.tokens.begin());
+                                     const PrefixKind& kind) {
+  const auto first = static_cast<std::int32_t>(page) * ops::page_positions;
+  Key key{kind.salt, above, std::clamp(kind.expanded - first, 0, ops::page_positions), {}};
+  std::copy_n(tokens.begin() + first, ops::page_positions, key.tokens.begin());
   return key;
 }
 

@@ -17,6 +17,12 @@
 
 namespace yoke::runtime {
 
+/// Whose prefixes are a sequence's own.
+struct PrefixKind {
+  std::uint64_t salt = 0;
+  std::int32_t expanded = 0;  // positions below this were computed in another form: ops::Step
+};
+
 /// Prefixes of full pages, as a tree: a page hangs below that of the tokens before its own. The index holds
 /// each page that it knows, and whoever holds one holds those above it, too.
 class PrefixIndex {
@@ -27,12 +33,12 @@ class PrefixIndex {
   PrefixIndex& operator=(const PrefixIndex&) = delete;
 
   /// The pages of the longest known prefix of `tokens`, at most so many tokens as `most`, each held once more
-  /// for the caller. Only what was published with the same salt is found.
-  std::vector<Page> find(std::span<const Token> tokens, std::size_t most, std::uint64_t salt);
+  /// for the caller. Only what was published with the same salt and computed in the same form is found.
+  std::vector<Page> find(std::span<const Token> tokens, std::size_t most, const PrefixKind& kind);
 
   /// Makes the pages of `tokens` known, which fill `pages` exactly; the caller holds each. Where a page of
   /// the same tokens is known already, the caller is given that one and its own is dropped.
-  void publish(std::span<const Token> tokens, std::uint64_t salt, std::span<Page> pages);
+  void publish(std::span<const Token> tokens, const PrefixKind& kind, std::span<Page> pages);
 
   /// Forgets, of the pages that nobody else holds and that nothing known hangs below, the one whose last use
   /// is longest ago. False where there is none.
@@ -44,10 +50,11 @@ class PrefixIndex {
 
  private:
   using Tokens = std::array<Token, ops::page_positions>;
-  /// Where a page hangs: its salt, the page above it (or `root`), its tokens.
+  /// Where a page hangs: its salt, the page above it (or `root`), its tokens and their form.
   struct Key {
     std::uint64_t salt;
     Page above;
+    std::int32_t expanded;  // tokens of the page, from the first on
     Tokens tokens;
     auto operator<=>(const Key&) const = default;
   };
@@ -59,7 +66,7 @@ class PrefixIndex {
   using Nodes = std::map<Key, Node>;
   static constexpr Page root = -1;
 
-  static Key key_of(std::span<const Token> tokens, std::size_t page, Page above, std::uint64_t salt);
+  static Key key_of(std::span<const Token> tokens, std::size_t page, Page above, const PrefixKind& kind);
   void touch(Nodes::iterator node);
   void add(const Key& key, Page page);
   void remove(Nodes::iterator node);

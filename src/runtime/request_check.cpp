@@ -27,6 +27,8 @@ void check_tokens(const Request& request, std::int32_t vocabulary, std::int32_t 
           request.max_tokens);
   require(request.report_from >= 0, "a report from position {} on was asked for; expected 0 or more",
           request.report_from);
+  require(request.given >= 0 && static_cast<std::size_t>(request.given) <= prompt,
+          "{} of {} tokens are said to have been given; expected as many at most", request.given, prompt);
   require(request.vocabulary_limit >= 0 && request.vocabulary_limit <= vocabulary,
           "ids below {} were asked for; the vocabulary has {}", request.vocabulary_limit, vocabulary);
 }

@@ -24,7 +24,7 @@ std::optional<std::string> Scheduler::add(const Request& request) {
   if (std::ssize(waiting_) >= limits_.waiting)
     return fmt::format("{} requests are waiting already; expected fewer than {}", waiting_.size(),
                        limits_.waiting);
-  waiting_.emplace_back(request, arrivals_++);
+  waiting_.emplace_back(request, arrivals_++, limits_.expanded_cell);
   return std::nullopt;
 }
 
@@ -119,8 +119,7 @@ std::int32_t Scheduler::promised_pages() const {
 void Scheduler::admit() {
   while (!waiting_.empty() && !free_slots_.empty()) {
     Sequence& next = waiting_.front();
-    if (limits_.shares_prefixes)
-      next.pages = prefixes_.find(next.tokens, next.most_reused(), next.request.salt);
+    if (limits_.shares_prefixes) next.pages = prefixes_.find(next.tokens, next.most_reused(), next.kind);
     const std::int32_t needed = pages_wanted(next) - static_cast<std::int32_t>(next.pages.size());
     if (needed > pages_.available() + prefixes_.evictable() - promised_pages()) {
       give_back(next);
@@ -202,8 +201,8 @@ void Scheduler::preempt_last() {
 
 void Scheduler::plan_sequence(Sequence& sequence, std::int32_t tokens, PlannedStep& step) const {
   const std::int32_t pages = pages_of(sequence.computed + tokens);
-  const std::int32_t index =
-      step.batch.add_sequence(sequence.slot, {sequence.pages.begin(), sequence.pages.begin() + pages});
+  const std::int32_t index = step.batch.add_sequence(
+      sequence.slot, {sequence.pages.begin(), sequence.pages.begin() + pages}, sequence.kind.expanded);
   step.requests.push_back(sequence.request.id);
   for (std::int32_t i = 0; i < tokens; ++i) {
     const std::int32_t position = sequence.computed++;
@@ -222,7 +221,7 @@ void Scheduler::publish(Sequence& sequence) {
   if (!limits_.shares_prefixes || full == sequence.published) return;
   const std::span<const Token> tokens = sequence.tokens;
   const std::span<Page> pages = sequence.pages;
-  prefixes_.publish(tokens.first(static_cast<std::size_t>(full) * ops::page_positions), sequence.request.salt,
+  prefixes_.publish(tokens.first(static_cast<std::size_t>(full) * ops::page_positions), sequence.kind,
                     pages.first(static_cast<std::size_t>(full)));
   sequence.published = full;
 }

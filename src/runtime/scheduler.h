@@ -23,6 +23,7 @@ struct SchedulerLimits {
   std::int32_t slots = 0;          // most running sequences; no more than a step has tokens
   std::int32_t waiting = 1024;     // most requests that wait; more are refused
   bool shares_prefixes = false;    // whether pages are all that layers keep of a sequence's beginning
+  std::int32_t expanded_cell = 0;  // as model::Config has it
 };
 
 /// Whose a wanted row of logits is.

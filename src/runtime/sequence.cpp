@@ -15,11 +15,15 @@ bool penalises(const Sampling& sampling) {
 
 }  // namespace
 
-Sequence::Sequence(Request request_, std::uint64_t arrival_)
+Sequence::Sequence(Request request_, std::uint64_t arrival_, std::int32_t expanded_cell)
     : request(std::move(request_)),
       arrival(arrival_),
       reported(request.report_from),
       recent(request.sampling.penalty_window) {
+  kind.salt = request.salt;
+  const std::int32_t given =
+      request.given == 0 ? static_cast<std::int32_t>(request.prompt.size()) : request.given;
+  if (expanded_cell > 0) kind.expanded = given / expanded_cell * expanded_cell;
   for (const Token token : request.prompt) append(token);
 }
 

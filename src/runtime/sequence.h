@@ -7,6 +7,7 @@
 #include "model/batch.h"
 #include "runtime/engine.h"
 #include "runtime/page_pool.h"
+#include "runtime/prefix_index.h"
 #include "runtime/recent_tokens.h"
 
 namespace yoke::runtime {
@@ -20,10 +21,12 @@ struct Sequence {
   std::int32_t published = 0;  // pages that are known as a prefix
   std::vector<Page> pages;     // by position / page_positions; those it holds
   std::int32_t slot = 0;
+  PrefixKind kind;            // which prefixes are its own, and in which form it is computed
   std::int32_t reported = 0;  // positions before this one have been reported on
   RecentTokens recent;        // of `tokens`; empty where nothing is penalised
 
-  Sequence(Request request_, std::uint64_t arrival_);
+  /// `expanded_cell` as model::Config has it.
+  Sequence(Request request_, std::uint64_t arrival_, std::int32_t expanded_cell);
 
   std::int32_t size() const { return static_cast<std::int32_t>(tokens.size()); }
   std::int32_t generated() const { return size() - static_cast<std::int32_t>(request.prompt.size()); }

@@ -35,7 +35,7 @@ void fields(auto& archive, Is<Sampling> auto& m) {
 }
 void fields(auto& archive, Is<Request> auto& m) {
   archive(m.id, m.prompt, m.max_tokens, m.sampling, m.stop_tokens, m.report, m.report_from,
-          m.vocabulary_limit, m.salt);
+          m.vocabulary_limit, m.given, m.salt);
 }
 void fields(auto& archive, Is<Statistics> auto& m) {
   archive(m.prompt_tokens, m.reused_tokens, m.generated_tokens, m.prompt_seconds, m.decode_seconds,

@@ -31,6 +31,7 @@ Request request() {
   request.report = runtime::PromptReport::log_probabilities;
   request.report_from = 21;
   request.vocabulary_limit = 31999;
+  request.given = 11;
   request.salt = 77;
   return request;
 }

@@ -66,10 +66,14 @@ void make_old(Draft& draft) {
   draft.metadata = older;
 }
 
-std::vector<float> run(const std::filesystem::path& path, int ranks, std::size_t chunk = 48,
-                       const ops::cpu::Options& options = exact_arithmetic) {
-  return run_batches(path, ranks, in_chunks(golden_tokens(), chunk), 1, equal_shares(ranks), 1, ranks - 1, "",
-                     options);
+/// Positions before which tokens take the expanded form: all of the golden tokens, or none.
+constexpr std::int32_t expanded = 48, absorbed = 0;
+
+std::vector<float> run(const std::filesystem::path& path, int ranks, std::int32_t form = expanded,
+                       const ops::cpu::Options& options = exact_arithmetic, std::size_t chunk = 48) {
+  std::vector<Batch> batches = in_chunks(golden_tokens(), chunk);
+  for (Batch& batch : batches) batch.expanded = {form};
+  return run_batches(path, ranks, batches, 1, equal_shares(ranks), 1, ranks - 1, "", options);
 }
 
 constexpr ops::cpu::Options fast_arithmetic{.kv_type = kernels::KvType::f32,
@@ -118,17 +122,20 @@ void expect_logits_of_decoded(const std::filesystem::path& quantised, const std:
   // As bytes, what is multiplied errs by up to a 254th of the largest of 32: 2.5e-5 of a product, squared.
   // Some thirty products follow on each other, and softmaxes and gates raise their errors: in tiny models of
   // any family to some thousandths. A matrix that is read wrongly moves the logits by much of themselves.
-  const std::vector<float> fast = run(quantised, 1, 48, fast_arithmetic);
+  const std::vector<float> fast = run(quantised, 1, expanded, fast_arithmetic);
   const double moved = normalised_error(fast, expected);
   EXPECT_GT(moved, same_weights) << "nothing was multiplied as bytes";
   EXPECT_LT(moved, 1e-2);
   for (const int ranks : {1, 3}) {
-    EXPECT_LT(normalised_error(run(quantised, ranks, 48, fast_arithmetic), fast), 2 * moved)
+    EXPECT_LT(normalised_error(run(quantised, ranks, expanded, fast_arithmetic), fast), 2 * moved)
         << ranks << " ranks";
-    const std::vector<float> absorbed = run(quantised, ranks, 42, fast_arithmetic);
-    EXPECT_LT(normalised_error(absorbed, fast), 2 * moved) << ranks << " ranks";
-    for (const std::size_t chunk : {1, 9})
-      EXPECT_TRUE(same_bits(run(quantised, ranks, chunk, fast_arithmetic), absorbed)) << ranks << " ranks";
+    for (const std::int32_t form : {expanded, absorbed}) {
+      const std::vector<float> whole = run(quantised, ranks, form, fast_arithmetic);
+      EXPECT_LT(normalised_error(whole, fast), 2 * moved) << ranks << " ranks";
+      for (const std::size_t chunk : {1, 9})
+        EXPECT_TRUE(same_bits(run(quantised, ranks, form, fast_arithmetic, chunk), whole))
+            << ranks << " ranks";
+    }
   }
 }
 
@@ -153,7 +160,8 @@ TEST(LatentModels, OfOlderQuantisedFilesHaveTheLogitsOfTheirValues) {
 
 /// What sequences' logits are in steps that mix them: `cut` has how many tokens of each a step has.
 std::vector<std::vector<float>> run_mixed(const std::vector<std::vector<std::int32_t>>& sequences,
-                                          const std::vector<std::vector<int>>& cut, int ranks,
+                                          const std::vector<std::vector<int>>& cut,
+                                          const std::vector<std::int32_t>& forms, int ranks,
                                           const ops::cpu::Options& options) {
   constexpr int pages_each = 4, vocabulary = 320;
   std::vector<std::vector<std::int32_t>> pages(sequences.size());
@@ -166,6 +174,7 @@ std::vector<std::vector<float>> run_mixed(const std::vector<std::vector<std::int
   for (const std::vector<int>& step : cut) {
     Batch batch;
     batch.page_tables = pages;
+    batch.expanded = forms;
     for (std::size_t i = 0; i < step.size(); ++i) {
       for (int n = 0; n < step[i]; ++n, ++next[i]) {
         batch.add(sequences[i][next[i]], static_cast<std::int32_t>(next[i]), static_cast<std::int32_t>(i));
@@ -192,7 +201,8 @@ TEST(LatentModels, MixSequencesWhoseHeadsAreMadeWithOthersWithoutABitOfDifferenc
   for (auto& tokens : sequences) {
     for (std::int32_t& token : tokens) token = static_cast<std::int32_t>(random() % 320);
   }
-  // Some steps have 43 tokens of a sequence and more, at depth too, some fewer.
+  // Steps in which tokens of both forms meet, those of one sequence too.
+  const std::vector<std::int32_t> forms = {128, 64, 200};
   const std::vector<std::vector<int>> cut = {
       {50, 42, 0}, {0, 43, 1}, {100, 5, 99}, {1, 70, 60}, {49, 40, 40}};
   const auto alone = [&](std::size_t i) {
@@ -203,15 +213,16 @@ TEST(LatentModels, MixSequencesWhoseHeadsAreMadeWithOthersWithoutABitOfDifferenc
     return steps;
   };
   for (const int ranks : {1, 2, 3, 4}) {
-    const auto mixed = run_mixed(sequences, cut, ranks, exact_arithmetic);
+    const auto mixed = run_mixed(sequences, cut, forms, ranks, exact_arithmetic);
     for (std::size_t i = 0; i < sequences.size(); ++i) {
-      EXPECT_TRUE(same_bits(mixed[i], run_mixed({sequences[i]}, alone(i), ranks, exact_arithmetic)[0]))
+      EXPECT_TRUE(
+          same_bits(mixed[i], run_mixed({sequences[i]}, alone(i), {forms[i]}, ranks, exact_arithmetic)[0]))
           << "sequence " << i << " on " << ranks << " ranks";
-      const auto absorbed =
-          run_mixed({sequences[i]}, std::vector<std::vector<int>>(10, {20}), ranks, exact_arithmetic);
-      EXPECT_LT(normalised_error(mixed[i], absorbed[0]), 1e-8)
+      const auto other = run_mixed({sequences[i]}, std::vector<std::vector<int>>(10, {20}), {absorbed}, ranks,
+                                   exact_arithmetic);
+      EXPECT_LT(normalised_error(mixed[i], other[0]), 1e-8)
           << "sequence " << i << " on " << ranks << " ranks";
-      EXPECT_FALSE(same_bits(mixed[i], absorbed[0])) << "keys and values were not made";
+      EXPECT_FALSE(same_bits(mixed[i], other[0])) << "keys and values were not made";
     }
   }
 }

@@ -177,6 +177,7 @@ TEST(Forward, SequencesInterleavedOnShuffledPagesAreTheSameBitsAsEachAlone) {
     Batch batch;
     batch.page_tables = pages;
     batch.slots = {2, 0};
+    batch.expanded = {0, 0};
     for (int i = 0; i < 11; ++i) {
       const int sequence = static_cast<int>(random() % 2);
       if (next[sequence] == sequences[sequence].size()) continue;

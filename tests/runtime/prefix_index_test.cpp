@@ -33,15 +33,17 @@ class PrefixIndexTest : public testing::Test {
     for (const Page each : pages) pool_.drop(each);
   }
   /// Publishes tokens with pages that nobody holds afterwards; returns the pages.
-  std::vector<Page> publish(const std::vector<Token>& tokens, std::uint64_t salt = 0) {
+  std::vector<Page> publish(const std::vector<Token>& tokens, std::uint64_t salt = 0,
+                            std::int32_t expanded = 0) {
     std::vector<Page> pages = take(tokens.size() / page);
-    index_.publish(tokens, salt, pages);
+    index_.publish(tokens, {salt, expanded}, pages);
     drop(pages);
     return pages;
   }
   /// What is found of tokens, which nobody holds afterwards.
-  std::vector<Page> found(const std::vector<Token>& tokens, std::uint64_t salt = 0) {
-    std::vector<Page> pages = index_.find(tokens, tokens.size(), salt);
+  std::vector<Page> found(const std::vector<Token>& tokens, std::uint64_t salt = 0,
+                          std::int32_t expanded = 0) {
+    std::vector<Page> pages = index_.find(tokens, tokens.size(), {salt, expanded});
     drop(pages);
     return pages;
   }
@@ -64,7 +66,7 @@ TEST_F(PrefixIndexTest, FindsTheLongestPrefixOfFullPages) {
 
 TEST_F(PrefixIndexTest, FindsNoMoreThanItIsAskedFor) {
   const std::vector<Page> pages = publish(text(2, 2));
-  const std::vector<Page> some = index_.find(text(2, 2), 2 * page - 1, 0);
+  const std::vector<Page> some = index_.find(text(2, 2), 2 * page - 1, {});
   EXPECT_THAT(some, ElementsAre(pages[0]));
 }
 
@@ -82,9 +84,17 @@ TEST_F(PrefixIndexTest, SharesNothingBetweenSalts) {
   EXPECT_EQ(found(text(2, 2), 5).size(), 2);
 }
 
+TEST_F(PrefixIndexTest, TellsPagesComputedInOneFormFromThoseInTheOther) {
+  const std::vector<Page> pages = publish(text(3, 3), 0, 128);
+  EXPECT_EQ(found(text(3, 3), 0, 128), pages);
+  EXPECT_THAT(found(text(3, 3), 0, 64), ElementsAre(pages[0]));
+  EXPECT_THAT(found(text(3, 3), 0, 192), ElementsAre(pages[0], pages[1]));
+  EXPECT_THAT(found(text(3, 3), 0, 0), IsEmpty());
+}
+
 TEST_F(PrefixIndexTest, HoldsWhatIsFoundForWhoeverAsked) {
   publish(text(2, 2));
-  const std::vector<Page> mine = index_.find(text(2, 2), 2 * page, 0);
+  const std::vector<Page> mine = index_.find(text(2, 2), 2 * page, {});
   EXPECT_EQ(index_.evictable(), 0);
   EXPECT_FALSE(index_.evict());
   drop(mine);
@@ -95,7 +105,7 @@ TEST_F(PrefixIndexTest, HoldsWhatIsFoundForWhoeverAsked) {
 TEST_F(PrefixIndexTest, GivesWhoeverPublishesWhatIsKnownThePagesThatAreKnown) {
   const std::vector<Page> known = publish(text(2, 2));
   std::vector<Page> mine = take(2);
-  index_.publish(text(2, 2), 0, mine);
+  index_.publish(text(2, 2), {}, mine);
   EXPECT_EQ(mine, known);
   EXPECT_EQ(pool_.available(), 8) << "the pages that were taken are free again";
   drop(mine);

@@ -35,7 +35,7 @@ class Backend final : public Ops {
   std::uint64_t kv_cache_bytes(const Heads& heads, const CacheSize& size, std::int64_t window) const override;
   std::uint64_t attend_bytes(const Heads& heads, const CacheSize& size, std::int64_t window) const override;
   std::uint64_t attend_latents_bytes(const Heads& latents, std::int64_t k_dim, std::int64_t v_dim,
-                                     const CacheSize& size) const override;
+                                     const CacheSize& size, bool expands) const override;
   std::uint64_t delta_bytes(const DeltaHeads& heads, std::int64_t taps, std::int64_t slots) const override;
   RowMatrix load_rows(const Slice& slice) override;
   ColMatrix load_cols(const Slice& slice) override;

@@ -32,8 +32,8 @@ std::uint64_t Backend::attend_bytes(const Heads& heads, const CacheSize& size, s
 }
 
 std::uint64_t Backend::attend_latents_bytes(const Heads& latents, std::int64_t k_dim, std::int64_t v_dim,
-                                            const CacheSize& size) const {
-  return latents_scratch_bytes(latents, k_dim, v_dim, size);
+                                            const CacheSize& size, bool expands) const {
+  return latents_scratch_bytes(latents, k_dim, v_dim, size, expands);
 }
 
 std::uint64_t Backend::delta_bytes(const DeltaHeads& heads, std::int64_t taps, std::int64_t slots) const {

@@ -47,7 +47,7 @@ Activations Backend::attend_latents(const Heads& heads, KvCache& cache, Activati
                             .k_b = expert_matrices(spec.k_b.storage).of,
                             .v_b = expert_matrices(spec.v_b.storage).of,
                             .scale = spec.scale};
-  cpu::attend_latents(step_, of_rank, spec.expand_from, pages, tools(), data(q), data(out));
+  cpu::attend_latents(step_, of_rank, pages, tools(), data(q), data(out));
   return out;
 }
 

@@ -1,7 +1,6 @@
 #include "ops/cpu/cpu_latents.h"
 
 #include <algorithm>
-#include <limits>
 #include <numeric>
 #include <vector>
 
@@ -46,7 +45,7 @@ struct PartOfStep {
       positions.push_back(step.positions[token]);
       sequences.push_back(step.sequences[token]);
     }
-    part = {tokens, positions, sequences, {}, step.page_tables, step.slots};
+    part = {tokens, positions, sequences, {}, step.page_tables, step.slots, step.expanded};
   }
   PartOfStep(const PartOfStep&) = delete;
   PartOfStep& operator=(const PartOfStep&) = delete;
@@ -54,6 +53,10 @@ struct PartOfStep {
   std::vector<std::int32_t> tokens, positions, sequences;
   Step part;
 };
+
+std::int32_t expanded_of(const Step& step, std::int32_t sequence) {
+  return step.expanded.empty() ? 0 : step.expanded[sequence];
+}
 
 /// Keys' matrices are applied to queries, and values' to what attention gives: q·(K·c) = (Kᵀ·q)·c, and
 /// Σ w·(V·c) = V·(Σ w·c).
@@ -86,16 +89,16 @@ void attend_absorbed(const Step& step, std::span<const std::int32_t> tokens, con
 
 }  // namespace
 
-void attend_latents(const Step& step, const LatentHeads& latents, std::int64_t expand_from,
-                    const PagedKv& cache, const Tools& tools, const float* q, float* out) {
-  if (expand_from == 0) expand_from = least_expanded(latents.kept, latents.k_dim(), latents.v_dim());
+void attend_latents(const Step& step, const LatentHeads& latents, const PagedKv& cache, const Tools& tools,
+                    const float* q, float* out) {
   std::vector<std::int32_t> few;
   TokensOfSequences(step).for_each([&](std::span<const std::int32_t> tokens) {
-    if (std::ssize(tokens) >= expand_from) {
-      attend_expanded(step, tokens, latents, cache, tools, q, out);
-    } else {
-      few.insert(few.end(), tokens.begin(), tokens.end());
-    }
+    const auto absorbed = std::partition_point(tokens.begin(), tokens.end(), [&step](std::int32_t token) {
+      return step.positions[token] < expanded_of(step, step.sequences[token]);
+    });
+    if (absorbed != tokens.begin())
+      attend_expanded(step, {tokens.begin(), absorbed}, latents, cache, tools, q, out);
+    few.insert(few.end(), absorbed, tokens.end());
   });
   if (few.size() == step.tokens.size()) {
     attend_absorbed(step, latents, cache, tools, q, out);
@@ -105,7 +108,7 @@ void attend_latents(const Step& step, const LatentHeads& latents, std::int64_t e
 }
 
 std::uint64_t latents_scratch_bytes(const Heads& kept, std::int64_t k_dim, std::int64_t v_dim,
-                                    const CacheSize& size) {
+                                    const CacheSize& size, bool expands) {
   const std::int64_t tokens = size.step_tokens;
   constexpr std::int64_t padding = 64;  // where bytes of a row end in zeros
   // What a head of a token makes: queries and what is attended, both of latents, and a copy of the operands;
@@ -113,15 +116,8 @@ std::uint64_t latents_scratch_bytes(const Heads& kept, std::int64_t k_dim, std::
   const std::int64_t values = kept.k_dim + kept.v_dim + k_dim + v_dim;
   const std::uint64_t absorbed =
       saturating_product(tokens, kept.n_heads, values + values / 2 + padding, sizeof(float));
-  const bool expands = tokens >= least_expanded(kept, k_dim, v_dim);
   return saturating_sum(absorbed, attend_scratch_bytes(kept, PageMap::of(size, 0), tokens),
                         expands ? expanded_scratch_bytes(kept, k_dim, v_dim, tokens) : 0);
-}
-
-std::int64_t least_expanded(const Heads& kept, std::int64_t k_dim, std::int64_t v_dim) {
-  const std::int64_t made = k_dim - (kept.k_dim - kept.v_dim) + v_dim;
-  const std::int64_t saved = kept.k_dim + kept.v_dim - (k_dim + v_dim);  // by a token, for each position
-  return saved <= 0 ? std::numeric_limits<std::int64_t>::max() : made * kept.v_dim / saved + 1;
 }
 
 }  // namespace yoke::ops::cpu

@@ -145,7 +145,7 @@ struct Conversation {
         if (i < second) of.push_back(1), positions.push_back(next[1]++);
         if (i < first) of.push_back(0), positions.push_back(next[0]++);
       }
-      rig.begin(std::ssize(of), {positions, of, {}, {sequences[0].pages, sequences[1].pages}});
+      rig.begin(std::ssize(of), {positions, of, {}, {sequences[0].pages, sequences[1].pages}, {}});
       const auto rows = [&](Matrix Sequence::*member) {
         Matrix out(std::ssize(of), (sequences[0].*member).cols);
         for (std::int64_t t = 0; t < out.rows; ++t) {
@@ -313,7 +313,7 @@ TEST_P(Attention, ReadsNoTileThatAWindowMasks) {
   Rig rig(kernels());
   KvCache cache = rig.ops().make_kv_cache(heads, {.pages = 1, .slots = 1, .step_tokens = 1}, 0);
   std::mt19937 random(1);
-  rig.begin(1, {{70}, {0}, {}, {{-1, 0}}});
+  rig.begin(1, {{70}, {0}, {}, {{-1, 0}}, {}});
   const Matrix v = random_matrix(1, 16, random);
   const Activations q = rig.input(random_matrix(1, 16, random));
   const Activations k = rig.input(random_matrix(1, 16, random));

@@ -13,7 +13,8 @@
 namespace yoke::ops::cpu {
 namespace {
 
-constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
+// Positions before which tokens take the expanded form: all, some of each sequence, none.
+constexpr std::int32_t all = 600, some = 100, none = 0;
 
 /// Heads of latent attention, and how they are stored.
 struct Shape {
@@ -67,7 +68,7 @@ struct Conversation {
 
   /// What the steps give: for each sequence, a row for each token. Of a sequence that a cut leaves out,
   /// zeros.
-  std::vector<Matrix> attend(const kernels::Kernels& kernels, const Cut& cut, std::int64_t expand_from,
+  std::vector<Matrix> attend(const kernels::Kernels& kernels, const Cut& cut, std::int32_t expanded,
                              int threads = 1) const {
     const std::vector<std::vector<std::int32_t>> pages = {{12, 0, 3, 7, 1, 9, 4, 10, 2, 6}, {5, 11, 8}};
     Rig rig(kernels, threads, shape.options);
@@ -84,7 +85,7 @@ struct Conversation {
         if (i < second) of.push_back(1), positions.push_back(next[1]++);
         if (i < first) of.push_back(0), positions.push_back(next[0]++);
       }
-      rig.begin(std::ssize(of), {positions, of, {}, pages});
+      rig.begin(std::ssize(of), {positions, of, {}, pages, {expanded, expanded}});
       const auto rows = [&](const std::vector<Matrix>& from) {
         Matrix out(std::ssize(of), from[0].cols);
         for (std::size_t t = 0; t < of.size(); ++t) {
@@ -93,7 +94,7 @@ struct Conversation {
         }
         return out;
       };
-      const LatentSpec spec{.k_b = k, .v_b = v, .scale = scale, .expand_from = expand_from};
+      const LatentSpec spec{.k_b = k, .v_b = v, .scale = scale};
       const Matrix out = rig.output(
           rig.ops().attend_latents(shape.heads(), cache, rig.input(rows(q)), rig.input(rows(latents)), spec));
       for (std::size_t t = 0; t < of.size(); ++t) {
@@ -172,8 +173,8 @@ TEST_P(Latents, AreTheKeysAndValuesThatHeadsMakeOfThemInEitherForm) {
   for (const Shape& shape : {Shape{3, 24, 10, 6, 20}, Shape{2, 64, 32, 16, 80}}) {
     const Conversation conversation(shape);
     const Expected expected[] = {naive(conversation, 0), naive(conversation, 1)};
-    for (const std::int64_t expand_from : {std::int64_t{1}, std::int64_t{40}, never}) {
-      const std::vector<Matrix> found = conversation.attend(kernels(), mixed, expand_from, 2);
+    for (const std::int32_t expanded : {all, some, none}) {
+      const std::vector<Matrix> found = conversation.attend(kernels(), mixed, expanded, 2);
       for (std::size_t i = 0; i < found.size(); ++i)
         expect_near(found[i], expected[i].values, expected[i].size, 32);
     }
@@ -185,25 +186,30 @@ TEST_P(Latents, AreTheSameBitsBesideAnyOthersForAnyThreads) {
        {Shape{3, 24, 10, 6, 20},
         Shape{2, 64, 32, 16, 64, quant::Type::q8_0, {.activations = kernels::ActivationType::q8}}}) {
     const Conversation conversation(shape);
-    for (const std::int64_t expand_from : {1, 40}) {
-      const std::vector<Matrix> expected = conversation.attend(kernels::named("scalar"), mixed, expand_from);
+    for (const std::int32_t expanded : {all, some, none}) {
+      const std::vector<Matrix> expected = conversation.attend(kernels::named("scalar"), mixed, expanded);
       for (const int threads : {1, 3, 7}) {
-        const std::vector<Matrix> found = conversation.attend(kernels(), mixed, expand_from, threads);
+        const std::vector<Matrix> found = conversation.attend(kernels(), mixed, expanded, threads);
         for (std::size_t i = 0; i < found.size(); ++i) ASSERT_EQ(found[i].values, expected[i].values);
       }
       for (const int i : {0, 1}) {
-        const std::vector<Matrix> alone = conversation.attend(kernels(), only(i), expand_from, 2);
+        const std::vector<Matrix> alone = conversation.attend(kernels(), only(i), expanded, 2);
         ASSERT_EQ(alone[static_cast<std::size_t>(i)].values, expected[static_cast<std::size_t>(i)].values);
       }
     }
   }
 }
 
-TEST_P(Latents, MadeIntoHeadsDoNotDependOnHowTokensAreFed) {
+TEST_P(Latents, InEachFormDoNotDependOnHowTokensAreFed) {
   const Conversation conversation({3, 24, 10, 6, 20});
-  const std::vector<Matrix> expected = conversation.attend(kernels(), {{600, 150}}, 1);
-  EXPECT_EQ(conversation.attend(kernels(), mixed, 1)[0].values, expected[0].values);
-  EXPECT_EQ(conversation.attend(kernels(), Cut(150, {1, 1}), 1)[1].values, expected[1].values);
+  for (const std::int32_t expanded : {some, none}) {
+    const std::vector<Matrix> whole = conversation.attend(kernels(), {{600, 150}}, expanded);
+    EXPECT_EQ(conversation.attend(kernels(), mixed, expanded)[0].values, whole[0].values);
+    EXPECT_EQ(conversation.attend(kernels(), Cut(150, {1, 1}), expanded)[1].values, whole[1].values);
+  }
+  const std::vector<Matrix> expected = conversation.attend(kernels(), {{600, 150}}, all);
+  EXPECT_EQ(conversation.attend(kernels(), mixed, all)[0].values, expected[0].values);
+  EXPECT_EQ(conversation.attend(kernels(), Cut(150, {1, 1}), all)[1].values, expected[1].values);
 }
 
 /// Σ(a−b)² / Σb².
@@ -220,8 +226,8 @@ TEST(LatentsAsBytes, ErrAsMuchInEitherForm) {
   for (const quant::Type type : {quant::Type::q8_0, quant::Type::q4_0, quant::Type::f16}) {
     const Conversation conversation({2, 64, 32, 16, 64, type, {.activations = kernels::ActivationType::q8}});
     const Matrix expected = naive(conversation, 0).values;
-    const double absorbed = normalised_error(conversation.attend(kernels::best(), mixed, never)[0], expected);
-    const double expanded = normalised_error(conversation.attend(kernels::best(), mixed, 1)[0], expected);
+    const double absorbed = normalised_error(conversation.attend(kernels::best(), mixed, none)[0], expected);
+    const double expanded = normalised_error(conversation.attend(kernels::best(), mixed, all)[0], expected);
     // Bytes err by up to a 254th of the largest of 32, in scores and in values.
     EXPECT_LT(absorbed, 1e-3);
     EXPECT_LT(expanded, 2 * absorbed) << "keys are made with floats";
@@ -230,24 +236,16 @@ TEST(LatentsAsBytes, ErrAsMuchInEitherForm) {
 
 TEST_P(Latents, OfATokenWithoutMeaningSpoilNoneThatDoNotSeeIt) {
   Conversation conversation({3, 24, 10, 6, 20});
-  const std::vector<Matrix> expected = conversation.attend(kernels(), {{600, 150}}, 1);
+  const std::vector<Matrix> expected = conversation.attend(kernels(), {{600, 150}}, all);
   for (std::int64_t i = 0; i < conversation.latents[0].cols; ++i)
     conversation.latents[0](100, i) = i % 2 == 0 ? std::nan("") : std::numeric_limits<double>::infinity();
-  const std::vector<Matrix> found = conversation.attend(kernels(), {{600, 150}}, 1);
+  const std::vector<Matrix> found = conversation.attend(kernels(), {{600, 150}}, all);
   EXPECT_EQ(found[1].values, expected[1].values);
   for (std::int64_t t = 0; t < 600; ++t) {
     bool same = true;
     for (std::int64_t i = 0; i < found[0].cols; ++i) same = same && found[0](t, i) == expected[0](t, i);
     EXPECT_EQ(same, t < 100) << "token " << t;
   }
-}
-
-TEST(LeastExpanded, IsWhereAPositionsKeyAndValueCostWhatTokensSave) {
-  // DeepSeek's large models: 512 · (128 + 128) to make, 2 · 512 + 64 − (192 + 128) saved.
-  const Heads large{.n_heads = 1, .n_kv_heads = 1, .k_dim = 576, .v_dim = 512, .keys_hold_values = true};
-  EXPECT_EQ(least_expanded(large, 192, 128), 171);
-  const Heads small{.n_heads = 1, .n_kv_heads = 1, .k_dim = 48, .v_dim = 32, .keys_hold_values = true};
-  EXPECT_EQ(least_expanded(small, 80, 64), never) << "latents are smaller than heads";
 }
 
 TEST(LatentsOfNoHeads, AreNotKept) {
@@ -260,7 +258,7 @@ TEST(LatentsOfNoHeads, AreNotKept) {
   rig.begin(3);
   const Activations out = rig.ops().attend_latents(
       shape.heads(), cache, {nullptr, 3, 0}, rig.input(random_matrix(3, shape.rank + shape.rotated, random)),
-      {.k_b = k, .v_b = v, .scale = scale, .expand_from = 1});
+      {.k_b = k, .v_b = v, .scale = scale});
   EXPECT_EQ(out.tokens, 3);
   EXPECT_EQ(out.width, 0);
 }

@@ -175,12 +175,13 @@ class Rig {
   Ops& ops() { return *ops_; }
 
   /// What a step says of its tokens. Left empty: positions 0, 1, … of one sequence on pages 0, 1, …, all
-  /// wanted; sequence i has slot i.
+  /// wanted; sequence i has slot i; no token in the expanded form.
   struct Plan {
     std::vector<std::int32_t> positions;
     std::vector<std::int32_t> sequences;
     std::optional<std::vector<std::int32_t>> wanted;
     std::vector<std::vector<std::int32_t>> pages;
+    std::vector<std::int32_t> expanded;
   };
   void begin(std::int64_t tokens, Plan plan = {}) {
     const auto n = static_cast<std::size_t>(tokens);
@@ -199,6 +200,7 @@ class Rig {
     slots_.resize(plan_.pages.size());
     std::iota(slots_.begin(), slots_.end(), 0);
     step.slots = slots_;
+    step.expanded = plan_.expanded;
     ops_->begin_step(step);
   }
 

@@ -35,8 +35,8 @@ std::optional<std::int32_t> page_written_twice(const model::Batch& batch) {
 FakeModel::FakeModel(std::int32_t pages, std::int32_t vocabulary)
     : vocabulary_(vocabulary), cells_(static_cast<std::size_t>(pages) * ops::page_positions) {}
 
-std::uint64_t FakeModel::after(std::uint64_t state, Token token) {
-  return mixed(state ^ mixed(static_cast<std::uint64_t>(token) + 1));
+std::uint64_t FakeModel::after(std::uint64_t state, Token token, bool expanded) {
+  return mixed(state ^ mixed(2 * static_cast<std::uint64_t>(token) + (expanded ? 1 : 2)));
 }
 
 Token FakeModel::drawn(std::uint64_t state, const Request& request, std::int32_t position) const {
@@ -66,7 +66,8 @@ std::optional<std::string> FakeModel::compute(const PlannedStep& step, const Req
     if (before.salt != request.salt)
       return fmt::format("request {} with salt {} reads what one with salt {} has computed", request.id,
                          request.salt, before.salt);
-    const Cell now{after(before.state, batch.tokens[i]), request.salt};
+    const bool expanded = position < batch.expanded[sequence];
+    const Cell now{after(before.state, batch.tokens[i], expanded), request.salt};
     cell(batch.page_tables[sequence], position) = now;
     if (row == batch.wanted_at.size() || batch.wanted_at[row] != static_cast<std::int32_t>(i)) continue;
     rows.push_back({step.owners[row], drawn(now.state, request, position)});
@@ -75,16 +76,21 @@ std::optional<std::string> FakeModel::compute(const PlannedStep& step, const Req
   return std::nullopt;
 }
 
-std::vector<Token> FakeModel::undisturbed(const Request& request, std::int32_t context) const {
+std::vector<Token> FakeModel::undisturbed(const Request& request, const SchedulerLimits& limits) const {
   std::uint64_t state = beginning;
-  for (const Token token : request.prompt) state = after(state, token);
+  const auto given = static_cast<std::int32_t>(request.prompt.size());
+  const std::int32_t cell = limits.expanded_cell;
+  for (std::int32_t i = 0; i < given; ++i) {
+    const bool expanded = cell > 0 && i / cell < given / cell;
+    state = after(state, request.prompt[static_cast<std::size_t>(i)], expanded);
+  }
   std::vector<Token> tokens;
-  auto position = static_cast<std::int32_t>(request.prompt.size()) - 1;
-  while (std::ssize(tokens) < request.max_tokens && position < context) {
+  std::int32_t position = given - 1;
+  while (std::ssize(tokens) < request.max_tokens && position < limits.context) {
     tokens.push_back(drawn(state, request, position));
     const auto& stops = request.stop_tokens;
     if (std::find(stops.begin(), stops.end(), tokens.back()) != stops.end()) break;
-    state = after(state, tokens.back());
+    state = after(state, tokens.back(), false);
     ++position;
   }
   return tokens;

@@ -28,14 +28,15 @@ class FakeModel {
                                      std::vector<Row>& rows);
 
   /// What a request alone would draw.
-  std::vector<Token> undisturbed(const Request& request, std::int32_t context) const;
+  std::vector<Token> undisturbed(const Request& request, const SchedulerLimits& limits) const;
 
  private:
   struct Cell {
     std::uint64_t state = 0;
     std::uint64_t salt = 0;
   };
-  static std::uint64_t after(std::uint64_t state, Token token);
+  /// A token in the expanded form leaves other bits than in the absorbed one.
+  static std::uint64_t after(std::uint64_t state, Token token, bool expanded);
   Token drawn(std::uint64_t state, const Request& request, std::int32_t position) const;
   Cell& cell(const std::vector<std::int32_t>& table, std::int32_t position);
 

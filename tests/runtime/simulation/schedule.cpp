@@ -66,6 +66,7 @@ class Schedule {
     limits.prefill_chunk = limits.slots + below(150);
     limits.waiting = 1 + below(6);
     limits.shares_prefixes = !chance(4);
+    if (chance(2)) limits.expanded_cell = 2 * ops::page_positions;
     return limits;
   }
 
@@ -84,6 +85,7 @@ class Schedule {
     while (!pending_.empty() && scheduler_->gauges().waiting < limits_.waiting) {
       const Owed& owed = ledger_.at(pending_.front());
       Request request = owed.request;
+      request.given = static_cast<std::int32_t>(request.prompt.size());
       request.prompt.insert(request.prompt.end(), owed.tokens.begin(), owed.tokens.end());
       if (request.max_tokens > 0) request.max_tokens -= static_cast<std::int32_t>(owed.tokens.size());
       if (request.report != PromptReport::nothing) request.report_from += owed.rows;
@@ -115,7 +117,7 @@ class Schedule {
   void arrive() {
     Request request = make_request();
     --arriving_;
-    Owed owed{request, model_->undisturbed(request, limits_.context),
+    Owed owed{request, model_->undisturbed(request, limits_),
               chance(10) ? below(limits_.context) : limits_.context};
     if (!pending_.empty() || scheduler_->gauges().waiting >= limits_.waiting) {
       if (pending_.empty() && !scheduler_->add(request)) throw Fault{"more wait than may"};
