@@ -73,10 +73,11 @@ void check_wanted(const Batch& batch) {
 }  // namespace
 
 std::int32_t Batch::add_sequence(std::int32_t slot, std::vector<std::int32_t> pages,
-                                 std::int32_t expanded_below) {
+                                 std::int32_t expanded_below, WindowPages window) {
   page_tables.push_back(std::move(pages));
   slots.push_back(slot);
   expanded.push_back(expanded_below);
+  windows.push_back(std::move(window));
   return static_cast<std::int32_t>(slots.size()) - 1;
 }
 
@@ -95,8 +96,9 @@ void Batch::want(WantedRow row) {
 }
 
 ops::Step Batch::step() const {
-  ops::Step step{tokens, positions, sequences, wanted_at, {}, slots, expanded};
+  ops::Step step{tokens, positions, sequences, wanted_at, {}, {}, slots, expanded};
   for (const std::vector<std::int32_t>& table : page_tables) step.page_tables.emplace_back(table);
+  for (const WindowPages& window : windows) step.window_tables.push_back({window.first, window.pages});
   return step;
 }
 
@@ -119,8 +121,9 @@ void Batch::check() const {
   }
   check_order(*this);
   check_slots(*this);
-  require(expanded.size() == page_tables.size(), "a peer sent a batch of {} sequences with {} forms",
-          page_tables.size(), expanded.size());
+  require(expanded.size() == page_tables.size() && windows.size() == page_tables.size(),
+          "a peer sent a batch of {} sequences with {} forms and {} windows", page_tables.size(),
+          expanded.size(), windows.size());
   check_wanted(*this);
 }
 

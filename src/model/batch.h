@@ -50,6 +50,12 @@ struct WantedRow {
   bool sums = false;                  // whether the ranks' sums of weights are needed as well
 };
 
+/// Pages of a sequence from its page `first` on, as ops::WindowTable.
+struct WindowPages {
+  std::int32_t first = 0;
+  std::vector<std::int32_t> pages;
+};
+
 struct Batch {
   std::vector<std::int32_t> tokens;
   std::vector<std::int32_t> positions;  // of each token in its sequence
@@ -58,13 +64,14 @@ struct Batch {
                                         // asked for, ascending
   std::vector<WantedRow> wanted;        // of each of them
   std::vector<std::vector<std::int32_t>> page_tables;
-  std::vector<std::int32_t> slots;     // of each sequence; see ops::Step
+  std::vector<WindowPages> windows;    // of each sequence; see ops::Step
+  std::vector<std::int32_t> slots;     // likewise
   std::vector<std::int32_t> expanded;  // likewise
 
   std::int64_t size() const { return static_cast<std::int64_t>(tokens.size()); }
   /// Adds a sequence; returns its index.
   std::int32_t add_sequence(std::int32_t slot, std::vector<std::int32_t> pages,
-                            std::int32_t expanded_below = 0);
+                            std::int32_t expanded_below = 0, WindowPages window = {});
   /// Adds a token. Those of one sequence are added in order, at consecutive positions.
   void add(std::int32_t token, std::int32_t position, std::int32_t sequence);
   /// Asks for the logits that follow the token added last.
@@ -83,8 +90,10 @@ void fields(auto& archive, Is<WantedRow> auto& m) {
   archive(m.target, m.want, m.bias, m.recent, m.repetition_penalty, m.presence_penalty, m.frequency_penalty,
           m.temperature, m.vocabulary_limit, m.candidates, m.sums);
 }
+void fields(auto& archive, Is<WindowPages> auto& m) { archive(m.first, m.pages); }
 void fields(auto& archive, Is<Batch> auto& m) {
-  archive(m.tokens, m.positions, m.sequences, m.wanted_at, m.wanted, m.page_tables, m.slots, m.expanded);
+  archive(m.tokens, m.positions, m.sequences, m.wanted_at, m.wanted, m.page_tables, m.windows, m.slots,
+          m.expanded);
 }
 
 }  // namespace yoke::model

@@ -318,8 +318,13 @@ ops::RouteSpec ExpertConfig::route(ops::RouteSpec::Probability default_probabili
 }
 
 bool Config::keeps_pages_only() const {
-  return std::none_of(layers.begin(), layers.end(),
-                      [](const LayerConfig& layer) { return layer.window > 0 || layer.recurrent; });
+  return std::none_of(layers.begin(), layers.end(), [](const LayerConfig& layer) { return layer.recurrent; });
+}
+
+std::int64_t Config::widest_window() const {
+  std::int64_t widest = 0;
+  for (const LayerConfig& layer : layers) widest = std::max(widest, layer.window);
+  return widest;
 }
 
 std::int64_t Config::expanded_cell() const {

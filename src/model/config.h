@@ -103,8 +103,11 @@ struct Config {
   /// Error where the file has none.
   void add_draft_layers();
 
-  /// Whether pages of the KV cache are all that layers keep of a sequence: no windows or states.
+  /// Whether pages of the KV cache are all that layers keep of a sequence, and no states.
   bool keeps_pages_only() const;
+
+  /// Positions that a token sees in the layers that have a window, at most; 0: none has one.
+  std::int64_t widest_window() const;
 
   /// Where attention is latent: a prompt's positions take the expanded form in cells of so many, those that
   /// lie wholly in it; 0: where it never is less work for a cell, or attention is of another kind.

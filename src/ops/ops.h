@@ -21,6 +21,11 @@ namespace yoke::ops {
 /// not depend on how a sequence was cut into steps.
 inline constexpr int page_positions = 64;
 
+/// The most pages that so many consecutive positions, at least one, lie in wherever they begin.
+constexpr std::int64_t pages_touched(std::int64_t positions) {
+  return (positions + page_positions - 2) / page_positions + 1;
+}
+
 /// (tokens, width) values of the current step on this rank. Lives until the layer ends (see Ops::carry_over);
 /// width may be 0 where a rank owns nothing of a split dimension.
 struct Activations {
@@ -190,9 +195,10 @@ struct AttendSpec {
 
 /// What the caches of a model are to hold.
 struct CacheSize {
-  std::int64_t pages = 0;        // of what keeps every position, for all sequences together
-  std::int64_t slots = 0;        // the most sequences that run at once
-  std::int64_t step_tokens = 0;  // the most tokens of a step
+  std::int64_t pages = 0;         // of what keeps every position, for all sequences together
+  std::int64_t window_pages = 0;  // of what keeps a window, likewise; 0: there, too, every position is kept
+  std::int64_t slots = 0;         // the most sequences that run at once
+  std::int64_t step_tokens = 0;   // the most tokens of a step
 };
 
 /// Latent attention: keys and values of a head are products of a latent with matrices of the head, and of one
@@ -233,6 +239,12 @@ struct DeltaState {
   std::unique_ptr<Storage> storage;
 };
 
+/// Where consecutive pages of a sequence lie, from its page `first` on.
+struct WindowTable {
+  std::int32_t first = 0;
+  std::span<const std::int32_t> pages;
+};
+
 /// What changes from step to step. The spans live until the step ends.
 struct Step {
   std::span<const std::int32_t> tokens;     // ids
@@ -241,6 +253,9 @@ struct Step {
   std::span<const std::int32_t> wanted;     // the tokens whose logits are asked for, ascending
   /// Page numbers of each sequence, by position / page_positions.
   std::vector<std::span<const std::int32_t>> page_tables;
+  /// Of each sequence, for layers that keep a window: pages from the first position that its first token of
+  /// the step sees to its last token. Empty where the caches have no such pages.
+  std::vector<WindowTable> window_tables{};
   /// Of each sequence: the number under which is kept what a layer knows of it besides pages, the same in all
   /// of its steps. No other sequence that runs has it.
   std::span<const std::int32_t> slots{};

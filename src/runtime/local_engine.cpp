@@ -64,14 +64,18 @@ Argument argument(ByteReader& reader) {
 }
 
 SchedulerLimits limits_of(const EngineOptions& options, const Worker& worker) {
-  return {static_cast<std::int32_t>(worker.config().vocabulary),
-          worker.context(),
-          static_cast<std::int32_t>(worker.caches().pages),
-          options.prefill_chunk,
-          static_cast<std::int32_t>(worker.caches().slots),
-          most_waiting,
-          worker.config().keeps_pages_only(),
-          static_cast<std::int32_t>(worker.config().expanded_cell())};
+  const model::Config& config = worker.config();
+  const ops::CacheSize& caches = worker.caches();
+  return {.vocabulary = static_cast<std::int32_t>(config.vocabulary),
+          .context = worker.context(),
+          .pages = static_cast<std::int32_t>(caches.pages),
+          .window_pages = static_cast<std::int32_t>(caches.window_pages),
+          .window = worker.window(),
+          .prefill_chunk = options.prefill_chunk,
+          .slots = static_cast<std::int32_t>(caches.slots),
+          .waiting = most_waiting,
+          .shares_prefixes = config.keeps_pages_only(),
+          .expanded_cell = static_cast<std::int32_t>(config.expanded_cell())};
 }
 
 /// A request that has not ended, as far as its statistics go.

@@ -9,6 +9,12 @@ namespace yoke::runtime {
 /// The number of a page.
 using Page = std::int32_t;
 
+/// The first position that the token at `position` sees, of the `window` positions that end with its own; 0
+/// without a window.
+constexpr std::int32_t first_seen(std::int32_t position, std::int32_t window) {
+  return window == 0 || position < window ? 0 : position - window + 1;
+}
+
 /// Pages are counted: several may hold one, and it is free when the last has dropped it.
 class PagePool {
  public:

@@ -4,37 +4,98 @@
 #include <cassert>
 
 namespace yoke::runtime {
+namespace {
 
-std::vector<Page> PrefixIndex::find(std::span<const Token> tokens, std::size_t most, const PrefixKind& kind) {
+/// Gives whoever holds `mine` the page that is known instead.
+void exchange(PagePool& pool, Page& mine, Page known) {
+  if (mine == known) return;
+  pool.hold(known);
+  pool.drop(std::exchange(mine, known));
+}
+
+}  // namespace
+
+PrefixPages PrefixIndex::find(std::span<const Token> tokens, std::size_t most, const PrefixKind& kind) {
   ++uses_;
-  std::vector<Page> found;
+  std::vector<Nodes::iterator> path;
   const std::size_t full = std::min(tokens.size(), most) / ops::page_positions;
-  for (Page above = root; found.size() < full; above = found.back()) {
-    const auto node = nodes_.find(key_of(tokens, found.size(), above, kind));
+  for (Page above = root; path.size() < full; above = path.back()->second.page) {
+    const auto node = nodes_.find(key_of(tokens, path.size(), above, kind));
     if (node == nodes_.end()) break;
+    path.push_back(node);
+  }
+  path.resize(resumable(path));
+  PrefixPages found;
+  const auto end = static_cast<std::int32_t>(path.size()) * ops::page_positions;
+  found.window_first = first_seen(end, window_) / ops::page_positions;
+  for (const Nodes::iterator node : path) {
     touch(node);
     pages_.hold(node->second.page);
-    found.push_back(node->second.page);
+    found.all.push_back(node->second.page);
+    if (window_ == 0 || node->second.depth < found.window_first) continue;
+    windows_.hold(node->second.window);
+    found.window.push_back(node->second.window);
   }
   return found;
 }
 
-void PrefixIndex::publish(std::span<const Token> tokens, const PrefixKind& kind, std::span<Page> pages) {
-  assert(tokens.size() == pages.size() * ops::page_positions);
+/// The most pages of the path after which a sequence can go on: those that the window reaches are there.
+std::size_t PrefixIndex::resumable(const std::vector<Nodes::iterator>& path) const {
+  if (window_ == 0) return path.size();
+  std::size_t longest = 0;
+  std::int32_t present = 0;  // window pages one after the other, up to here
+  for (std::size_t n = 1; n <= path.size(); ++n) {
+    present = path[n - 1]->second.window == none ? 0 : present + 1;
+    const auto pages = static_cast<std::int32_t>(n);
+    if (present >= pages - first_seen(pages * ops::page_positions, window_) / ops::page_positions)
+      longest = n;
+  }
+  return longest;
+}
+
+void PrefixIndex::publish(std::span<const Token> tokens, const PrefixKind& kind, PrefixPages& pages) {
+  assert(tokens.size() % ops::page_positions == 0);
   ++uses_;
   Page above = root;
-  for (std::size_t i = 0; i < pages.size(); above = pages[i++]) {
-    const Key key = key_of(tokens, i, above, kind);
-    const auto known = nodes_.find(key);
-    if (known == nodes_.end()) {
-      add(key, pages[i]);
-      continue;
+  const auto n = static_cast<std::int32_t>(tokens.size()) / ops::page_positions;
+  for (std::int32_t i = 0; i < n; ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    const Key key = key_of(tokens, at, above, kind);
+    Nodes::iterator node = nodes_.find(key);
+    if (node == nodes_.end()) {
+      node = add(key, i, pages.all[at]);
+    } else {
+      touch(node);
+      exchange(pages_, pages.all[at], node->second.page);
     }
-    touch(known);
-    if (known->second.page == pages[i]) continue;
-    pages_.hold(known->second.page);
-    pages_.drop(std::exchange(pages[i], known->second.page));
+    const std::int32_t of_window = i - pages.window_first;
+    if (of_window >= 0 && of_window < std::ssize(pages.window))
+      share_window(node, pages.window[static_cast<std::size_t>(of_window)]);
+    above = node->second.page;
   }
+}
+
+void PrefixIndex::share_window(Nodes::iterator node, Page& page) {
+  Node& known = node->second;
+  if (known.window != none) return exchange(windows_, page, known.window);
+  windows_.hold(page);
+  known.window = page;
+  windowed_.insert({known.used, known.depth, known.page});
+}
+
+bool PrefixIndex::evict_window() {
+  const auto unheld = std::find_if(windowed_.begin(), windowed_.end(), [this](const auto& each) {
+    return windows_.holders(by_page_.at(std::get<2>(each))->second.window) == 1;
+  });
+  if (unheld == windowed_.end()) return false;
+  drop_window(by_page_.at(std::get<2>(*unheld)));
+  return true;
+}
+
+void PrefixIndex::drop_window(Nodes::iterator node) {
+  Node& known = node->second;
+  windowed_.erase({known.used, known.depth, known.page});
+  windows_.drop(std::exchange(known.window, none));
 }
 
 bool PrefixIndex::evict() {
@@ -62,23 +123,28 @@ PrefixIndex::Key PrefixIndex::key_of(std::span<const Token> tokens, std::size_t 
 void PrefixIndex::touch(Nodes::iterator node) {
   Node& touched = node->second;
   if (leaves_.erase({touched.used, touched.page}) > 0) leaves_.insert({uses_, touched.page});
+  if (windowed_.erase({touched.used, touched.depth, touched.page}) > 0)
+    windowed_.insert({uses_, touched.depth, touched.page});
   touched.used = uses_;
 }
 
-void PrefixIndex::add(const Key& key, Page page) {
+PrefixIndex::Nodes::iterator PrefixIndex::add(const Key& key, std::int32_t depth, Page page) {
   pages_.hold(page);
-  const auto node = nodes_.emplace(key, Node{page, uses_}).first;
+  const auto node = nodes_.emplace(key, Node{page, depth, uses_}).first;
   by_page_.emplace(page, node);
   leaves_.insert({uses_, page});
-  if (key.above == root) return;
-  Node& above = by_page_.at(key.above)->second;
-  if (above.below++ == 0) leaves_.erase({above.used, above.page});
+  if (key.above != root) {
+    Node& above = by_page_.at(key.above)->second;
+    if (above.below++ == 0) leaves_.erase({above.used, above.page});
+  }
+  return node;
 }
 
 void PrefixIndex::remove(Nodes::iterator node) {
-  const auto [page, used, below] = node->second;
-  assert(below == 0);
-  leaves_.erase({used, page});
+  const Page page = node->second.page;
+  assert(node->second.below == 0);
+  if (node->second.window != none) drop_window(node);
+  leaves_.erase({node->second.used, page});
   if (node->first.above != root) {
     Node& above = by_page_.at(node->first.above)->second;
     if (--above.below == 0) leaves_.insert({above.used, above.page});

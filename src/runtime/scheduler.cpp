@@ -12,8 +12,13 @@
 namespace yoke::runtime {
 
 Scheduler::Scheduler(const SchedulerLimits& limits)
-    : limits_(limits), pages_(limits.pages), prefixes_(pages_) {
+    : limits_(limits),
+      pages_(limits.pages),
+      windows_(limits.window_pages),
+      prefixes_(pages_, windows_, limits.window) {
   assert(std::int64_t{limits.pages} * ops::page_positions >= limits.context);
+  assert(limits.window_pages >= limits.slots * ops::pages_touched(limits.window - 1 + limits.prefill_chunk) ||
+         limits.window == 0);
   assert(limits.slots > 0 && limits.prefill_chunk >= limits.slots);
   for (std::int32_t slot = limits.slots; slot-- > 0;) free_slots_.push_back(slot);
 }
@@ -98,6 +103,7 @@ Gauges Scheduler::gauges() const {
   gauges.pages = pages_.size();
   gauges.free_pages = pages_.available();
   gauges.kept_pages = prefixes_.evictable();
+  gauges.used_window_pages = windows_.size() - windows_.available();
   gauges.preemptions = preemptions_;
   gauges.reused_tokens = reused_tokens_;
   return gauges;
@@ -112,7 +118,7 @@ std::int32_t Scheduler::pages_wanted(const Sequence& sequence) const {
 std::int32_t Scheduler::promised_pages() const {
   std::int32_t promised = 0;
   for (const Sequence& each : running_)
-    promised += std::max(0, pages_wanted(each) - static_cast<std::int32_t>(each.pages.size()));
+    promised += std::max(0, pages_wanted(each) - static_cast<std::int32_t>(each.pages.all.size()));
   return promised;
 }
 
@@ -120,7 +126,7 @@ void Scheduler::admit() {
   while (!waiting_.empty() && !free_slots_.empty()) {
     Sequence& next = waiting_.front();
     if (limits_.shares_prefixes) next.pages = prefixes_.find(next.tokens, next.most_reused(), next.kind);
-    const std::int32_t needed = pages_wanted(next) - static_cast<std::int32_t>(next.pages.size());
+    const std::int32_t needed = pages_wanted(next) - static_cast<std::int32_t>(next.pages.all.size());
     if (needed > pages_.available() + prefixes_.evictable() - promised_pages()) {
       give_back(next);
       return;
@@ -132,7 +138,7 @@ void Scheduler::admit() {
 
 /// Its pages are those that were known already.
 void Scheduler::start(Sequence sequence) {
-  sequence.published = static_cast<std::int32_t>(sequence.pages.size());
+  sequence.published = static_cast<std::int32_t>(sequence.pages.all.size());
   sequence.reused = sequence.published * ops::page_positions;
   sequence.computed = sequence.reused;
   sequence.slot = free_slots_.back();
@@ -169,9 +175,9 @@ std::vector<std::int32_t> Scheduler::share_out(std::int32_t prompt_tokens) const
 /// Takes pages for the first `positions` of a running sequence. False where they are held by it and those
 /// that came before it, which go on; it waits for them then.
 bool Scheduler::reserve(std::size_t running, std::int32_t positions) {
-  while (static_cast<std::int32_t>(running_[running].pages.size()) < pages_of(positions)) {
+  while (static_cast<std::int32_t>(running_[running].pages.all.size()) < pages_of(positions)) {
     if (make_room()) {
-      running_[running].pages.push_back(pages_.take());
+      running_[running].pages.all.push_back(pages_.take());
     } else if (running + 1 < running_.size()) {
       preempt_last();
     } else {
@@ -199,10 +205,30 @@ void Scheduler::preempt_last() {
   waiting_.insert(place, std::move(sequence));
 }
 
-void Scheduler::plan_sequence(Sequence& sequence, std::int32_t tokens, PlannedStep& step) const {
+/// Gives back what the window leaves before the next `tokens` tokens, and takes pages for these.
+void Scheduler::slide_window(Sequence& sequence, std::int32_t tokens) {
+  if (limits_.window == 0) return;
+  PrefixPages& pages = sequence.pages;
+  const std::int32_t first = first_seen(sequence.computed, limits_.window) / ops::page_positions;
+  const std::int32_t left =
+      std::min(first - pages.window_first, static_cast<std::int32_t>(pages.window.size()));
+  for (std::int32_t i = 0; i < left; ++i) windows_.drop(pages.window[static_cast<std::size_t>(i)]);
+  pages.window.erase(pages.window.begin(), pages.window.begin() + left);
+  pages.window_first = first;
+  const std::int32_t end = pages_of(sequence.computed + tokens);
+  while (first + static_cast<std::int32_t>(pages.window.size()) < end) {
+    if (windows_.available() == 0) prefixes_.evict_window();
+    pages.window.push_back(windows_.take());
+  }
+}
+
+void Scheduler::plan_sequence(Sequence& sequence, std::int32_t tokens, PlannedStep& step) {
+  slide_window(sequence, tokens);
+  const std::vector<Page>& all = sequence.pages.all;
   const std::int32_t pages = pages_of(sequence.computed + tokens);
-  const std::int32_t index = step.batch.add_sequence(
-      sequence.slot, {sequence.pages.begin(), sequence.pages.begin() + pages}, sequence.kind.expanded);
+  const std::int32_t index =
+      step.batch.add_sequence(sequence.slot, {all.begin(), all.begin() + pages}, sequence.kind.expanded,
+                              {sequence.pages.window_first, sequence.pages.window});
   step.requests.push_back(sequence.request.id);
   for (std::int32_t i = 0; i < tokens; ++i) {
     const std::int32_t position = sequence.computed++;
@@ -220,15 +246,15 @@ void Scheduler::publish(Sequence& sequence) {
   const std::int32_t full = sequence.computed / ops::page_positions;
   if (!limits_.shares_prefixes || full == sequence.published) return;
   const std::span<const Token> tokens = sequence.tokens;
-  const std::span<Page> pages = sequence.pages;
   prefixes_.publish(tokens.first(static_cast<std::size_t>(full) * ops::page_positions), sequence.kind,
-                    pages.first(static_cast<std::size_t>(full)));
+                    sequence.pages);
   sequence.published = full;
 }
 
 void Scheduler::give_back(Sequence& sequence) {
-  for (const Page page : sequence.pages) pages_.drop(page);
-  sequence.pages.clear();
+  for (const Page page : sequence.pages.all) pages_.drop(page);
+  for (const Page page : sequence.pages.window) windows_.drop(page);
+  sequence.pages = {};
 }
 
 void Scheduler::retire(Running sequence) {

@@ -19,6 +19,8 @@ struct SchedulerLimits {
   std::int32_t vocabulary = 0;     // token ids are below this
   std::int32_t context = 0;        // positions a sequence may have
   std::int32_t pages = 0;          // of the KV cache, for all sequences together
+  std::int32_t window_pages = 0;   // likewise, of layers that keep a window; those of every slot at least
+  std::int32_t window = 0;         // positions; 0: no layer has pages of its own
   std::int32_t prefill_chunk = 0;  // most tokens of a step
   std::int32_t slots = 0;          // most running sequences; no more than a step has tokens
   std::int32_t waiting = 1024;     // most requests that wait; more are refused
@@ -48,7 +50,8 @@ struct Gauges {
   std::int32_t free_slots = 0;
   std::int32_t pages = 0;
   std::int32_t free_pages = 0;
-  std::int32_t kept_pages = 0;  // of prefixes that nobody uses: free as soon as they are needed
+  std::int32_t kept_pages = 0;         // of prefixes that nobody uses: free as soon as they are needed
+  std::int32_t used_window_pages = 0;  // that running sequences hold or prefixes keep
   std::uint64_t preemptions = 0;
   std::uint64_t reused_tokens = 0;
 };
@@ -104,7 +107,8 @@ class Scheduler {
   bool reserve(std::size_t running, std::int32_t positions);
   bool make_room();
   void preempt_last();
-  void plan_sequence(Sequence& sequence, std::int32_t tokens, PlannedStep& step) const;
+  void slide_window(Sequence& sequence, std::int32_t tokens);
+  void plan_sequence(Sequence& sequence, std::int32_t tokens, PlannedStep& step);
   void publish(Sequence& sequence);
   void give_back(Sequence& sequence);
   void retire(Running sequence);
@@ -112,6 +116,7 @@ class Scheduler {
 
   SchedulerLimits limits_;
   PagePool pages_;
+  PagePool windows_;
   PrefixIndex prefixes_;
   std::vector<std::int32_t> free_slots_;  // the last is taken next
   std::deque<Sequence> waiting_;          // in the order of arrival

@@ -19,7 +19,7 @@ struct Sequence {
   std::int32_t computed = 0;   // tokens that are in the KV cache, or will be after the planned step
   std::int32_t reused = 0;     // of them, those that were found there when it was admitted
   std::int32_t published = 0;  // pages that are known as a prefix
-  std::vector<Page> pages;     // by position / page_positions; those it holds
+  PrefixPages pages;           // those it holds, by position / page_positions
   std::int32_t slot = 0;
   PrefixKind kind;            // which prefixes are its own, and in which form it is computed
   std::int32_t reported = 0;  // positions before this one have been reported on

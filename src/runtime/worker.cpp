@@ -14,6 +14,7 @@
 #include "model/loader.h"
 #include "ops/cpu/cpu_ops.h"
 #include "rates/gemv_rate.h"
+#include "runtime/page_pool.h"
 #include "runtime/placement.h"
 #include "shards/shard_cache.h"
 
@@ -62,11 +63,23 @@ ops::cpu::Options ops_options(const EngineOptions& options) {
   return {.kv_type = options.kv_type, .activations = options.activations};
 }
 
+/// Pages of layers with such a window: for what each slot stores in a step and the window before it, and for
+/// a window more, with which a prefix is kept. None where that is no less than all pages.
+std::int64_t window_pages(std::int64_t window, const ops::CacheSize& size) {
+  if (window == 0 || window / ops::page_positions >= size.pages) return 0;
+  const std::int64_t pages =
+      size.slots * ops::pages_touched(window - 1 + size.step_tokens) + ops::pages_touched(window);
+  return pages < size.pages ? pages : 0;
+}
+
 ops::CacheSize cache_size(const EngineOptions& options, const OpenModel& model) {
   const std::int32_t positions = model.pages() * ops::page_positions;
   // Every sequence that runs has a page, and room for a token in each step.
   const std::int32_t slots = std::min({options.sequences, model.pages(), options.prefill_chunk});
-  return {.pages = model.pages(), .slots = slots, .step_tokens = std::min(positions, options.prefill_chunk)};
+  ops::CacheSize size{
+      .pages = model.pages(), .slots = slots, .step_tokens = std::min(positions, options.prefill_chunk)};
+  size.window_pages = window_pages(model.config().widest_window(), size);
+  return size;
 }
 
 const Place& place_of(const RankOptions& options, int rank) {
@@ -182,6 +195,10 @@ void Worker::start_step(model::Batch batch) {
   timed([&] { wanted_ = model::run_layers(*family_, *ops_, batch_.step()); });
 }
 
+std::int32_t Worker::window() const {
+  return caches_.window_pages == 0 ? 0 : static_cast<std::int32_t>(config().widest_window());
+}
+
 const Strip& Worker::compute_strip(std::int32_t first) {
   const auto rows = static_cast<std::int32_t>(batch_.wanted.size());
   require(first >= 0 && first < rows, "a peer asked for row {} of a step that wants {}", first, rows);
@@ -224,8 +241,27 @@ void Worker::check(const model::Batch& batch) const {
     for (const std::int32_t page : pages)
       require(page < caches_.pages, "a batch has page {} of {}", page, caches_.pages);
   }
+  check_windows(batch);
   for (const std::int32_t slot : batch.slots)
     require(slot < caches_.slots, "a batch has slot {} of {}", slot, caches_.slots);
+}
+
+/// That every position that a token of the batch sees in a window has a page.
+void Worker::check_windows(const model::Batch& batch) const {
+  if (window() == 0) return;
+  for (const model::WindowPages& each : batch.windows) {
+    for (const Page page : each.pages)
+      require(page >= 0 && page < caches_.window_pages, "a batch has page {} of {} of windows", page,
+              caches_.window_pages);
+  }
+  for (std::size_t i = 0; i < batch.tokens.size(); ++i) {
+    const model::WindowPages& pages = batch.windows[static_cast<std::size_t>(batch.sequences[i])];
+    const std::int32_t first = first_seen(batch.positions[i], window()) / ops::page_positions;
+    const std::int32_t last = batch.positions[i] / ops::page_positions;
+    require(pages.first >= 0 && pages.first <= first && last - pages.first < std::ssize(pages.pages),
+            "a batch has position {} in a window of {} pages from page {} on", batch.positions[i],
+            pages.pages.size(), pages.first);
+  }
 }
 
 rates::Roofline Worker::measure_roofline() {

@@ -38,6 +38,8 @@ class Worker {
   const model::Config& config() const;
   std::int32_t context() const { return context_; }
   const ops::CacheSize& caches() const { return caches_; }
+  /// Of the layers that have pages of their own for it; 0: none has.
+  std::int32_t window() const;
 
   /// A collective: the layers of a step. Throws Error where the batch cannot be one of this model's.
   void start_step(model::Batch batch);
@@ -54,6 +56,7 @@ class Worker {
 
  private:
   void check(const model::Batch& batch) const;
+  void check_windows(const model::Batch& batch) const;
   template <class Work>
   void timed(Work work);
   /// A collective: no rank goes on before all are here.

@@ -14,10 +14,10 @@ namespace yoke::cluster {
 namespace {
 
 using runtime::DoneEvent;
+using runtime::FailedEvent;
 using runtime::FinishReason;
 using runtime::LogitsEvent;
 using runtime::RankReport;
-using runtime::FailedEvent;
 using runtime::Request;
 using runtime::TokenEvent;
 

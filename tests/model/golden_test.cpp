@@ -178,6 +178,7 @@ TEST(Forward, SequencesInterleavedOnShuffledPagesAreTheSameBitsAsEachAlone) {
     batch.page_tables = pages;
     batch.slots = {2, 0};
     batch.expanded = {0, 0};
+    batch.windows.resize(2);
     for (int i = 0; i < 11; ++i) {
       const int sequence = static_cast<int>(random() % 2);
       if (next[sequence] == sequences[sequence].size()) continue;

@@ -26,22 +26,45 @@ std::vector<std::int32_t> some_tokens(std::size_t n, unsigned seed = 20261123) {
   return tokens;
 }
 
-/// Caches of `pages` pages, in which a window has rings.
-ops::CacheSize with_rings(const std::vector<Batch>& batches, std::int64_t pages, std::int64_t window) {
-  const ops::CacheSize caches = caches_of(batches, pages);
-  ThreadPool pool(1);
-  comm::SoloComm comm;
-  const auto ops = ops::cpu::make_ops(kernels::best(), pool, comm);
-  const ops::Heads one_head{.n_heads = 1, .n_kv_heads = 1, .k_dim = 16, .v_dim = 16};
-  EXPECT_LT(ops->kv_cache_bytes(one_head, caches, window), ops->kv_cache_bytes(one_head, caches, 0));
+/// Caches of `pages` pages, in which windows have pages of their own, and the batches with tables of them: of
+/// each slot as many as the longest step needs, so that each is overwritten as soon as it may be.
+ops::CacheSize with_windows(std::vector<Batch>& batches, std::int64_t pages, std::int64_t window) {
+  ops::CacheSize caches = caches_of(batches, pages);
+  const auto ring = static_cast<std::int32_t>(ops::pages_touched(window - 1 + caches.step_tokens));
+  caches.window_pages = ring * caches.slots;
+  for (Batch& batch : batches) {
+    std::vector<bool> seen(batch.windows.size());
+    for (std::size_t i = 0; i < batch.tokens.size(); ++i) {
+      const auto sequence = static_cast<std::size_t>(batch.sequences[i]);
+      WindowPages& table = batch.windows[sequence];
+      if (!seen[sequence])
+        table.first =
+            std::max(0, batch.positions[i] - static_cast<std::int32_t>(window) + 1) / ops::page_positions;
+      seen[sequence] = true;
+      const std::int32_t last = batch.positions[i] / ops::page_positions;
+      for (auto page = table.first + static_cast<std::int32_t>(table.pages.size()); page <= last; ++page)
+        table.pages.push_back(batch.slots[sequence] * ring + page % ring);
+    }
+  }
   return caches;
 }
 
-/// Caches that hold every position of every layer: rings for so many slots would not be smaller.
-ops::CacheSize without_rings(const std::vector<Batch>& batches, std::int64_t pages) {
-  ops::CacheSize caches = caches_of(batches, pages);
-  caches.slots = std::max(caches.slots, pages);
-  return caches;
+/// What a model gives of a text in such chunks with pages of windows.
+std::vector<float> run_with_windows(const std::filesystem::path& path, int ranks,
+                                    const std::vector<std::int32_t>& tokens, std::size_t chunk,
+                                    std::int64_t window) {
+  std::vector<Batch> batches = in_chunks(tokens, chunk);
+  const std::int64_t pages = std::ssize(tokens) / ops::page_positions + 1;
+  const ops::CacheSize caches = with_windows(batches, pages, window);
+  return run_batches(path, ranks, batches, caches, equal_shares(ranks));
+}
+
+/// The same at once, with caches that keep every position of every layer.
+std::vector<float> run_whole(const std::filesystem::path& path, int ranks,
+                             const std::vector<std::int32_t>& tokens) {
+  const std::vector<Batch> whole = in_chunks(tokens, tokens.size());
+  return run_batches(path, ranks, whole, caches_of(whole, std::ssize(tokens) / ops::page_positions + 1),
+                     equal_shares(ranks));
 }
 
 class Windowed : public testing::TestWithParam<std::tuple<const char*, int>> {
@@ -57,35 +80,28 @@ INSTANTIATE_TEST_SUITE_P(TinyModels, Windowed,
                            return name + "_on_" + std::to_string(std::get<1>(test.param));
                          });
 
-TEST_P(Windowed, LogitsAreTheReferencesWithRingsHoweverTheTokensAreFed) {
+TEST_P(Windowed, LogitsAreTheReferencesHoweverTheTokensAreFed) {
   const std::vector<float> golden =
       read_floats(std::filesystem::path(YOKE_TEST_DATA) / "golden" / (name() + ".f32"));
   for (const std::size_t chunk : {48, 7, 1}) {
-    const std::vector<Batch> batches = in_chunks(golden_tokens(), chunk);
-    const std::vector<float> logits = run_batches(
-        tiny_model(name()), ranks(), batches, with_rings(batches, 100, tiny_window), equal_shares(ranks()));
+    const std::vector<float> logits =
+        run_with_windows(tiny_model(name()), ranks(), golden_tokens(), chunk, tiny_window);
     EXPECT_LT(normalised_error(logits, golden), 1e-8) << "in chunks of " << chunk;
   }
 }
 
-TEST_P(Windowed, RingsGiveTheBitsOfWholeCachesFarBeyondThem) {
+TEST_P(Windowed, PagesOfAWindowGiveTheBitsOfWholeCachesFarBeyondThem) {
   const std::vector<std::int32_t> tokens = some_tokens(300);
-  constexpr std::int64_t pages = 5;  // more than the rings of any of these chunks
-  const std::vector<Batch> whole = in_chunks(tokens, tokens.size());
-  const std::vector<float> expected =
-      run_batches(tiny_model(name()), ranks(), whole, without_rings(whole, pages), equal_shares(ranks()));
+  const std::vector<float> expected = run_whole(tiny_model(name()), ranks(), tokens);
   for (const std::size_t chunk : {1, 7, 58, 100}) {
-    const std::vector<Batch> batches = in_chunks(tokens, chunk);
-    const std::vector<float> logits = run_batches(
-        tiny_model(name()), ranks(), batches, with_rings(batches, pages, tiny_window), equal_shares(ranks()));
+    const std::vector<float> logits =
+        run_with_windows(tiny_model(name()), ranks(), tokens, chunk, tiny_window);
     EXPECT_TRUE(same_bits(logits, expected)) << "in chunks of " << chunk;
   }
 }
 
 TEST(WindowedForward, WindowsOfSeveralPagesGiveTheBitsOfWholeCaches) {
   const std::vector<std::int32_t> tokens = some_tokens(520);
-  constexpr std::int64_t pages = 9;
-  const std::vector<Batch> whole = in_chunks(tokens, tokens.size());
   for (const std::int64_t window : {64, 65, 130}) {
     const EditedModel model(
         [&](Draft& draft) {
@@ -93,13 +109,9 @@ TEST(WindowedForward, WindowsOfSeveralPagesGiveTheBitsOfWholeCaches) {
         },
         "gpt-oss");
     for (const int ranks : {1, 3}) {
-      const std::vector<float> expected =
-          run_batches(model.path(), ranks, whole, without_rings(whole, pages), equal_shares(ranks));
+      const std::vector<float> expected = run_whole(model.path(), ranks, tokens);
       for (const std::size_t chunk : {1, 63, 64, 130}) {
-        const std::vector<Batch> batches = in_chunks(tokens, chunk);
-        const std::vector<float> logits = run_batches(
-            model.path(), ranks, batches, with_rings(batches, pages, window), equal_shares(ranks));
-        EXPECT_TRUE(same_bits(logits, expected))
+        EXPECT_TRUE(same_bits(run_with_windows(model.path(), ranks, tokens, chunk, window), expected))
             << "window " << window << " in chunks of " << chunk << " on " << ranks << " ranks";
       }
     }
@@ -169,15 +181,12 @@ TEST(WindowedForward, SequencesInTurnInTheSameSlotsGiveTheBitsOfEachAlone) {
   for (const char* name : {"gpt-oss", "gemma3"}) {
     for (const int ranks : {1, 2, 3, 4}) {
       std::vector<std::vector<float>> alone;
-      for (std::size_t i = 0; i < Traffic::n_sequences; ++i) {
-        const std::vector<Batch> whole = in_chunks(traffic.tokens(i), traffic.tokens(i).size());
-        alone.push_back(run_batches(tiny_model(name), ranks, whole,
-                                    without_rings(whole, Traffic::pages_of_each), equal_shares(ranks)));
-      }
-      const std::vector<Batch>& batches = traffic.batches();
+      for (std::size_t i = 0; i < Traffic::n_sequences; ++i)
+        alone.push_back(run_whole(tiny_model(name), ranks, traffic.tokens(i)));
+      std::vector<Batch> batches = traffic.batches();
+      const ops::CacheSize caches = with_windows(batches, Traffic::pages, tiny_window);
       const std::vector<float> together =
-          run_batches(tiny_model(name), ranks, batches, with_rings(batches, Traffic::pages, tiny_window),
-                      equal_shares(ranks));
+          run_batches(tiny_model(name), ranks, batches, caches, equal_shares(ranks));
       const auto& rows = traffic.sequences_and_positions();
       ASSERT_EQ(together.size(), rows.size() * vocabulary);
       std::size_t different = 0;
@@ -200,12 +209,12 @@ TEST(WindowedMemory, IsAnnouncedAsItIsTakenAndHoldsLittleMoreThanTheWindows) {
   comm::SoloComm comm;
   const auto ops = ops::cpu::make_ops(kernels::best(), pool, comm);
   const Partition one(family->config(), table, file, equal_shares(1));
-  // Of three layers the first and the last have a window: 7 + 122 positions lie in up to three pages.
-  const ops::CacheSize caches{.pages = 1000, .slots = 5, .step_tokens = 122};
+  // Of three layers the first and the last have a window.
+  const ops::CacheSize caches{.pages = 1000, .window_pages = 15, .slots = 5, .step_tokens = 122};
   const std::uint64_t page = 4 * 64 * (32 + 32) * 2;
-  EXPECT_EQ(kv_bytes(family->config(), one, 0, caches, *ops), (1000 + 2 * 5 * 3) * page);
+  EXPECT_EQ(kv_bytes(family->config(), one, 0, caches, *ops), (1000 + 2 * 15) * page);
   const MemoryNeed need = memory_need(file, family->config(), table, one, 0, {caches, 32}, *ops);
-  EXPECT_EQ(need.kv, (1000 + 2 * 5 * 3) * page);
+  EXPECT_EQ(need.kv, (1000 + 2 * 15) * page);
 }
 
 }  // namespace

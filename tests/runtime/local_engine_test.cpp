@@ -88,6 +88,44 @@ TEST(LocalEngine, LogitsAfterAPrefixThatWasKnownAreTheSameBits) {
   });
 }
 
+TEST(LocalEngine, APrefixIsKnownWithItsWindows) {
+  Request asked = request(1, {}, 0);
+  for (int i = 0; i < 200; ++i) asked.prompt.push_back(i * 31 % 300);
+  asked.report = PromptReport::logits;
+  asked.report_from = 190;
+  for (const int ranks : {1, 3}) {
+    with_engine(ranks, windowed_options(), [&](Engine& engine) {
+      engine.submit(asked);
+      const Answer first = drain(engine)[1];
+      engine.submit(asked);
+      const Answer second = drain(engine)[1];
+      EXPECT_EQ(second.done->statistics.reused_tokens, 128);
+      EXPECT_EQ(second.logits, first.logits);
+    });
+  }
+}
+
+TEST(LocalEngine, APrefixOfLatentsIsKnownInTheFormThatItWasComputedIn) {
+  RankOptions options = demo_options();
+  options.host.model = std::filesystem::path(YOKE_GENERATED_DATA) / "tiny" / "deepseek2.gguf";
+  Request asked = request(1, {}, 0);
+  for (int i = 0; i < 260; ++i) asked.prompt.push_back(i * 31 % 300);
+  asked.report = PromptReport::logits;
+  asked.report_from = 255;
+  with_engine(2, options, [&](Engine& engine) {
+    engine.submit(asked);
+    const Answer first = drain(engine)[1];
+    engine.submit(asked);
+    const Answer second = drain(engine)[1];
+    EXPECT_EQ(second.done->statistics.reused_tokens, 192);
+    EXPECT_EQ(second.logits, first.logits);
+    asked.prompt.resize(150);  // fills no cell of 192, so that all of it is absorbed
+    asked.report_from = 145;
+    engine.submit(asked);
+    EXPECT_EQ(drain(engine)[1].done->statistics.reused_tokens, 0);
+  });
+}
+
 TEST(LocalEngine, SequencesThatDoNotFitTogetherAnswerAsEachAlone) {
   // Eight pages of 64 positions for three sequences of up to 250.
   const std::vector<Token> texts[] = {long_text(40), long_text(60), long_text(20)};

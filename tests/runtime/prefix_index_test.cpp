@@ -36,20 +36,21 @@ class PrefixIndexTest : public testing::Test {
   std::vector<Page> publish(const std::vector<Token>& tokens, std::uint64_t salt = 0,
                             std::int32_t expanded = 0) {
     std::vector<Page> pages = take(tokens.size() / page);
-    index_.publish(tokens, {salt, expanded}, pages);
-    drop(pages);
-    return pages;
+    PrefixPages mine{pages, {}, 0};
+    index_.publish(tokens, {salt, expanded}, mine);
+    drop(mine.all);
+    return mine.all;
   }
   /// What is found of tokens, which nobody holds afterwards.
   std::vector<Page> found(const std::vector<Token>& tokens, std::uint64_t salt = 0,
                           std::int32_t expanded = 0) {
-    std::vector<Page> pages = index_.find(tokens, tokens.size(), {salt, expanded});
+    std::vector<Page> pages = index_.find(tokens, tokens.size(), {salt, expanded}).all;
     drop(pages);
     return pages;
   }
 
-  PagePool pool_{10};
-  PrefixIndex index_{pool_};
+  PagePool pool_{10}, no_windows_{0};
+  PrefixIndex index_{pool_, no_windows_, 0};
 };
 
 TEST_F(PrefixIndexTest, FindsTheLongestPrefixOfFullPages) {
@@ -66,7 +67,7 @@ TEST_F(PrefixIndexTest, FindsTheLongestPrefixOfFullPages) {
 
 TEST_F(PrefixIndexTest, FindsNoMoreThanItIsAskedFor) {
   const std::vector<Page> pages = publish(text(2, 2));
-  const std::vector<Page> some = index_.find(text(2, 2), 2 * page - 1, {});
+  const std::vector<Page> some = index_.find(text(2, 2), 2 * page - 1, {}).all;
   EXPECT_THAT(some, ElementsAre(pages[0]));
 }
 
@@ -94,7 +95,7 @@ TEST_F(PrefixIndexTest, TellsPagesComputedInOneFormFromThoseInTheOther) {
 
 TEST_F(PrefixIndexTest, HoldsWhatIsFoundForWhoeverAsked) {
   publish(text(2, 2));
-  const std::vector<Page> mine = index_.find(text(2, 2), 2 * page, {});
+  const std::vector<Page> mine = index_.find(text(2, 2), 2 * page, {}).all;
   EXPECT_EQ(index_.evictable(), 0);
   EXPECT_FALSE(index_.evict());
   drop(mine);
@@ -104,11 +105,11 @@ TEST_F(PrefixIndexTest, HoldsWhatIsFoundForWhoeverAsked) {
 
 TEST_F(PrefixIndexTest, GivesWhoeverPublishesWhatIsKnownThePagesThatAreKnown) {
   const std::vector<Page> known = publish(text(2, 2));
-  std::vector<Page> mine = take(2);
+  PrefixPages mine{take(2), {}, 0};
   index_.publish(text(2, 2), {}, mine);
-  EXPECT_EQ(mine, known);
+  EXPECT_EQ(mine.all, known);
   EXPECT_EQ(pool_.available(), 8) << "the pages that were taken are free again";
-  drop(mine);
+  drop(mine.all);
   EXPECT_EQ(index_.evictable(), 2);
 }
 
@@ -123,6 +124,76 @@ TEST_F(PrefixIndexTest, ForgetsTheLongestUnusedFirstAndNoPageThatOthersFollow) {
   for (int left = 3; left > 0; --left) EXPECT_TRUE(index_.evict());
   EXPECT_FALSE(index_.evict());
   EXPECT_EQ(pool_.available(), 10);
+}
+
+/// Windows of 100 positions: of the next token, 99 before it, which lie in up to three pages.
+class PrefixIndexOfWindows : public testing::Test {
+ protected:
+  /// Publishes `n` pages, of which those from `first` on have a window's page beside them.
+  PrefixPages publish(std::size_t n, std::int32_t first) {
+    PrefixPages pages;
+    pages.window_first = first;
+    for (std::size_t i = 0; i < n; ++i) pages.all.push_back(pool_.take());
+    for (auto i = static_cast<std::size_t>(first); i < n; ++i) pages.window.push_back(windows_.take());
+    index_.publish(text(n, static_cast<Token>(n)), {}, pages);
+    drop(pages);
+    return pages;
+  }
+  void drop(const PrefixPages& pages) {
+    for (const Page each : pages.all) pool_.drop(each);
+    for (const Page each : pages.window) windows_.drop(each);
+  }
+  PrefixPages found(std::size_t n) {
+    const std::vector<Token> tokens = text(n, static_cast<Token>(n));
+    PrefixPages pages = index_.find(tokens, tokens.size(), {});
+    drop(pages);
+    return pages;
+  }
+
+  PagePool pool_{20}, windows_{8};
+  PrefixIndex index_{pool_, windows_, 100};
+};
+
+TEST_F(PrefixIndexOfWindows, FindsAPrefixWithThePagesThatItsWindowReaches) {
+  const PrefixPages pages = publish(5, 0);
+  const PrefixPages all = found(5);
+  EXPECT_EQ(all.all, pages.all);
+  EXPECT_EQ(all.window_first, 3);  // position 320 sees 221 and what follows
+  EXPECT_THAT(all.window, ElementsAre(pages.window[3], pages.window[4]));
+  EXPECT_EQ(found(1).window, std::vector<Page>{pages.window[0]});
+}
+
+TEST_F(PrefixIndexOfWindows, FindsNoFurtherThanAWindowIsThere) {
+  publish(5, 3);
+  EXPECT_EQ(found(5).all.size(), 5);
+  std::vector<Token> shorter = text(5, 5);
+  shorter.resize(4 * page);
+  EXPECT_THAT(index_.find(shorter, shorter.size(), {}).all, IsEmpty()) << "page 2 of its window is not there";
+  ASSERT_TRUE(index_.evict_window());  // that of page 3
+  EXPECT_THAT(found(5).all, IsEmpty());
+  EXPECT_EQ(windows_.available(), 7);
+}
+
+TEST_F(PrefixIndexOfWindows, TakesWindowsThatItHasNotFromWhoeverPublishesThem) {
+  publish(4, 4);
+  EXPECT_THAT(found(4).all, IsEmpty());
+  publish(4, 0);
+  EXPECT_EQ(found(4).all.size(), 4);
+  EXPECT_EQ(windows_.available(), 4);
+  publish(4, 0);
+  EXPECT_EQ(windows_.available(), 4) << "it has them";
+}
+
+TEST_F(PrefixIndexOfWindows, ForgetsAWindowsPageWithItsTokensAndNoneThatIsHeld) {
+  publish(4, 0);
+  const PrefixPages held = index_.find(text(4, 4), 4 * page, {});
+  EXPECT_TRUE(index_.evict_window());
+  EXPECT_TRUE(index_.evict_window());
+  EXPECT_FALSE(index_.evict_window()) << "the last two are held";
+  drop(held);
+  while (index_.evict()) continue;
+  EXPECT_EQ(windows_.available(), 8);
+  EXPECT_EQ(pool_.available(), 20);
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ inline RankOptions demo_options() {
 }
 
 /// A model of three layers, of which the first and the last have a window of 8. Its context has eight pages;
-/// two sequences run at once, in steps so short that rings of two pages each do for them.
+/// two sequences run at once, in steps so short that the windows of each take two pages.
 inline RankOptions windowed_options() {
   RankOptions options;
   options.host.model = std::filesystem::path(YOKE_GENERATED_DATA) / "tiny" / "gpt-oss.gguf";

@@ -46,7 +46,7 @@ std::int64_t most_parts(const Heads& heads, const PageMap& map) {
   constexpr std::uint64_t most_bytes = 64 << 20;
   const auto part_bytes = static_cast<std::uint64_t>(heads.v_dim + state_floats) * sizeof(float);
   return static_cast<std::int64_t>(
-      std::min(saturating_product(tokens, heads.n_heads, map.reach()), most_bytes / part_bytes));
+      std::min(saturating_product(tokens, heads.n_heads, map.reach), most_bytes / part_bytes));
 }
 
 /// One call of attend(): the rows of `q` and `out`, and where rows and parts are kept between pieces.

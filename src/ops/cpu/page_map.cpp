@@ -1,17 +1,14 @@
 #include "ops/cpu/page_map.h"
 
+#include <algorithm>
+
 namespace yoke::ops::cpu {
 
-std::int64_t pages_touched(std::int64_t positions) {
-  return (positions + page_positions - 2) / page_positions + 1;
-}
-
 PageMap PageMap::of(const CacheSize& size, std::int64_t window) {
-  const PageMap tables{size.pages, 0};
-  if (window == 0 || window / page_positions >= size.pages) return tables;
+  if (window == 0 || size.window_pages == 0) return {size.pages, size.pages, false};
   // The first token of a step sees window − 1 positions before its own.
-  const std::int64_t ring = pages_touched(window - 1 + size.step_tokens);
-  return ring * size.slots < size.pages ? PageMap{ring * size.slots, ring} : tables;
+  const std::int64_t reach = std::min(size.window_pages, pages_touched(window - 1 + size.step_tokens));
+  return {size.window_pages, reach, true};
 }
 
 }  // namespace yoke::ops::cpu

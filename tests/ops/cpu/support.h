@@ -182,6 +182,8 @@ class Rig {
     std::optional<std::vector<std::int32_t>> wanted;
     std::vector<std::vector<std::int32_t>> pages;
     std::vector<std::int32_t> expanded;
+    std::int64_t window = 0;  // with window tables, as a ring of so many pages for each sequence
+    std::int64_t ring = 0;
   };
   void begin(std::int64_t tokens, Plan plan = {}) {
     const auto n = static_cast<std::size_t>(tokens);
@@ -201,7 +203,14 @@ class Rig {
     std::iota(slots_.begin(), slots_.end(), 0);
     step.slots = slots_;
     step.expanded = plan_.expanded;
+    make_windows();
+    for (const auto& [first, pages] : windows_) step.window_tables.push_back({first, pages});
     ops_->begin_step(step);
+  }
+
+  /// Pages of a window that such steps need.
+  static std::int64_t ring(std::int64_t window, std::int64_t tokens) {
+    return pages_touched(window - 1 + tokens);
   }
 
   /// One row of x for each token: x is an embedding, and token t is its row t.
@@ -241,7 +250,28 @@ class Rig {
   comm::SoloComm solo_;
   ThreadPool pool_;
   std::unique_ptr<Ops> ops_;
+  /// Page p of sequence i lies at p modulo the ring's length, in the i-th ring: it is overwritten as soon as
+  /// it may be, of rings that are as long as the step needs.
+  void make_windows() {
+    windows_.clear();
+    if (plan_.window == 0) return;
+    for (std::size_t i = 0; i < plan_.pages.size(); ++i) {
+      std::int32_t begin = std::numeric_limits<std::int32_t>::max(), end = 0;
+      for (std::size_t t = 0; t < plan_.sequences.size(); ++t) {
+        if (plan_.sequences[t] != static_cast<std::int32_t>(i)) continue;
+        begin = std::min(begin, plan_.positions[t]), end = std::max(end, plan_.positions[t] + 1);
+      }
+      auto& [first, pages] = windows_.emplace_back();
+      if (end == 0) continue;
+      const auto length = static_cast<std::int32_t>(plan_.ring);
+      first = std::max(0, begin - static_cast<std::int32_t>(plan_.window) + 1) / page_positions;
+      for (std::int32_t page = first; page <= (end - 1) / page_positions; ++page)
+        pages.push_back(static_cast<std::int32_t>(i) * length + page % length);
+    }
+  }
+
   Plan plan_;
+  std::vector<std::pair<std::int32_t, std::vector<std::int32_t>>> windows_;
   std::vector<std::int32_t> rows_, slots_;
   std::vector<Embedding> embeddings_;
   std::vector<Vector> norms_;

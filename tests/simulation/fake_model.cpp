@@ -1,4 +1,4 @@
-#include "runtime/simulation/fake_model.h"
+#include "simulation/fake_model.h"
 
 #include <fmt/core.h>
 
@@ -32,8 +32,10 @@ std::optional<std::int32_t> page_written_twice(const model::Batch& batch) {
 
 }  // namespace
 
-FakeModel::FakeModel(std::int32_t pages, std::int32_t vocabulary)
-    : vocabulary_(vocabulary), cells_(static_cast<std::size_t>(pages) * ops::page_positions) {}
+FakeModel::FakeModel(const SchedulerLimits& limits)
+    : limits_(limits),
+      cells_(static_cast<std::size_t>(limits.pages) * ops::page_positions),
+      window_cells_(static_cast<std::size_t>(limits.window_pages) * ops::page_positions) {}
 
 std::uint64_t FakeModel::after(std::uint64_t state, Token token, bool expanded) {
   return mixed(state ^ mixed(2 * static_cast<std::uint64_t>(token) + (expanded ? 1 : 2)));
@@ -41,13 +43,33 @@ std::uint64_t FakeModel::after(std::uint64_t state, Token token, bool expanded) 
 
 Token FakeModel::drawn(std::uint64_t state, const Request& request, std::int32_t position) const {
   const std::uint64_t draw = mixed(state ^ request.sampling.seed ^ static_cast<std::uint64_t>(position));
-  return static_cast<Token>(draw % static_cast<std::uint64_t>(vocabulary_));
+  return static_cast<Token>(draw % static_cast<std::uint64_t>(limits_.vocabulary));
 }
 
 FakeModel::Cell& FakeModel::cell(const std::vector<std::int32_t>& table, std::int32_t position) {
   const auto at = static_cast<std::size_t>(position);
   const auto page = static_cast<std::size_t>(table[at / ops::page_positions]);
   return cells_[page * ops::page_positions + at % ops::page_positions];
+}
+
+FakeModel::Cell& FakeModel::window_cell(const model::WindowPages& table, std::int32_t position) {
+  const auto page = static_cast<std::size_t>(
+      table.pages.at(static_cast<std::size_t>(position / ops::page_positions - table.first)));
+  return window_cells_.at(page * ops::page_positions +
+                          static_cast<std::size_t>(position % ops::page_positions));
+}
+
+/// Whether its window's pages have what the others have, at the window's beginning, its end and the pages'
+/// ends.
+bool FakeModel::sees_its_window(const model::Batch& batch, std::size_t sequence, std::int32_t position) {
+  const std::int32_t first = first_seen(position, limits_.window);
+  for (std::int32_t seen = position - 1; seen >= first;) {
+    if (window_cell(batch.windows[sequence], seen).state != cell(batch.page_tables[sequence], seen).state)
+      return false;
+    const std::int32_t end_of_page_before = seen / ops::page_positions * ops::page_positions - 1;
+    seen = seen > first ? std::max(first, end_of_page_before) : first - 1;
+  }
+  return true;
 }
 
 std::optional<std::string> FakeModel::compute(const PlannedStep& step, const Requests& requests,
@@ -66,9 +88,12 @@ std::optional<std::string> FakeModel::compute(const PlannedStep& step, const Req
     if (before.salt != request.salt)
       return fmt::format("request {} with salt {} reads what one with salt {} has computed", request.id,
                          request.salt, before.salt);
+    if (limits_.window > 0 && !sees_its_window(batch, sequence, position))
+      return fmt::format("request {} does not see its window at position {}", request.id, position);
     const bool expanded = position < batch.expanded[sequence];
     const Cell now{after(before.state, batch.tokens[i], expanded), request.salt};
     cell(batch.page_tables[sequence], position) = now;
+    if (limits_.window > 0) window_cell(batch.windows[sequence], position) = now;
     if (row == batch.wanted_at.size() || batch.wanted_at[row] != static_cast<std::int32_t>(i)) continue;
     rows.push_back({step.owners[row], drawn(now.state, request, position)});
     ++row;
@@ -76,17 +101,17 @@ std::optional<std::string> FakeModel::compute(const PlannedStep& step, const Req
   return std::nullopt;
 }
 
-std::vector<Token> FakeModel::undisturbed(const Request& request, const SchedulerLimits& limits) const {
+std::vector<Token> FakeModel::undisturbed(const Request& request) const {
   std::uint64_t state = beginning;
   const auto given = static_cast<std::int32_t>(request.prompt.size());
-  const std::int32_t cell = limits.expanded_cell;
+  const std::int32_t cell = limits_.expanded_cell;
   for (std::int32_t i = 0; i < given; ++i) {
     const bool expanded = cell > 0 && i / cell < given / cell;
     state = after(state, request.prompt[static_cast<std::size_t>(i)], expanded);
   }
   std::vector<Token> tokens;
   std::int32_t position = given - 1;
-  while (std::ssize(tokens) < request.max_tokens && position < limits.context) {
+  while (std::ssize(tokens) < request.max_tokens && position < limits_.context) {
     tokens.push_back(drawn(state, request, position));
     const auto& stops = request.stop_tokens;
     if (std::find(stops.begin(), stops.end(), tokens.back()) != stops.end()) break;

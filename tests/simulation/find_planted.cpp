@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "runtime/simulation/schedule.h"
+#include "simulation/schedule.h"
 
 int main() {
   constexpr std::uint64_t most = 10'000;

@@ -14,7 +14,7 @@ namespace yoke::runtime {
 
 class FakeModel {
  public:
-  FakeModel(std::int32_t pages, std::int32_t vocabulary);
+  explicit FakeModel(const SchedulerLimits& limits);
 
   /// The request of each sequence, by its id; all that a step may hold.
   using Requests = std::map<std::uint64_t, Request>;
@@ -28,7 +28,7 @@ class FakeModel {
                                      std::vector<Row>& rows);
 
   /// What a request alone would draw.
-  std::vector<Token> undisturbed(const Request& request, const SchedulerLimits& limits) const;
+  std::vector<Token> undisturbed(const Request& request) const;
 
  private:
   struct Cell {
@@ -39,9 +39,12 @@ class FakeModel {
   static std::uint64_t after(std::uint64_t state, Token token, bool expanded);
   Token drawn(std::uint64_t state, const Request& request, std::int32_t position) const;
   Cell& cell(const std::vector<std::int32_t>& table, std::int32_t position);
+  Cell& window_cell(const model::WindowPages& table, std::int32_t position);
+  bool sees_its_window(const model::Batch& batch, std::size_t sequence, std::int32_t position);
 
-  std::int32_t vocabulary_;
-  std::vector<Cell> cells_;  // of each page one after the other
+  SchedulerLimits limits_;
+  std::vector<Cell> cells_;         // of each page one after the other
+  std::vector<Cell> window_cells_;  // likewise
 };
 
 }  // namespace yoke::runtime

@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "runtime/simulation/schedule.h"
+#include "simulation/schedule.h"
 
 namespace yoke::runtime {
 namespace {

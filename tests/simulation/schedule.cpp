@@ -1,17 +1,17 @@
-#include "runtime/simulation/schedule.h"
+#include "simulation/schedule.h"
 
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <deque>
+#include <exception>
 #include <map>
 #include <random>
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
 #include "runtime/scheduler.h"
-#include "runtime/simulation/fake_model.h"
+#include "simulation/fake_model.h"
 
 namespace yoke::runtime {
 namespace {
@@ -66,6 +66,12 @@ class Schedule {
     limits.prefill_chunk = limits.slots + below(150);
     limits.waiting = 1 + below(6);
     limits.shares_prefixes = !chance(4);
+    if (chance(2)) {
+      limits.window = 1 + below(150);
+      limits.window_pages = limits.slots * static_cast<std::int32_t>(
+                                               ops::pages_touched(limits.window - 1 + limits.prefill_chunk)) +
+                            below(4);
+    }
     if (chance(2)) limits.expanded_cell = 2 * ops::page_positions;
     return limits;
   }
@@ -73,7 +79,7 @@ class Schedule {
   /// An engine that knows nothing yet is given all that is owed, each with what it has got already.
   void launch() {
     scheduler_.emplace(limits_);
-    model_.emplace(limits_.pages, limits_.vocabulary);
+    model_.emplace(limits_);
     resumed_.clear();
     for (const auto& [id, owed] : ledger_) pending_.push_back(id);
     std::sort(pending_.begin(), pending_.end());
@@ -117,8 +123,7 @@ class Schedule {
   void arrive() {
     Request request = make_request();
     --arriving_;
-    Owed owed{request, model_->undisturbed(request, limits_),
-              chance(10) ? below(limits_.context) : limits_.context};
+    Owed owed{request, model_->undisturbed(request), chance(10) ? below(limits_.context) : limits_.context};
     if (!pending_.empty() || scheduler_->gauges().waiting >= limits_.waiting) {
       if (pending_.empty() && !scheduler_->add(request)) throw Fault{"more wait than may"};
       return;  // refused
@@ -210,6 +215,8 @@ class Schedule {
     if (gauges.running + gauges.free_slots != limits_.slots)
       throw Fault{fmt::format("{} run, and {} slots of {} are free", gauges.running, gauges.free_slots,
                               limits_.slots)};
+    if (owed == 0 && !limits_.shares_prefixes && gauges.used_window_pages > 0)
+      throw Fault{fmt::format("nothing runs, and {} pages of windows are used", gauges.used_window_pages)};
     if (owed == 0 && gauges.free_pages + gauges.kept_pages != gauges.pages)
       throw Fault{fmt::format("nothing runs, and of {} pages {} are free and {} kept", gauges.pages,
                               gauges.free_pages, gauges.kept_pages)};
@@ -234,7 +241,7 @@ std::optional<std::string> fault_in_schedule(std::uint64_t seed) {
     Schedule(seed).run();
   } catch (const Fault& fault) {
     return fault.sentence;
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     return error.what();
   }
   return std::nullopt;
