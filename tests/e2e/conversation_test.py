@@ -24,6 +24,16 @@ class Conversation(ConversationTest):
                 self.assertEqual(together + second + "\n", self.generate(prompt=together, tokens=20))
                 self.leave(run)
 
+    def test_a_turn_computes_only_what_is_new(self):
+        for ranks in (1, 3):
+            with self.subTest(ranks=ranks):
+                run = self.converse("-n", 150, "--ranks", ranks)
+                run.ask(PROMPT)
+                run.ask("The people")
+                # Two full pages of 64 positions; what is behind them is computed again.
+                self.assertRegex(run.ask("/stats"), r"prompt +[0-9]{2} tokens in .* tokens/s; 128 more were known")
+                self.leave(run)
+
     def test_it_says_that_there_is_no_chat_template(self):
         run = self.converse()
         self.assertIn("The model has no chat template: what you write is continued as plain text.", run.greeting)
