@@ -137,6 +137,11 @@ class Dialogue {
 
 }  // namespace
 
+void note_loss(const std::string& sentence) {
+  terminal::tell("\n");  // most likely in mid-text
+  note(fmt::format("{} (starting again)", sentence));
+}
+
 void converse(runtime::Engine& engine, const text::Tokenizer& tokenizer, const ConversationOptions& options) {
   Dialogue(engine, tokenizer, options).run();
 }

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <limits>
 #include <string>
+#include <thread>
+#include <utility>
 
 #include "base/error.h"
 #include "cli/commands.h"
@@ -16,6 +18,7 @@
 #include "cluster/launcher.h"
 #include "cluster/mpi_start.h"
 #include "gguf/fingerprint.h"
+#include "runtime/supervisor.h"
 #include "runtime/worker.h"
 #include "terminal/progress_bar.h"
 #include "terminal/tell.h"
@@ -23,12 +26,13 @@
 namespace yoke::cli {
 namespace {
 
+using LoadProgress = std::function<void(const cluster::GroupProgress&)>;
+
 constexpr int max_threads = 4096;
 constexpr std::int32_t most_tokens = std::numeric_limits<std::int32_t>::max();
 
-std::unique_ptr<runtime::Engine> join_job(
-    const EngineFlags& flags, const cluster::MpiStart& job,
-    const std::function<void(const cluster::GroupProgress&)>& progress) {
+std::unique_ptr<runtime::Engine> join_job(const EngineFlags& flags, const cluster::MpiStart& job,
+                                          const LoadProgress& progress) {
   require(flags.ranks == 0 || job.ranks == 0 || flags.ranks == job.ranks,
           "--ranks {} was given, but this job has {} ranks; under mpirun or srun leave --ranks out",
           flags.ranks, job.ranks);
@@ -147,12 +151,8 @@ bool follow(const EngineFlags& flags) {
 
 namespace {
 
-std::unique_ptr<runtime::Engine> start(EngineFlags flags) {
+std::unique_ptr<runtime::Engine> start(EngineFlags flags, const LoadProgress& progress) {
   flags.engine.tries_kernels = true;
-  terminal::ProgressBar bar("loading");
-  const auto progress = [&bar](const cluster::GroupProgress& loaded) {
-    bar.update(loaded.all.done, loaded.all.total, load_note(loaded));
-  };
   const cluster::MpiStart job = cluster::detect_mpi(system::current_environment());
   if (job.under_mpi) return join_job(flags, job, progress);
   if (flags.hosts.given()) return start_on_hosts(flags.hosts, flags.engine, flags.host, progress);
@@ -168,6 +168,13 @@ std::unique_ptr<runtime::Engine> start(EngineFlags flags) {
   return cluster::launch(options, progress);
 }
 
+std::unique_ptr<runtime::Engine> start_with_bar(const EngineFlags& flags) {
+  terminal::ProgressBar bar("loading");
+  return start(flags, [&bar](const cluster::GroupProgress& loaded) {
+    bar.update(loaded.all.done, loaded.all.total, load_note(loaded));
+  });
+}
+
 void print_notices(const std::vector<runtime::RankReport>& ranks) {
   for (const runtime::RankReport& rank : ranks) {
     for (const std::string& notice : rank.notices) {
@@ -180,12 +187,23 @@ void print_notices(const std::vector<runtime::RankReport>& ranks) {
 }  // namespace
 
 std::unique_ptr<runtime::Engine> start_engine(const EngineFlags& flags) {
-  std::unique_ptr<runtime::Engine> engine = start(flags);
+  std::unique_ptr<runtime::Engine> engine = start_with_bar(flags);
   if (engine == nullptr || flags.host.cache_dir.empty()) return engine;
   if (flags.engine.activations == kernels::ActivationType::f32)
     terminal::tell("--cache-dir has no effect: with --activations f32 no weights are packed\n");
   print_notices(engine->reports());
   return engine;
+}
+
+std::unique_ptr<runtime::Engine> start_lasting_engine(const EngineFlags& flags,
+                                                      std::function<void(const std::string&)> lost) {
+  std::unique_ptr<runtime::Engine> engine = start_engine(flags);
+  if (engine == nullptr || cluster::detect_mpi(system::current_environment()).under_mpi) return engine;
+  runtime::SupervisorOptions options;
+  options.launch = [flags] { return start(flags, [](const cluster::GroupProgress&) {}); };
+  options.lost = std::move(lost);
+  options.wait = [](std::chrono::milliseconds pause) { std::this_thread::sleep_for(pause); };
+  return std::make_unique<runtime::Supervisor>(std::move(engine), std::move(options));
 }
 
 }  // namespace yoke::cli

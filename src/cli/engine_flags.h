@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -52,6 +53,12 @@ bool follow(const EngineFlags& flags);
 /// ranks on this machine or, in a process that mpirun or srun has started, those of its job. Returns nullptr
 /// on the job's other ranks, which have done their part then. Throws Error.
 std::unique_ptr<runtime::Engine> start_engine(const EngineFlags& flags);
+
+/// The same, as an engine that is started again where it dies, as long as this process may do so: not as a
+/// rank of a job that mpirun or srun has started. `lost` is told of each death, and of each start that
+/// failed.
+std::unique_ptr<runtime::Engine> start_lasting_engine(const EngineFlags& flags,
+                                                      std::function<void(const std::string&)> lost);
 
 /// This process as a rank that runs a real model.
 cluster::EngineProcessOptions this_process(const cluster::LinkOptions& links);

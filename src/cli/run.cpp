@@ -153,7 +153,8 @@ int run(const RunOptions& options) {
   session::EncodeTurns turns = encoder ? session::template_turns(*encoder, {options.system, local_time()})
                                        : session::raw_turns(tokenizer);
 
-  const std::unique_ptr<runtime::Engine> engine = start_engine(options.engine);
+  const std::unique_ptr<runtime::Engine> engine =
+      prompt ? start_engine(options.engine) : start_lasting_engine(options.engine, note_loss);
   if (engine == nullptr) return 0;  // --dry-run
   if (!prompt) {
     converse(*engine, tokenizer,

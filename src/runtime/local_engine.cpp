@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "comm/gather.h"
 #include "runtime/logit_processor.h"
+#include "runtime/request_check.h"
 #include "runtime/sampler.h"
 #include "runtime/scheduler.h"
 #include "runtime/step_pace.h"
@@ -136,9 +137,7 @@ class LocalEngine final : public Engine {
 
   void submit(Request request) override {
     if (in_flight_.contains(request.id)) {
-      events_.push_back(FailedEvent{
-          request.id, fmt::format("a request with the id {} is in flight; expected another id for this one",
-                                  request.id)});
+      events_.push_back(twice_in_flight(request.id));
       return;
     }
     if (const std::optional<std::string> refused = scheduler_.add(request)) {

@@ -90,4 +90,19 @@ std::optional<std::string> refusal(const Request& request, std::int32_t vocabula
   return std::nullopt;
 }
 
+std::optional<FinishReason> end_of(const Request& request, std::size_t prompt, std::size_t generated,
+                                   Token last, std::int32_t context) {
+  const auto& stops = request.stop_tokens;
+  if (std::find(stops.begin(), stops.end(), last) != stops.end()) return FinishReason::stop_token;
+  if (generated >= static_cast<std::size_t>(request.max_tokens)) return FinishReason::length;
+  // The new token has no position left to be computed at.
+  if (prompt + generated > static_cast<std::size_t>(context)) return FinishReason::context_full;
+  return std::nullopt;
+}
+
+FailedEvent twice_in_flight(std::uint64_t request) {
+  return {request,
+          fmt::format("a request with the id {} is in flight; expected another id for this one", request)};
+}
+
 }  // namespace yoke::runtime

@@ -68,15 +68,9 @@ std::optional<FinishReason> Scheduler::accept(std::uint64_t request, Token token
   const Running sequence = find(request);
   assert(sequence != running_.end());
   sequence->append(token);
-  const auto& stops = sequence->request.stop_tokens;
-  std::optional<FinishReason> reason;
-  if (std::find(stops.begin(), stops.end(), token) != stops.end()) {
-    reason = FinishReason::stop_token;
-  } else if (sequence->generated() >= sequence->request.max_tokens) {
-    reason = FinishReason::length;
-  } else if (sequence->size() > limits_.context) {
-    reason = FinishReason::context_full;  // the new token has no position left to be computed at
-  }
+  const std::optional<FinishReason> reason =
+      end_of(sequence->request, sequence->request.prompt.size(),
+             static_cast<std::size_t>(sequence->generated()), token, limits_.context);
   if (reason) retire(sequence);
   return reason;
 }

@@ -1,0 +1,186 @@
+#include "runtime/supervisor.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "base/error.h"
+#include "runtime/request_check.h"
+
+namespace yoke::runtime {
+namespace {
+
+/// Before another engine is started, after so many deaths: whoever restarts a machine needs a while.
+std::chrono::milliseconds pause_after(int deaths) {
+  return std::chrono::milliseconds(deaths <= 1 ? 0 : 1000 << (2 * (deaths - 2)));
+}
+
+double seconds_between(std::chrono::steady_clock::time_point start,
+                       std::chrono::steady_clock::time_point end) {
+  return std::chrono::duration<double>(end - start).count();
+}
+
+}  // namespace
+
+Request rest_of(const Request& request, const std::vector<Token>& tokens, std::int32_t told) {
+  Request rest = request;
+  if (rest.given == 0) rest.given = static_cast<std::int32_t>(rest.prompt.size());
+  rest.prompt.insert(rest.prompt.end(), tokens.begin(), tokens.end());
+  rest.max_tokens -= static_cast<std::int32_t>(tokens.size());
+  rest.report_from += told;
+  return rest;
+}
+
+/// What `act` gives of the engine that does not die over it.
+template <class Act>
+auto Supervisor::outlive(Act act) {
+  while (true) {
+    try {
+      return act();
+    } catch (const Error& death) {
+      relaunch(death.what());
+    }
+  }
+}
+
+Supervisor::Supervisor(std::unique_ptr<Engine> engine, SupervisorOptions options)
+    : engine_(std::move(engine)), options_(std::move(options)), info_(engine_->info()) {}
+
+void Supervisor::submit(Request request) {
+  if (find(request.id) != ledger_.end()) {
+    own_events_.push_back(twice_in_flight(request.id));
+    return;
+  }
+  ledger_.push_back({request, Clock::now()});
+  try {
+    engine_->submit(std::move(request));
+  } catch (const Error& death) {
+    relaunch(death.what());
+  }
+}
+
+void Supervisor::cancel(std::uint64_t request) {
+  if (const auto owed = find(request); owed != ledger_.end()) owed->cancelled = true;
+  try {
+    engine_->cancel(request);
+  } catch (const Error& death) {
+    relaunch(death.what());
+  }
+}
+
+std::optional<Event> Supervisor::next(std::chrono::milliseconds patience) {
+  if (own_events_.empty()) {
+    std::optional<Event> event = outlive([&] { return engine_->next(patience); });
+    if (event) {
+      deaths_ = 0;
+      return noted(std::move(*event));
+    }
+  }
+  // Of a death, most likely: what was done, though the dead engine had not said so yet.
+  if (own_events_.empty()) return std::nullopt;
+  Event event = std::move(own_events_.front());
+  own_events_.pop_front();
+  return event;
+}
+
+std::vector<RankReport> Supervisor::reports() {
+  return outlive([this] { return engine_->reports(); });
+}
+
+std::vector<rates::Roofline> Supervisor::measure_rooflines() {
+  return outlive([this] { return engine_->measure_rooflines(); });
+}
+
+/// Until one has started and been given what is owed.
+void Supervisor::relaunch(std::string sentence) {
+  while (true) {
+    if (++deaths_ > most_deaths) throw Error(sentence);
+    options_.lost(sentence);
+    engine_.reset();
+    options_.wait(pause_after(deaths_));
+    try {
+      engine_ = options_.launch();
+      return resubmit();
+    } catch (const Error& failure) {
+      sentence = failure.what();
+    }
+  }
+}
+
+void Supervisor::resubmit() {
+  for (auto owed = ledger_.begin(); owed != ledger_.end();) {
+    owed->resubmitted = true;
+    if (const std::optional<FinishReason> reason = reason_of_end(*owed)) {
+      DoneEvent done{owed->request.id, *reason, {}};
+      note(done, *owed);
+      own_events_.push_back(done);
+      owed = ledger_.erase(owed);
+      continue;
+    }
+    engine_->submit(rest_of(owed->request, owed->tokens, owed->told));
+    if (owed->cancelled) engine_->cancel(owed->request.id);
+    ++owed;
+  }
+}
+
+/// Of a request that was done, though the engine died before it said so.
+std::optional<FinishReason> Supervisor::reason_of_end(const Owed& owed) const {
+  const std::size_t prompt = owed.request.prompt.size();
+  if (owed.tokens.empty()) {
+    const bool told =
+        owed.told > 0 && owed.request.report_from + owed.told == static_cast<std::int32_t>(prompt);
+    return told ? std::optional(FinishReason::length) : std::nullopt;
+  }
+  return end_of(owed.request, prompt, owed.tokens.size(), owed.tokens.back(), info_.context);
+}
+
+Supervisor::Ledger::iterator Supervisor::find(std::uint64_t request) {
+  return std::find_if(ledger_.begin(), ledger_.end(),
+                      [&](const Owed& owed) { return owed.request.id == request; });
+}
+
+Event Supervisor::noted(Event event) {
+  std::visit([this](auto& each) { note(each); }, event);
+  return event;
+}
+
+void Supervisor::note(const TokenEvent& event) {
+  const auto owed = find(event.request);
+  if (owed == ledger_.end()) return;
+  owed->tokens.push_back(event.token);
+  if (!owed->first_token) owed->first_token = Clock::now();
+}
+
+void Supervisor::note(const LogitsEvent& event) {
+  const auto owed = find(event.request);
+  if (owed != ledger_.end()) owed->told += static_cast<std::int32_t>(event.logits.size()) / info_.vocabulary;
+}
+
+void Supervisor::note(const LogProbabilitiesEvent& event) {
+  const auto owed = find(event.request);
+  if (owed != ledger_.end()) owed->told += static_cast<std::int32_t>(event.values.size());
+}
+
+void Supervisor::note(DoneEvent& event) {
+  const auto owed = find(event.request);
+  if (owed == ledger_.end()) return;
+  if (owed->resubmitted) note(event, *owed);
+  ledger_.erase(owed);
+}
+
+/// The engine that ends it knows of a part of it only.
+void Supervisor::note(DoneEvent& event, const Owed& owed) {
+  const Clock::time_point now = Clock::now(), first = owed.first_token.value_or(now);
+  event.statistics.prompt_tokens = static_cast<std::int32_t>(owed.request.prompt.size());
+  event.statistics.reused_tokens = std::min(event.statistics.reused_tokens, event.statistics.prompt_tokens);
+  event.statistics.generated_tokens = static_cast<std::int32_t>(owed.tokens.size());
+  event.statistics.prompt_seconds = seconds_between(owed.submitted, first);
+  event.statistics.decode_seconds = seconds_between(first, now);
+}
+
+void Supervisor::note(const FailedEvent& event) {
+  const auto owed = find(event.request);
+  if (owed != ledger_.end()) ledger_.erase(owed);
+}
+
+}  // namespace yoke::runtime
