@@ -4,37 +4,14 @@ import json
 import os
 import pathlib
 import shutil
-import signal
-import subprocess
 import time
-import unittest
 
-import gguf
 from harness import DEMO, PROMPT, YOKE, main
-from lab import LabTest
+from on_hosts import LIMIT_LEFT, LIMIT_STARTING, TOKENS, HostsTest
 from terminal import CTRL_D, TerminalRun
 
-TOKENS = 40
-LIMIT_RUNNING = 5  # seconds from a fault to the end of a run that computes
-LIMIT_STARTING = 10  # of one that starts
-LIMIT_LEFT = 10  # until nothing is left of it anywhere
 
-
-class ClusterTest(LabTest):
-    def run_on_hosts(self, hosts, *arguments, start="node1", timeout=60, **options):
-        """(exit code, stdout, stderr) of `yoke run -H` of the demo model, of which nothing may be left."""
-        return self.yoke_on(start, "run", DEMO, "-p", PROMPT, "-n", TOKENS, "-H", hosts, *arguments, timeout=timeout, **options)
-
-    def assert_sentence_alone(self, result, *mentions):
-        """The run wrote no text, ended with 1, and the first and only line on stderr says why."""
-        code, out, err = result
-        self.assertEqual((code, out), (1, ""), err)
-        lines = err.strip().splitlines()
-        self.assertEqual(len(lines), 1, err)
-        self.assert_sentence(lines[0], *mentions)
-
-
-class Start(ClusterTest):
+class Start(HostsTest):
     nodes = 4
     options = ("--network", "10.77.1.0/24")
 
@@ -155,7 +132,7 @@ class Start(ClusterTest):
         return used
 
 
-class Refusal(ClusterTest):
+class Refusal(HostsTest):
     nodes = 3
     options = ("--network", "10.77.2.0/24")
 
@@ -212,96 +189,6 @@ class Refusal(ClusterTest):
         code, out, err = self.run_on_hosts(self.addresses(), "--ranks", 2)
         self.assertEqual((code, out), (2, ""))
         self.assertIn("--ranks", err)
-
-
-class Failure(ClusterTest):
-    nodes = 3
-    options = ("--network", "10.77.3.0/24")
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        folder = pathlib.Path("/tmp") / f"yoke-cluster-{os.getpid()}"
-        folder.mkdir()
-        cls.addClassCleanup(shutil.rmtree, folder)
-        cls.model = gguf.write_llama(folder / "endless.gguf", context=1_000_000)
-        for host in cls.cluster.hosts:  # the starter that is not in the list needs its vocabulary
-            shutil.copy(cls.model, pathlib.Path(f"/proc/{host.pid}/root/root/endless.gguf"))
-
-    def start_writing(self, start="node1"):
-        run = self.start_on(start, YOKE, "run", "/root/endless.gguf", "-p", "Go on", "-n", 900_000, "-H", self.addresses())
-        run.wait_for_text(100)
-        return run
-
-    def rank_on(self, host):
-        """The pid of the engine that runs on a host."""
-        found = [pid for pid in self.processes(host, YOKE.name)
-                 if b"engine" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[1:2]]
-        self.assertEqual(len(found), 1, host)
-        return found[0]
-
-    def assert_ends(self, run, *mentions, limit=LIMIT_RUNNING, reachable=None):
-        code, _, err, seconds = run.finish(limit + 1)
-        self.assertEqual(code, 1, err)
-        lines = err.strip().splitlines()
-        self.assertEqual(len(lines), 1, err)
-        self.assert_sentence(lines[0], *mentions)
-        self.assert_nothing_left(run, LIMIT_LEFT, hosts=reachable)
-
-    def test_a_rank_killed(self):
-        for host in ("node1", "node2", "node3"):
-            with self.subTest(host=host):
-                run = self.start_writing()
-                os.kill(self.rank_on(host), signal.SIGKILL)
-                self.assert_ends(run, host)
-
-    def test_a_rank_stopped(self):
-        for host in ("node1", "node2"):
-            with self.subTest(host=host):
-                run = self.start_writing()
-                os.kill(self.rank_on(host), signal.SIGSTOP)
-                self.assert_ends(run, host)
-
-    def test_mpirun_killed(self):
-        run = self.start_writing()
-        for pid in self.processes("node1", "mpirun"):
-            os.kill(pid, signal.SIGKILL)
-        self.assert_ends(run)
-
-    def test_a_daemon_killed(self):
-        run = self.start_writing()
-        for pid in self.processes("node2", "orted"):
-            os.kill(pid, signal.SIGKILL)
-        self.assert_ends(run, "node2")
-
-    def test_a_cable_pulled(self):
-        run = self.start_writing()
-        self.plant("link", "node3", "down")
-        self.assert_ends(run, "node3", reachable=["node1", "node2", "outside"])
-
-    def test_a_host_frozen(self):
-        run = self.start_writing()
-        self.plant("signal", "node2", "STOP")
-        self.assert_ends(run, "node2", reachable=["node1", "node3", "outside"])
-
-    def test_a_host_without_power(self):
-        run = self.start_writing()
-        self.plant("off", "node2")
-        self.assert_ends(run, "node2", reachable=["node1", "node3", "outside"])
-
-    def test_the_starter_killed(self):
-        run = self.start_writing(start="outside")
-        for pid in self.processes("outside", YOKE.name):
-            if b"run" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[1:2]:
-                os.kill(pid, signal.SIGKILL)
-        self.assert_nothing_left(run, LIMIT_LEFT)
-
-    def test_an_interrupt_ends_everything(self):
-        run = self.start_writing(start="outside")
-        for pid in self.processes("outside", YOKE.name):
-            if b"run" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[1:2]:
-                os.kill(pid, signal.SIGINT)
-        self.assert_nothing_left(run, LIMIT_LEFT)
 
 
 if __name__ == "__main__":

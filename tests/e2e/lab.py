@@ -23,7 +23,7 @@ from harness import ROOT, TINY, YOKE, YokeTest
 
 sys.path.insert(0, str(ROOT / "tools"))
 
-from lab_lib import cluster, files, linux, login, slurm  # noqa: E402
+from lab_lib import cluster, files, linux, login, network, slurm  # noqa: E402
 
 LAB = ROOT / "tools" / "lab"
 PYTHON = (sys.executable, "-IS")  # without site-packages, whose start can take longer than the rest
