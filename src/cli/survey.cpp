@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "cli/commands.h"
+#include "hosts/abandoned_runs.h"
 #include "hosts/run_folder.h"
 #include "hosts/run_processes.h"
 #include "hosts/survey.h"
@@ -19,6 +20,7 @@ namespace {
 struct SurveyOptions {
   hosts::SurveyQuestions questions;
   std::string run;
+  std::string stopped;
   std::string end;
   std::string serve;
 };
@@ -45,11 +47,19 @@ int survey(const SurveyOptions& options) {
     hosts::remove_run_folder(options.end);
     return 0;
   }
+  if (!options.stopped.empty()) {
+    for (const hosts::StoppedProcess& process : hosts::stopped_processes(options.stopped))
+      fmt::print("{} {}\n", process.pid, process.program);
+    return 0;
+  }
   if (!options.serve.empty()) {
     hosts::serve_transfers(options.serve, read_key_line());
     return 0;
   }
-  if (!options.run.empty()) hosts::make_run_folder(options.run, read_key_line());
+  if (!options.run.empty()) {
+    hosts::remove_abandoned_runs();
+    hosts::make_run_folder(options.run, read_key_line());
+  }
   fmt::print("{}", hosts::write_survey(hosts::take_survey(options.questions)));
   return 0;
 }
@@ -63,6 +73,8 @@ void add_survey(CLI::App& app, Action& action) {
   command->add_option("--model", options->questions.model, "GGUF file to look at");
   command->add_option("--cache-dir", options->questions.cache_dir, "Folder for packed weights to look at");
   command->add_option("--run", options->run, "Make this run's folder, with the key from standard input");
+  command->add_option("--stopped", options->stopped,
+                      "Tell which processes of that run are stopped, and do nothing else");
   command->add_option("--end", options->end,
                       "Kill what runs of that run, remove its folder, and do nothing else");
   command->add_option("--serve-transfers", options->serve,

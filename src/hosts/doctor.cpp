@@ -182,7 +182,7 @@ Finding judge_open_mpi(const SurveyedHost& host, const std::string& usual) {
   const std::string& version = host.survey->open_mpi;
   const char* const remedy = "install the same version everywhere: apt install openmpi-bin";
   if (version.empty())
-    return failure(host, "Open MPI", "there is none (mpirun is not in ssh's PATH)", remedy);
+    return failure(host, "Open MPI", "there is no Open MPI (mpirun is not in ssh's PATH)", remedy);
   if (version == usual) return ok(host, "Open MPI", version);
   return failure(host, "Open MPI", fmt::format("it has {}, the others {}", version, usual), remedy);
 }

@@ -72,7 +72,7 @@ struct Symptom {
 };
 
 /// The first that is found counts.
-constexpr std::array<Symptom, 17> symptoms{{
+constexpr std::array<Symptom, 18> symptoms{{
     {"REMOTE HOST IDENTIFICATION HAS CHANGED", "the host key of {0} is not the one that ssh knows",
      "if {0} was installed anew: ssh-keygen -R {0}, then ssh {1} once to accept its key"},
     {"Host key verification failed", "ssh does not know the host key of {0} yet",
@@ -87,6 +87,8 @@ constexpr std::array<Symptom, 17> symptoms{{
      "start it there: apt install openssh-server, or systemctl start sshd"},
     {"Connection timed out", "{0} did not answer ssh",
      "see that {0} is switched on, and that no firewall drops port 22"},
+    {" timed out", "{0} stopped answering ssh",
+     "see that it is switched on, and that its link to this machine is up"},
     {"Connection closed by", "{0} closed the connection before anybody was logged in",
      "look into sshd's log there (journalctl -u ssh)"},
     {"Connection reset by", "{0} closed the connection before anybody was logged in",

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/file_descriptor.h"
 #include "base/printable.h"
+#include "hosts/folder_origin.h"
 
 namespace yoke::hosts {
 
@@ -22,11 +23,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view prefix = "yoke-";
 constexpr std::size_t longest_name = 64;
 
 bool is_hexadecimal(std::string_view text) {
   return std::all_of(text.begin(), text.end(),
                      [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
+bool is_name(std::string_view text) {
+  return !text.empty() && text.size() <= longest_name && is_hexadecimal(text);
 }
 
 std::string random_digits(std::size_t count) {
@@ -65,22 +71,30 @@ std::string read_key_of(const FileDescriptor& file, const fs::path& path) {
   return std::string(found.substr(0, key_digits));
 }
 
-void write_key(const FileDescriptor& folder, const fs::path& path, std::string_view key) {
+/// False where it is there already. A file that cannot be written whole does not stay.
+bool write_new(const FileDescriptor& folder, const fs::path& path, std::string_view text) {
+  const std::string name = path.filename().native();
   const FileDescriptor file(
-      ::openat(folder.get(), "key", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!file && errno == EEXIST) {
-    const FileDescriptor old(::openat(folder.get(), "key", O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
-    require(static_cast<bool>(old), "{} cannot be read: {}", path.native(), last_system_error());
-    require(read_key_of(old, path) == key, "{} holds the key of another run", path.native());
-    return;
-  }
-  const std::string line = std::string(key) + "\n";
-  const bool written =
-      file && ::write(file.get(), line.data(), line.size()) == static_cast<ssize_t>(line.size());
-  if (written) return;
+      ::openat(folder.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file && errno == EEXIST) return false;
+  if (file && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size())) return true;
+  const bool full = errno == ENOSPC || errno == EDQUOT;
   const std::string why = last_system_error();
-  if (file) ::unlinkat(folder.get(), "key", 0);
-  fail("{} cannot be written: {}", path.native(), why);
+  if (file) ::unlinkat(folder.get(), name.c_str(), 0);
+  fail("{} cannot be written: {}{}", path.native(), why, full ? " (free some space there)" : "");
+}
+
+void write_key(const FileDescriptor& folder, const fs::path& path, std::string_view key) {
+  if (write_new(folder, path, std::string(key) + "\n")) return;
+  const FileDescriptor old(::openat(folder.get(), "key", O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+  require(static_cast<bool>(old), "{} cannot be read: {}", path.native(), last_system_error());
+  require(read_key_of(old, path) == key, "{} holds the key of another run", path.native());
+}
+
+void fill(const fs::path& path, std::string_view key) {
+  const FileDescriptor folder = open_folder(path);
+  write_new(folder, path / "made", write_origin(read_origin()));
+  write_key(folder, path / "key", key);
 }
 
 }  // namespace
@@ -89,9 +103,15 @@ std::string make_run_name() { return random_digits(16); }
 std::string make_key() { return random_digits(key_digits); }
 
 fs::path run_folder(std::string_view name) {
-  require(!name.empty() && name.size() <= longest_name && is_hexadecimal(name),
-          "'{}' is no name of a run; expected up to {} hexadecimal digits", printable(name), longest_name);
-  return fmt::format("/tmp/yoke-{}-{}", ::geteuid(), name);
+  require(is_name(name), "'{}' is no name of a run; expected up to {} hexadecimal digits", printable(name),
+          longest_name);
+  return fmt::format("/tmp/{}{}", prefix, name);
+}
+
+std::optional<std::string> run_of_folder(std::string_view file_name) {
+  if (!file_name.starts_with(prefix)) return std::nullopt;
+  const std::string_view name = file_name.substr(prefix.size());
+  return is_name(name) ? std::optional(std::string(name)) : std::nullopt;
 }
 
 fs::path make_run_folder(std::string_view name, std::string_view key) {
@@ -100,7 +120,12 @@ fs::path make_run_folder(std::string_view name, std::string_view key) {
           key_digits);
   const bool made = ::mkdir(path.c_str(), 0700) == 0;
   require(made || errno == EEXIST, "{} cannot be made: {}", path.native(), last_system_error());
-  write_key(open_folder(path), path / "key", key);
+  try {
+    fill(path, key);
+  } catch (const Error&) {
+    if (made) remove_run_folder(name);
+    throw;
+  }
   return path;
 }
 

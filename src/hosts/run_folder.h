@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,13 +16,17 @@ inline constexpr std::size_t key_digits = 64;
 std::string make_run_name();
 std::string make_key();
 
-/// "/tmp/yoke-UID-NAME" for this user. Throws Error for a name that is not of hexadecimal digits.
+/// "/tmp/yoke-NAME". Throws Error for a name that is not of hexadecimal digits.
 std::filesystem::path run_folder(std::string_view name);
 
-/// Makes the folder, for this user alone, and the file "key" in it, which holds the digits and a newline. A
-/// folder that is there already is used if it is ours and nobody else's, with a key that is the same. Throws
-/// Error for any other, for links in the place of either, and for what is no key.
+/// Makes the folder, for this user alone, and in it the file "made" (folder_origin.h) and the file "key",
+/// which holds the digits and a newline. A folder that is there already is used if it is ours and nobody
+/// else's, with a key that is the same. Throws Error for any other, for links in the place of either, and for
+/// what is no key.
 std::filesystem::path make_run_folder(std::string_view name, std::string_view key);
+
+/// The name of the run whose folder is called so, "yoke-NAME"; nothing for any other name.
+std::optional<std::string> run_of_folder(std::string_view file_name);
 
 /// The key's digits. Throws Error if the file is not this user's alone, or holds no key.
 std::string read_key(const std::filesystem::path& file);

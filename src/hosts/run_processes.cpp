@@ -27,22 +27,76 @@ bool is_ours(const fs::path& process) {
   return ::stat(process.c_str(), &status) == 0 && status.st_uid == ::geteuid();
 }
 
-bool names(const fs::path& process, const std::string& folder) {
-  std::ifstream file(process / "cmdline", std::ios::binary);
-  const std::string words{std::istreambuf_iterator<char>(file), {}};
-  return words.find(folder) != std::string::npos;
+/// Hosts of a lab see each other's processes, and have the same names for folders.
+bool is_on_this_machine(const fs::path& process) {
+  struct stat here {
+  }, there{};
+  return ::stat("/proc/self/ns/net", &here) != 0 || ::stat((process / "ns/net").c_str(), &there) != 0 ||
+         here.st_ino == there.st_ino;
 }
 
-}  // namespace
+std::string read_all(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
 
-void kill_processes_of_run(std::string_view name) {
+bool names(const fs::path& process, const std::string& folder) {
+  return read_all(process / "cmdline").find(folder) != std::string::npos;
+}
+
+/// proc(5): "PID (NAME) STATE …".
+bool is_stopped(const fs::path& process) {
+  const std::string stat = read_all(process / "stat");
+  const std::size_t end = stat.rfind(')');
+  return end != std::string::npos && end + 2 < stat.size() && stat[end + 2] == 'T';
+}
+
+std::string program_of(const fs::path& process) {
+  const std::string words = read_all(process / "cmdline");
+  const std::string first = words.substr(0, words.find('\0'));
+  return first.substr(first.rfind('/') + 1);
+}
+
+/// Calls act(pid) for each of the run's processes until it returns false.
+template <class Act>
+void for_each_process(std::string_view name, Act act) {
   const std::string folder = run_folder(name).native();
   std::error_code error;
   for (fs::directory_iterator entry("/proc", error), end; !error && entry != end; entry.increment(error)) {
     const std::string pid = entry->path().filename().native();
     if (!is_number(pid) || pid == std::to_string(::getpid()) || !is_ours(entry->path())) continue;
-    if (names(entry->path(), folder)) ::kill(static_cast<pid_t>(std::stol(pid)), SIGKILL);
+    if (names(entry->path(), folder) && is_on_this_machine(entry->path()) &&
+        !act(static_cast<pid_t>(std::stol(pid))))
+      return;
   }
+}
+
+}  // namespace
+
+bool runs_here(std::string_view name) {
+  bool found = false;
+  for_each_process(name, [&](pid_t) {
+    found = true;
+    return false;
+  });
+  return found;
+}
+
+std::vector<StoppedProcess> stopped_processes(std::string_view name) {
+  std::vector<StoppedProcess> stopped;
+  for_each_process(name, [&](pid_t pid) {
+    const fs::path process = fs::path("/proc") / std::to_string(pid);
+    if (is_stopped(process)) stopped.push_back({pid, program_of(process)});
+    return true;
+  });
+  return stopped;
+}
+
+void kill_processes_of_run(std::string_view name) {
+  for_each_process(name, [](pid_t pid) {
+    ::kill(pid, SIGKILL);
+    return true;
+  });
 }
 
 }  // namespace yoke::hosts
