@@ -89,7 +89,8 @@ void add_mpi_flags(CLI::App& command, HostFlags& flags) {
       ->type_name("ARGS");
   command.add_flag("--dry-run", flags.dry_run,
                    "Print the commands that would start the ranks, and start nothing");
-  command.add_flag("-v,--verbose", flags.verbose, "Show also what ssh and mpirun say");
+  command.add_flag("-v,--verbose", flags.verbose,
+                   "Show also what ssh and mpirun say, and how long each stage of the start takes");
 }
 
 void require_hosts(const HostFlags& flags) {

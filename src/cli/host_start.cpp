@@ -1,14 +1,17 @@
 #include "cli/host_start.h"
 
 #include <fmt/core.h>
+#include <time.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <utility>
 
 #include "base/error.h"
 #include "cli/host_needs.h"
 #include "cluster/hosts_launcher.h"
+#include "hosts/abandoned_runs.h"
 #include "hosts/doctor.h"
 #include "hosts/run_folder.h"
 #include "hosts/starter_network.h"
@@ -26,6 +29,30 @@ namespace fs = std::filesystem;
 
 /// The file behind /proc/self/exe.
 std::string own_path() { return fs::canonical("/proc/self/exe").native(); }
+
+/// Of a clock that goes on while this process or the whole machine is stopped.
+std::int64_t seconds_now() {
+  timespec clock{};
+  ::clock_gettime(CLOCK_BOOTTIME, &clock);
+  return clock.tv_sec;
+}
+
+/// With -v tells how long each stage of a start has taken.
+class StageClock {
+ public:
+  explicit StageClock(bool tells) : tells_(tells) {}
+
+  void reach(std::string_view stage) {
+    const auto now = Clock::now();
+    const std::chrono::duration<double> taken = now - std::exchange(last_, now);
+    if (tells_) terminal::tell("{:.2f} s until {}\n", taken.count(), stage);
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  const bool tells_;
+  Clock::time_point last_ = Clock::now();
+};
 
 /// What a start has asked the hosts and knows of them.
 struct Asked {
@@ -111,6 +138,7 @@ cluster::HostsLaunch launch_of(const Asked& asked, const HostFlags& flags,
   launch.engine = engine;
   launch.network = asked.diagnosis.network->cidr;
   launch.starts_here = asked.surveyed.front().is_here;
+  launch.run = asked.request.run;
   launch.run_folder = hosts::run_folder(asked.request.run).native();
   launch.transport = transport_of(asked, flags).transport;
   launch.mpi_args = hosts::split_words(flags.mpi_args);
@@ -137,6 +165,21 @@ hosts::Sweep sweep_of(const Asked& asked, const std::string& folder) {
   return sweep;
 }
 
+/// The daemon of this machine, where no rank is, keeps its files in the same folder as those of the hosts.
+void make_own_folder(const Asked& asked) {
+  if (asked.surveyed.front().is_here) return;
+  hosts::remove_abandoned_runs();
+  hosts::make_run_folder(asked.request.run, asked.request.key);
+}
+
+void require_fresh(std::int64_t asked) {
+  require(
+      seconds_now() - asked <= hosts::longest_start.count(),
+      "{} seconds have passed since the hosts were asked, so their answers count no more: was this process "
+      "stopped? Start it once more",
+      seconds_now() - asked);
+}
+
 void print_commands(const cluster::HostsCommands& commands) {
   fmt::print("# what mpirun starts its daemons with (plm_rsh_agent)\n{}\n", commands.agent);
   if (!commands.forward.empty())
@@ -153,18 +196,24 @@ std::unique_ptr<runtime::Engine> start_on_hosts(
   hosts::HostList list = read_hosts(flags, environment);
   auto folder = std::make_unique<system::RunDirectory>();
   const hosts::SshCommand ssh(list.ssh, folder->path(), environment);
+  const std::int64_t began = seconds_now();
+  StageClock clock(flags.verbose);
   const Asked asked = ask_hosts(flags, engine, host, ssh, std::move(list), environment);
   // From here on there are folders on the hosts, which go however this process ends.
   FileDescriptor sweeper =
       hosts::start_sweeper(own_path(), sweep_of(asked, folder->path().native()), environment);
   if (!asked.diagnosis.sound()) fail("{}", sentence_of(asked.diagnosis));
-  const cluster::HostsLaunch launch = launch_of(asked, flags, engine, host);
+  clock.reach("the hosts have answered");
+  cluster::HostsLaunch launch = launch_of(asked, flags, engine, host);
   if (flags.dry_run) {
     fmt::print("# {}\n", describe(transport_of(asked, flags)));
     print_commands(cluster::hosts_commands(launch, ssh, folder->path(), environment));
     return nullptr;
   }
   if (flags.verbose) terminal::tell("{}\n", describe(transport_of(asked, flags)));
+  launch.stage = [&clock](std::string_view stage) { clock.reach(stage); };
+  make_own_folder(asked);
+  require_fresh(began);
   return cluster::launch_on_hosts(launch, ssh, std::move(folder), std::move(sweeper), environment, progress);
 }
 

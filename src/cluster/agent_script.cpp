@@ -14,12 +14,16 @@ std::string agent_script(const hosts::SshCommand& ssh, const std::vector<AgentHo
     std::vector<std::string> words = ssh.agent();
     if (!entry.host.user.empty()) words.insert(words.end(), {"-l", entry.host.user});
     words.push_back(entry.host.name);
-    script += fmt::format("  {}) exec {} \"$@\" ;;\n", entry.address, yoke::hosts::quote_for_shell(words));
+    script += fmt::format("  {}) {} \"$@\" ;;\n", entry.address, yoke::hosts::quote_for_shell(words));
   }
   return script +
+         "  *) echo \"no machine of this job has the address $address\" >&2; exit 255 ;;\n"
          "esac\n"
-         "echo \"no machine of this job has the address $address\" >&2\n"
-         "exit 255\n";
+         "code=$?\n"
+         "[ $code = 0 ] || echo \"" +
+         std::string(agent_end_prefix) +
+         "$address $code\" >&2\n"
+         "exit $code\n";
 }
 
 }  // namespace yoke::cluster

@@ -27,7 +27,7 @@ EngineJob::EngineJob(std::unique_ptr<system::RunDirectory> directory, const std:
                      system::Environment environment, EngineJobOptions options)
     : last_will_(std::move(options.last_will)),
       directory_(std::move(directory)),
-      names_(std::move(options.names)),
+      machines_(std::move(options.machines)),
       verbose_(options.verbose),
       helper_(options.helper.empty() ? nullptr
                                      : std::make_unique<system::ChildProcess>(options.helper, environment)),
@@ -51,9 +51,17 @@ std::string EngineJob::helper_failure() {
   return printed.empty() ? "it ended without a word" : printed.substr(0, printed.find('\n'));
 }
 
+std::string EngineJob::describe_leader() const {
+  return machines_.of_ranks.empty() ? "rank 0" : "rank 0 on " + machines_.of_ranks.front();
+}
+
+std::string EngineJob::lost_daemon() const {
+  return find_ended_daemon(child_.output(), machines_.names).value_or("");
+}
+
 std::string EngineJob::explain(std::span<const runtime::Place> places) {
   const std::optional<int> status = child_.wait(explanation_patience);
-  return explain_end(child_.output(), status.value_or(-1), places, names_);
+  return explain_end(child_.output(), status.value_or(-1), places, machines_);
 }
 
 void EngineJob::end(milliseconds patience) {

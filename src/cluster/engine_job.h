@@ -17,7 +17,7 @@ namespace yoke::cluster {
 struct EngineJobOptions {
   std::vector<std::string> helper;  // a command that runs beside the job, which needs it; empty: none
   FileDescriptor last_will;         // closed once the job has ended: whoever waits for that may clear up
-  MachineNames names;               // of the job's machines
+  JobMachines machines;             // where the job runs
   bool verbose = false;             // what the job prints goes to standard error, too
 };
 
@@ -35,6 +35,12 @@ class EngineJob {
   /// Why the helper has ended, as it says itself; empty while it runs, and where there is none.
   std::string helper_failure();
 
+  /// Rank 0, and its machine as far as that is known before the ranks have met.
+  std::string describe_leader() const;
+
+  /// One sentence where a daemon of the job has ended though the job has not; empty otherwise.
+  std::string lost_daemon() const;
+
   /// One sentence on why it ended, or is ending: waits a moment for that.
   std::string explain(std::span<const runtime::Place> places);
   /// Ends it: waits for `patience`, asks, kills. No process of the job runs after that.
@@ -44,7 +50,7 @@ class EngineJob {
   // Destroyed from the last to the first: whoever waits for the last will finds nothing that still runs.
   FileDescriptor last_will_;
   std::unique_ptr<system::RunDirectory> directory_;
-  const MachineNames names_;
+  const JobMachines machines_;
   const bool verbose_;
   std::size_t shown_ = 0;  // bytes of the job's output
   std::unique_ptr<system::ChildProcess> helper_;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/file_descriptor.h"
 #include "cluster/engine_job.h"
@@ -21,7 +22,11 @@ struct MeetingOptions {
   std::chrono::milliseconds connection{30000};  // until rank 0 has connected
   std::string helper_trouble;  // half a sentence that goes before what the job's helper says when it ends
   std::string late;            // what is told where it has not: a sentence
-  std::string hint_if_late;    // the end of the sentence where the ranks have not met in time
+  /// Where the ranks are late, looks for what keeps them apart: LateWatch calls it. May be empty.
+  std::function<std::string()> look{};
+  /// Told what has just been reached: "rank 0 has connected", and so on. May be empty.
+  std::function<void(std::string_view reached)> stage{};
+  std::string hint_if_late;  // the end of the sentence where the ranks have not met in time
   RemoteTiming timing;
 };
 

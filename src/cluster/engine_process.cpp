@@ -342,13 +342,20 @@ std::unique_ptr<runtime::Engine> join_as_leader(std::unique_ptr<Group> group,
   const auto told = std::make_shared<std::atomic<bool>>(false);
   const auto display = std::make_shared<ProgressDisplay>(progress);
   try {
-    connect(*group, options,
-            {{},
-             [told, last_words = options.last_words](const LinkLoss& loss) {
-               if (!told->exchange(true) && last_words) last_words(loss.sentence);
-               end_process();
-             },
-             [display](const GroupProgress& all) { display->update(all); }});
+    const auto tell = [told, last_words = options.last_words](const LinkLoss& loss) {
+      if (told->exchange(true)) return;
+      if (last_words) last_words(loss.sentence);
+      end_process();
+    };
+    connect(
+        *group, options,
+        // At once: an mpirun that kills the other ranks of a lost one without delay leaves no time for more.
+        {tell,
+         [tell](const LinkLoss& loss) {
+           tell(loss);
+           end_process();
+         },
+         [display](const GroupProgress& all) { display->update(all); }});
     check_before_loading(*group, options.roles);
     auto engine = options.roles.lead(group->options, group->comm(), progress_of(*group, display));
     display->close();

@@ -49,6 +49,8 @@ void add_daemons(Command& command, const HostsJob& job) {
   command.runtime(prefix + "keepalive_probes", "3");
   command.runtime(four ? "orte_tmpdir_base" : "prte_tmpdir_base", job.run_folder);
   command.runtime("odls_base_sigkill_timeout", "0");
+  // Notes on every rank's end: of one that has not joined MPI yet there is no other report.
+  if (four) command.runtime("state_base_verbose", "1");
 }
 
 /// What carries the ranks' messages: only that is loaded, which also makes the start faster.

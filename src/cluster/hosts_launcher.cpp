@@ -13,6 +13,7 @@
 #include "cluster/mpi_start.h"
 #include "cluster/mpirun.h"
 #include "hosts/ports.h"
+#include "hosts/start_trouble.h"
 #include "system/socket.h"
 
 namespace yoke::cluster {
@@ -24,6 +25,7 @@ namespace fs = std::filesystem;
 // A firewall between machines makes mpirun wait for ever.
 constexpr std::chrono::seconds connection_patience{9};
 constexpr std::chrono::seconds meeting_patience{10};
+constexpr std::chrono::milliseconds look_patience{2500};
 
 fs::path agent_path(const fs::path& folder) { return folder / "agent"; }
 
@@ -92,6 +94,28 @@ MeetingOptions meeting_of(const HostsLaunch& launch) {
   return options;
 }
 
+JobMachines machines_of(const HostsLaunch& launch) {
+  JobMachines machines;
+  for (const LaunchHost& host : launch.hosts) {
+    machines.names[host.address] = host.name;
+    machines.of_ranks.insert(machines.of_ranks.end(), static_cast<std::size_t>(host.host.slots), host.name);
+  }
+  return machines;
+}
+
+/// What keeps the ranks apart, as far as their machines tell.
+std::string find_trouble(const HostsLaunch& launch, const hosts::SshCommand& ssh,
+                         const system::Environment& environment) {
+  hosts::SurveyRequest request;
+  request.run = launch.run;
+  std::vector<hosts::NamedHost> machines;
+  for (const LaunchHost& host : launch.hosts) {
+    machines.push_back({host.host, host.name});
+    machines.back().host.yoke = host.yoke;
+  }
+  return hosts::find_start_trouble(machines, request, ssh, environment, look_patience);
+}
+
 }  // namespace
 
 HostsCommands hosts_commands(const HostsLaunch& launch, const hosts::SshCommand& ssh, const fs::path& folder,
@@ -112,12 +136,15 @@ std::unique_ptr<runtime::Engine> launch_on_hosts(const HostsLaunch& launch, cons
   const FileDescriptor listener = system::listen_unix(starter_socket(launch, folder->path()));
   EngineJobOptions job;
   job.helper = commands.forward;
-  for (const LaunchHost& host : launch.hosts) job.names[host.address] = host.name;
+  job.machines = machines_of(launch);
   job.verbose = launch.verbose;
   job.last_will = std::move(sweeper);
+  MeetingOptions meeting = meeting_of(launch);
+  meeting.stage = launch.stage;
+  meeting.look = [&] { return find_trouble(launch, ssh, environment); };
   return meet_engine(
       listener, std::make_unique<EngineJob>(std::move(folder), commands.mpirun, environment, std::move(job)),
-      meeting_of(launch), progress);
+      meeting, progress);
 }
 
 }  // namespace yoke::cluster

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cluster/hosts_command.h"
@@ -32,11 +33,13 @@ struct HostsLaunch {
   std::string network;            // CIDR that all addresses are in
   std::string starter_network;  // CIDR by which they reach this machine, where it is another one; else empty
   bool starts_here = false;     // the first machine is this one, with this file system
+  std::string run;              // its name
   std::string run_folder;       // on every machine; it has the key of the links
   Transport transport = Transport::tcp;
   std::vector<std::string> mpi_args;
   bool shares_cores = false;  // more threads than cores on some machine
   bool verbose = false;       // what ssh and mpirun say goes to standard error, too
+  std::function<void(std::string_view reached)> stage{};  // as MeetingOptions has it
 };
 
 /// What the launch executes, for people who want to see it first.

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "base/error.h"
+#include "cluster/agent_script.h"
 #include "system/child_process.h"
 #include "system/open_mpi.h"
 
@@ -31,10 +32,29 @@ std::optional<int> number_after(std::string_view text, std::string_view words) {
   return number;
 }
 
-std::string describe_rank(int rank, std::span<const runtime::Place> places) {
+/// The word that follows `words` in `text`.
+std::optional<std::string> word_after(std::string_view text, std::string_view words) {
+  const auto found = text.find(words);
+  if (found == std::string_view::npos) return std::nullopt;
+  std::string_view rest = text.substr(found + words.size());
+  rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
+  return std::string(rest.substr(0, rest.find_first_of(" \r\n")));
+}
+
+std::string name_of(const std::string& node, const MachineNames& names) {
+  const auto name = names.find(node);
+  return name == names.end() ? node : name->second;
+}
+
+/// `node` is mpirun's name for the machine where it runs, if it tells one.
+std::string describe_rank(int rank, std::span<const runtime::Place> places, const JobMachines& machines,
+                          const std::optional<std::string>& node = {}) {
   for (const runtime::Place& place : places)
     if (place.rank == rank) return describe(place);
-  return fmt::format("rank {}", rank);
+  if (rank < std::ssize(machines.of_ranks))
+    return fmt::format("rank {} on {}", rank, machines.of_ranks[static_cast<std::size_t>(rank)]);
+  return node ? fmt::format("rank {} on {}", rank, name_of(*node, machines.names))
+              : fmt::format("rank {}", rank);
 }
 
 std::string describe_signal(int number) { return fmt::format("signal {} ({})", number, ::strsignal(number)); }
@@ -49,30 +69,40 @@ std::optional<std::string> find_last_words(std::string_view printed) {
 
 /// mpirun's report on a rank that a signal ended: "… process rank 2 with PID 0 on node a exited on signal 9
 /// (Killed)."
-std::optional<std::string> find_signal(std::string_view printed, std::span<const runtime::Place> places) {
+std::optional<std::string> find_signal(std::string_view printed, std::span<const runtime::Place> places,
+                                       const JobMachines& machines) {
   const auto rank = number_after(printed, "process rank ");
   const auto number = number_after(printed, "exited on signal ");
   if (!rank || !number) return std::nullopt;
-  return fmt::format("{} was lost: ended by {}", describe_rank(*rank, places), describe_signal(*number));
+  const auto report = printed.substr(printed.find("process rank "));
+  return fmt::format("{} was lost: ended by {}",
+                     describe_rank(*rank, places, machines, word_after(report, "on node ")),
+                     describe_signal(*number));
 }
 
 /// mpirun's report on a rank that gave up: "Process name: [[18443,1],2]", then "Exit code: 1".
-std::optional<std::string> find_exit(std::string_view printed, std::span<const runtime::Place> places) {
+std::optional<std::string> find_exit(std::string_view printed, std::span<const runtime::Place> places,
+                                     const JobMachines& machines) {
   const auto code = number_after(printed, "Exit code:");
   const auto name = printed.find("Process name: [[");
   if (!code || name == std::string_view::npos) return std::nullopt;
   const auto rank = number_after(printed.substr(name), "],");
   if (!rank) return std::nullopt;
-  return fmt::format("{} was lost: it ended with exit code {}", describe_rank(*rank, places), *code);
+  return fmt::format("{} was lost: it ended with exit code {}", describe_rank(*rank, places, machines),
+                     *code);
 }
 
-/// The word that follows `words` in `text`.
-std::optional<std::string> word_after(std::string_view text, std::string_view words) {
-  const auto found = text.find(words);
-  if (found == std::string_view::npos) return std::nullopt;
-  std::string_view rest = text.substr(found + words.size());
-  rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
-  return std::string(rest.substr(0, rest.find_first_of(" \r\n")));
+/// What mpirun notes, asked for its notes (state_base_verbose), of a rank that a signal ended before it had
+/// joined MPI, of which it makes no report: "ACTIVATE PROC [[19869,1],2] STATE ABORTED BY SIGNAL".
+std::optional<std::string> find_aborted(std::string_view printed, std::span<const runtime::Place> places,
+                                        const JobMachines& machines) {
+  const auto state = printed.find("STATE ABORTED BY SIGNAL");
+  if (state == std::string_view::npos) return std::nullopt;
+  const auto note = printed.substr(0, state).rfind("ACTIVATE PROC [[");
+  if (note == std::string_view::npos) return std::nullopt;
+  const auto rank = number_after(printed.substr(note, state - note), "],");
+  if (!rank) return std::nullopt;
+  return fmt::format("{} was lost: ended by a signal", describe_rank(*rank, places, machines));
 }
 
 /// mpirun's report on a machine whose daemon it has lost: "Remote daemon: [[19871,0],1] on node 10.0.0.2".
@@ -81,10 +111,9 @@ std::optional<std::string> find_lost_daemon(std::string_view printed, const Mach
   if (report == std::string_view::npos) return std::nullopt;
   const auto node = word_after(printed.substr(report), "on node ");
   if (!node) return std::nullopt;
-  const auto name = names.find(*node);
   return fmt::format(
       "{} was lost: Open MPI's daemon there was killed, or the machine is off or cut off from the network",
-      name == names.end() ? *node : name->second);
+      name_of(*node, names));
 }
 
 /// A rank's report on another that has closed its connection: "Peer host:  node2".
@@ -94,12 +123,13 @@ std::optional<std::string> find_lost_peer(std::string_view printed) {
   return fmt::format("a rank on {} was lost: it ended without a word", *host);
 }
 
-/// The first line that says something, for what we do not know.
+/// The first line that says something, for what we do not know. mpirun's own notes say nothing to people.
 std::optional<std::string> find_first_line(const std::string& printed) {
   std::istringstream lines(printed);
   for (std::string line; std::getline(lines, line);) {
     const auto begin = line.find_first_not_of(" \t\r-*");
-    if (begin != std::string::npos) return line.substr(begin);
+    const bool note = line.find("ACTIVATE ") != std::string::npos;
+    if (begin != std::string::npos && !note) return line.substr(begin);
   }
   return std::nullopt;
 }
@@ -162,13 +192,24 @@ std::vector<std::string> mpirun_command(const LocalJob& job, const std::vector<s
   return command;
 }
 
+std::optional<std::string> find_ended_daemon(std::string_view printed, const MachineNames& names) {
+  const auto node = word_after(printed, agent_end_prefix);
+  if (!node) return std::nullopt;
+  return fmt::format(
+      "{} was lost while its rank started: Open MPI's daemon there ended, or the connection through ssh did",
+      name_of(*node, names));
+}
+
 std::string explain_end(const std::string& printed, int status, std::span<const runtime::Place> places,
-                        const MachineNames& names) {
+                        const JobMachines& machines) {
+  // A daemon's end comes before that of the ranks, which then tell of each other.
+  if (auto sentence = find_lost_daemon(printed, machines.names)) return *sentence;
   if (auto words = find_last_words(printed)) return *words;
-  if (auto sentence = find_signal(printed, places)) return *sentence;
-  if (auto sentence = find_exit(printed, places)) return *sentence;
-  if (auto sentence = find_lost_daemon(printed, names)) return *sentence;
+  if (auto sentence = find_signal(printed, places, machines)) return *sentence;
+  if (auto sentence = find_exit(printed, places, machines)) return *sentence;
+  if (auto sentence = find_aborted(printed, places, machines)) return *sentence;
   if (auto sentence = find_lost_peer(printed)) return *sentence;
+  if (auto sentence = find_ended_daemon(printed, machines.names)) return *sentence;
   const auto line = find_first_line(printed);
   return "the engine " + describe_status(status) + (line ? " and said: " + *line : "");
 }

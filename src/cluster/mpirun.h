@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -42,9 +43,19 @@ inline constexpr std::string_view last_words_prefix = "yoke engine: ";
 /// What people call machines, by the addresses that mpirun knows them by.
 using MachineNames = std::map<std::string, std::string>;
 
+/// Where a job runs, as far as its starter knows it; where it is one machine nothing need be known.
+struct JobMachines {
+  MachineNames names;
+  std::vector<std::string> of_ranks;  // for people: each rank's, in rank order
+};
+
+/// One sentence on the first machine whose daemon has ended other than well, from what was printed; nothing
+/// where there is none.
+std::optional<std::string> find_ended_daemon(std::string_view printed, const MachineNames& names);
+
 /// One sentence on an engine that ended without saying why on its socket, from what it and mpirun printed,
 /// the status that waitpid() gave (or −1), and where its ranks ran as far as is known.
 std::string explain_end(const std::string& printed, int status, std::span<const runtime::Place> places,
-                        const MachineNames& names = {});
+                        const JobMachines& machines = {});
 
 }  // namespace yoke::cluster

@@ -63,15 +63,24 @@ class RemoteEngine::State {
     if (job_) job_->end(ready ? goodbye_patience : milliseconds{0});
   }
 
-  void wait_until_ready(const std::function<void(const GroupProgress&)>& progress,
-                        const std::string& if_late) {
+  void wait_until_met(const std::string& if_late, const std::function<std::string()>& trouble) {
     const auto deadline = Clock::now() + timing_.meeting;
+    std::unique_lock lock(mutex_);
+    while (places_.empty()) {
+      throw_if_dead();
+      const std::string found = trouble ? trouble() : std::string();
+      require(found.empty(), "{}", found);
+      require(Clock::now() < deadline, "the ranks have not met within {} seconds{}",
+              std::chrono::duration_cast<std::chrono::seconds>(timing_.meeting).count(), if_late);
+      changed_.wait_for(lock, poll_period);
+    }
+  }
+
+  void wait_until_ready(const std::function<void(const GroupProgress&)>& progress) {
     std::unique_lock lock(mutex_);
     std::optional<std::uint64_t> shown;
     while (!info_) {
       throw_if_dead();
-      require(!places_.empty() || Clock::now() < deadline, "the ranks have not met within {} seconds{}",
-              std::chrono::duration_cast<std::chrono::seconds>(timing_.meeting).count(), if_late);
       if (progress && progress_ && progress_->all.done != shown) {
         const GroupProgress now = *progress_;
         shown = now.all.done;
@@ -254,7 +263,8 @@ class RemoteEngine::State {
 
   std::string silence_sentence() const {
     const auto known = places();
-    return (known.empty() ? "rank 0" : describe(known.front())) + " stopped answering";
+    if (!known.empty()) return describe(known.front()) + " stopped answering";
+    return (job_ ? job_->describe_leader() : "rank 0") + " stopped answering";
   }
 
   StarterEnd engine_;
@@ -290,9 +300,12 @@ RemoteEngine::RemoteEngine(StarterEnd engine, std::unique_ptr<EngineJob> job, co
 
 RemoteEngine::~RemoteEngine() = default;
 
-void RemoteEngine::wait_until_ready(const std::function<void(const GroupProgress&)>& progress,
-                                    const std::string& if_late) {
-  state_->wait_until_ready(progress, if_late);
+void RemoteEngine::wait_until_met(const std::string& if_late, const std::function<std::string()>& trouble) {
+  state_->wait_until_met(if_late, trouble);
+}
+
+void RemoteEngine::wait_until_ready(const std::function<void(const GroupProgress&)>& progress) {
+  state_->wait_until_ready(progress);
 }
 
 runtime::EngineInfo RemoteEngine::info() const { return state_->info(); }

@@ -32,10 +32,12 @@ class RemoteEngine final : public runtime::Engine {
   RemoteEngine(StarterEnd engine, std::unique_ptr<EngineJob> job, const RemoteTiming& timing = {});
   ~RemoteEngine() override;
 
+  /// Returns once the ranks have met. Throws Error with the sentence to show if the engine fails or they are
+  /// late, which `if_late` ends; and with what `trouble` (may be empty), asked now and then, returns.
+  void wait_until_met(const std::string& if_late = "", const std::function<std::string()>& trouble = {});
   /// Returns once the model is loaded; `progress` is called in this thread now and then. Throws Error with
-  /// the sentence to show if the engine fails; `if_late` is its end where the ranks have not met in time.
-  void wait_until_ready(const std::function<void(const GroupProgress&)>& progress,
-                        const std::string& if_late = "");
+  /// the sentence to show if the engine fails.
+  void wait_until_ready(const std::function<void(const GroupProgress&)>& progress);
 
   runtime::EngineInfo info() const override;
   void submit(runtime::Request request) override;

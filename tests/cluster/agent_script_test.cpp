@@ -25,9 +25,10 @@ hosts::Host host(const std::string& name, const std::string& user) {
 /// A script whose ssh is `echo`, and what it prints when called with these arguments.
 class AgentScript : public testing::Test {
  protected:
-  std::string call(const std::vector<std::string>& arguments) {
+  std::string call(const std::vector<std::string>& arguments,
+                   const std::string& program = "echo 'one word'") {
     const system::Environment environment = system::current_environment();
-    const hosts::SshCommand ssh("echo 'one word'", {}, environment);
+    const hosts::SshCommand ssh(program, {}, environment);
     const std::filesystem::path path = directory_.path() / "agent";
     std::ofstream(path) << agent_script(
         ssh, {{"10.0.0.1", host("node1", "")}, {"10.0.0.2", host("node2.lan", "ann")}});
@@ -49,6 +50,11 @@ TEST_F(AgentScript, CallsSshWithTheNameBehindTheAddress) {
   EXPECT_EQ(call({"10.0.0.1", "orted -mca a b", "c"}), "one word node1 orted -mca a b c\n");
   EXPECT_EQ(call({"10.0.0.2", "orted"}), "one word -l ann node2.lan orted\n");
   EXPECT_EQ(status_, 0);
+}
+
+TEST_F(AgentScript, TellsHowACommandHasEnded) {
+  EXPECT_EQ(call({"10.0.0.2", "orted"}, "false"), "yoke agent: 10.0.0.2 1\n");
+  EXPECT_EQ(status_, 1 << 8);
 }
 
 TEST_F(AgentScript, RefusesAnAddressThatIsNoHosts) {

@@ -105,7 +105,9 @@ TEST(ExplainEnd, NamesTheRankThatASignalEnded) {
       "mpirun noticed that process rank 2 with PID 0 on node vm exited on signal 9 (Killed).\n";
   EXPECT_EQ(explain_end(printed, 137 << 8, places),
             "rank 2 (host b, pid 12) was lost: ended by signal 9 (Killed)");
-  EXPECT_EQ(explain_end(printed, 137 << 8, {}), "rank 2 was lost: ended by signal 9 (Killed)");
+  EXPECT_EQ(explain_end(printed, 137 << 8, {}), "rank 2 on vm was lost: ended by signal 9 (Killed)");
+  EXPECT_EQ(explain_end(printed, 137 << 8, {}, {.names = {{"vm", "node2"}}}),
+            "rank 2 on node2 was lost: ended by signal 9 (Killed)");
 }
 
 TEST(ExplainEnd, NamesTheRankThatGaveUp) {
@@ -121,9 +123,20 @@ TEST(ExplainEnd, NamesTheMachineWhoseDaemonIsLost) {
   const std::string printed =
       "ORTE has lost communication with a remote daemon.\n\n"
       "  HNP daemon   : [[19871,0],0] on node node1\n  Remote daemon: [[19871,0],1] on node 10.0.0.2\n\n";
-  EXPECT_THAT(explain_end(printed, 205 << 8, places, {{"10.0.0.2", "node2"}}),
+  EXPECT_THAT(explain_end(printed, 205 << 8, places, {.names = {{"10.0.0.2", "node2"}}}),
               testing::StartsWith("node2 was lost"));
   EXPECT_THAT(explain_end(printed, 205 << 8, places), testing::StartsWith("10.0.0.2 was lost"));
+}
+
+TEST(ExplainEnd, TakesALostMachineForTheReasonOfWhatRanksTellOfEachOther) {
+  const std::string printed =
+      "yoke engine: rank 0 (host node1, pid 10) was lost
+      "
+      "  Remote daemon: [[19871,0],2] on node 10.0.0.3
+
+      ";
+      EXPECT_THAT(explain_end(printed, 205 << 8, places, {.names = {{"10.0.0.3", "node3"}}}),
+                  testing::StartsWith("node3 was lost"));
 }
 
 TEST(ExplainEnd, NamesTheMachineWhoseRankHasHungUp) {
@@ -132,6 +145,25 @@ TEST(ExplainEnd, NamesTheMachineWhoseRankHasHungUp) {
       "failure\n\n"
       "  Local host: node1\n  Local PID:  123\n  Peer host:  node2\n";
   EXPECT_EQ(explain_end(printed, 205 << 8, places), "a rank on node2 was lost: it ended without a word");
+}
+
+TEST(ExplainEnd, NamesTheMachineWhoseDaemonHasNotStarted) {
+  const std::string printed =
+      "yoke agent: 10.0.0.2 255\n-----\nORTE was unable to reliably start one or more daemons.\n"
+      "yoke agent: 10.0.0.3 1\n";
+  EXPECT_THAT(explain_end(printed, 255 << 8, {}, {.names = {{"10.0.0.2", "node2"}}}),
+              testing::StartsWith("node2 was lost while its rank started"));
+}
+
+TEST(ExplainEnd, NamesTheMachineOfARankThatASignalEndedBeforeItHadJoined) {
+  const std::string printed =
+      "[node1:1] [[19800,0],0] ACTIVATE PROC [[19800,1],0] STATE RUNNING AT a.c:1\n"
+      "[node1:1] [[19800,0],0] ACTIVATE PROC [[19800,1],2] STATE ABORTED BY SIGNAL AT b.c:1746\n"
+      "Primary job  terminated normally, but 1 process returned\na non-zero exit code.\n"
+      "[node1:1] [[19800,0],0] ACTIVATE PROC [[19800,1],0] STATE KILLED BY INTERNAL COMMAND AT b.c:1981\n";
+  EXPECT_EQ(explain_end(printed, 137 << 8, {}, {.of_ranks = {"node1", "node1", "node2"}}),
+            "rank 2 on node2 was lost: ended by a signal");
+  EXPECT_EQ(explain_end(printed, 137 << 8, {}), "rank 2 was lost: ended by a signal");
 }
 
 TEST(ExplainEnd, PrefersTheEnginesOwnWords) {

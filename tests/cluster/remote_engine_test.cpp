@@ -279,8 +279,20 @@ TEST(RemoteEngine, GivesUpOnRanksThatDoNotMeet) {
         end.get_future().wait();
       },
       timing);
-  EXPECT_EQ(error_of([&] { pair.engine->wait_until_ready({}, "; there are too many"); }),
+  EXPECT_EQ(error_of([&] { pair.engine->wait_until_met("; there are too many"); }),
             "the ranks have not met within 0 seconds; there are too many");
+  end.set_value();
+}
+
+TEST(RemoteEngine, EndsTheWaitForRanksWithWhatKeepsThemApart) {
+  std::promise<void> end;
+  Pair pair([&](FileDescriptor socket) {
+    EngineServer server(std::move(socket));
+    end.get_future().wait();
+  });
+  int asked = 0;
+  const auto trouble = [&] { return ++asked < 3 ? std::string() : std::string("node2 was lost"); };
+  EXPECT_EQ(error_of([&] { pair.engine->wait_until_met("", trouble); }), "node2 was lost");
   end.set_value();
 }
 
