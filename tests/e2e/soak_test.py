@@ -137,17 +137,22 @@ class RandomKills(EndlessTest):
         else:
             number = signal.SIGSTOP if kill.fault == "rank stopped" else signal.SIGKILL
             victims = run.wait_for(lambda: self.victims(kill) or run.process.poll() is not None, 20, "a victim's start")
-            for pid in victims if isinstance(victims, list) else []:
-                try:
-                    os.kill(pid, number)
-                except ProcessLookupError:
-                    pass
+            return isinstance(victims, list) and any([self.hit(pid, number) for pid in victims])
         return run.process.poll() is None
+
+    @staticmethod
+    def hit(pid, number):
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return False
+        return True
 
     def victims(self, kill):
         if kill.fault.startswith("rank"):
             return self.ranks_on(kill.host)
-        return self.processes(kill.host, "mpirun" if kill.fault == "mpirun killed" else "orted")
+        found = self.processes(kill.host, "mpirun" if kill.fault == "mpirun killed" else "orted")
+        return [pid for pid in found if self.command_of(pid) != "--version"]  # which the survey asks
 
     @staticmethod
     def freeze(host):

@@ -6,18 +6,19 @@ import unittest
 
 
 class StoppedThread:
-    """One thread of a process that is not this one's, stopped as a debugger does it: the others go on. It is
-    stopped in code of its own, not in a call of the system, where rank 0 may be talking to the starter."""
+    """One thread of a process that is not this one's, stopped as a debugger does it: the others go on. Unless
+    `anywhere`, it is stopped in code of its own, not in a call of the system, where rank 0 may be talking to the
+    starter."""
 
     SEIZE, INTERRUPT, CONTINUE = 0x4206, 0x4207, 7
     ALL_KINDS = 0x40000000  # of tasks: __WALL
 
-    def __init__(self, thread):
+    def __init__(self, thread, anywhere=False):
         self.thread = thread
         self.libc = ctypes.CDLL(None, use_errno=True)
         self.ask(self.SEIZE)
         self.stop()
-        while self.is_in_the_system():
+        while not anywhere and self.is_in_the_system():
             self.ask(self.CONTINUE)
             self.stop()
         # Until somebody has taken note of its end, its parent does not hear of it.
