@@ -45,8 +45,8 @@ using MachineNames = std::map<std::string, std::string>;
 
 /// Where a job runs, as far as its starter knows it; where it is one machine nothing need be known.
 struct JobMachines {
-  MachineNames names;
-  std::vector<std::string> of_ranks;  // for people: each rank's, in rank order
+  MachineNames names{};
+  std::vector<std::string> of_ranks{};  // for people: each rank's, in rank order
 };
 
 /// One sentence on the first machine whose daemon has ended other than well, from what was printed; nothing

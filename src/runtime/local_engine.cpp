@@ -218,7 +218,8 @@ class LocalEngine final : public Engine {
     PlannedStep planned =
         scheduler_.plan(pace_.prompt_tokens(static_cast<std::int32_t>(worker_.caches().step_tokens)));
     const Clock::time_point start = Clock::now();
-    for (const std::uint64_t request : planned.requests) start_clock(request, start);
+    for (std::size_t i = 0; i < planned.requests.size(); ++i)
+      start_clock(planned.requests[i], planned.reused[i], start);
     const std::int64_t tokens = planned.batch.size();
     command(Command::step, planned.batch);
     compute_step(worker_, std::move(planned.batch));
@@ -231,11 +232,11 @@ class LocalEngine final : public Engine {
     step_.reset();
   }
 
-  void start_clock(std::uint64_t request, Clock::time_point now) {
+  void start_clock(std::uint64_t request, std::int32_t reused, Clock::time_point now) {
     InFlight& in_flight = in_flight_.at(request);
     if (in_flight.started) return;
     in_flight.started = now;
-    in_flight.statistics.reused_tokens = scheduler_.reused(request);
+    in_flight.statistics.reused_tokens = reused;
     in_flight.traffic_before = comm_.traffic();
   }
 

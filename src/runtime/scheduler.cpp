@@ -83,12 +83,6 @@ void Scheduler::drop(std::uint64_t request) {
   running_.erase(sequence);
 }
 
-std::int32_t Scheduler::reused(std::uint64_t request) const {
-  const auto found = std::find_if(running_.begin(), running_.end(),
-                                  [&](const Sequence& each) { return each.request.id == request; });
-  return found == running_.end() ? 0 : found->reused;
-}
-
 Gauges Scheduler::gauges() const {
   Gauges gauges;
   gauges.waiting = static_cast<std::int32_t>(waiting_.size());
@@ -224,6 +218,7 @@ void Scheduler::plan_sequence(Sequence& sequence, std::int32_t tokens, PlannedSt
       step.batch.add_sequence(sequence.slot, {all.begin(), all.begin() + pages}, sequence.kind.expanded,
                               {sequence.pages.window_first, sequence.pages.window});
   step.requests.push_back(sequence.request.id);
+  step.reused.push_back(sequence.reused);
   for (std::int32_t i = 0; i < tokens; ++i) {
     const std::int32_t position = sequence.computed++;
     step.batch.add(sequence.tokens[static_cast<std::size_t>(position)], position, index);

@@ -39,6 +39,7 @@ struct PlannedStep {
   model::Batch batch;
   std::vector<RowOwner> owners;
   std::vector<std::uint64_t> requests;  // that have tokens in it
+  std::vector<std::int32_t> reused;     // tokens of each that were known when it was last admitted
   /// Requests that end with this step because their prompt was all there was to compute.
   std::vector<std::uint64_t> completed;
 };
@@ -92,8 +93,6 @@ class Scheduler {
   /// does not run is forgotten already.
   void drop(std::uint64_t request);
 
-  /// Tokens of a running request's prompt that it found computed when it was last admitted.
-  std::int32_t reused(std::uint64_t request) const;
   Gauges gauges() const;
 
  private:

@@ -33,7 +33,7 @@ TEST(MpiStart, KnowsThatSrunHasGivenRanksNoWayToFindEachOther) {
   EXPECT_EQ(detect_mpi(srun).ranks, 2);
   for (const char* connects : {"PMIX_RANK", "PMI_RANK", "OMPI_COMM_WORLD_RANK"}) {
     system::Environment connected = srun;
-    connected[connects] = "0";
+    connected.emplace(connects, "0");
     EXPECT_FALSE(detect_mpi(connected).unconnected) << connects;
   }
   EXPECT_FALSE(detect_mpi({{"SLURM_STEP_NUM_TASKS", "1"}, {"SLURM_PROCID", "0"}}).unconnected);

@@ -130,13 +130,10 @@ TEST(ExplainEnd, NamesTheMachineWhoseDaemonIsLost) {
 
 TEST(ExplainEnd, TakesALostMachineForTheReasonOfWhatRanksTellOfEachOther) {
   const std::string printed =
-      "yoke engine: rank 0 (host node1, pid 10) was lost
-      "
-      "  Remote daemon: [[19871,0],2] on node 10.0.0.3
-
-      ";
-      EXPECT_THAT(explain_end(printed, 205 << 8, places, {.names = {{"10.0.0.3", "node3"}}}),
-                  testing::StartsWith("node3 was lost"));
+      "yoke engine: rank 0 (host node1, pid 10) was lost\n"
+      "  Remote daemon: [[19871,0],2] on node 10.0.0.3\n\n";
+  EXPECT_THAT(explain_end(printed, 205 << 8, places, {.names = {{"10.0.0.3", "node3"}}}),
+              testing::StartsWith("node3 was lost"));
 }
 
 TEST(ExplainEnd, NamesTheMachineWhoseRankHasHungUp) {

@@ -217,8 +217,8 @@ TEST(Fields, WithImpossibleValuesAreErrors) {
   done[4 + 1 + 8] = std::byte{17};
   EXPECT_THAT(error_in<FromEngine>(payload(done)), testing::HasSubstr("choice 17 where the last is 3"));
   auto submit = encode<ToEngine>(Submit{request()});
-  submit.at(submit.size() - 1 - sizeof(Request::report_from) - sizeof(Request::vocabulary_limit)) =
-      std::byte{3};
+  submit.at(submit.size() - 1 - sizeof(Request::report_from) - sizeof(Request::vocabulary_limit) -
+            sizeof(Request::given) - sizeof(Request::salt)) = std::byte{3};
   EXPECT_THAT(error_in<ToEngine>(payload(submit)), testing::HasSubstr("choice 3 where the last is 2"));
 }
 

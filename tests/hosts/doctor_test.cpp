@@ -116,7 +116,7 @@ TEST_F(Doctor, NamesAnotherOpenMpiOrNone) {
   survey(2).open_mpi = "5.0.1";
   expect_one("node3 Open MPI failure: ", "it has 5.0.1, the others 4.1.4");
   survey(2).open_mpi = "";
-  expect_one("node3 Open MPI failure: ", "there is none");
+  expect_one("node3 Open MPI failure: ", "there is no Open MPI");
 }
 
 TEST_F(Doctor, NamesTooLittleMemory) {

@@ -210,7 +210,7 @@ TEST(WindowedMemory, IsAnnouncedAsItIsTakenAndHoldsLittleMoreThanTheWindows) {
   const auto ops = ops::cpu::make_ops(kernels::best(), pool, comm);
   const Partition one(family->config(), table, file, equal_shares(1));
   // Of three layers the first and the last have a window.
-  const ops::CacheSize caches{.pages = 1000, .window_pages = 15, .slots = 5, .step_tokens = 122};
+  const ops::CacheSize caches{.pages = 1000, .slots = 5, .step_tokens = 122, .window_pages = 15};
   const std::uint64_t page = 4 * 64 * (32 + 32) * 2;
   EXPECT_EQ(kv_bytes(family->config(), one, 0, caches, *ops), (1000 + 2 * 15) * page);
   const MemoryNeed need = memory_need(file, family->config(), table, one, 0, {caches, 32}, *ops);

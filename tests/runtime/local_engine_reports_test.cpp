@@ -133,9 +133,9 @@ TEST(LocalEngineReports, ARequestWhoseLogitsAreNotFiniteEndsAloneAndOthersGoOn) 
       [](model::Draft& draft) {
         gguf::TensorSpec& positions = draft.tensor("position_embd.weight");
         positions.type = quant::Type::f32;
-        const auto dim = static_cast<std::size_t>(positions.shape[0]);
+        const auto dim = static_cast<std::size_t>(positions.shape[1]);
         std::vector<float>& values = draft.data["position_embd.weight"];
-        values.assign(dim * static_cast<std::size_t>(positions.shape[1]), 0.01F);
+        values.assign(dim * static_cast<std::size_t>(positions.shape[0]), 0.01F);
         values[dim * damaged_position] = std::numeric_limits<float>::quiet_NaN();
       },
       "gpt2");

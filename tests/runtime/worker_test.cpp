@@ -31,16 +31,17 @@ TEST(MemoryNeeded, IsWhatTheRanksThenReport) {
 
 TEST(MemoryNeeded, CountsOfLayersWithAWindowOnlyWhatTheyKeep) {
   RankOptions options = windowed_options();
-  const std::uint64_t rings = memory_needed(options.host.model, options.engine, 0, 1).kv;
+  const std::uint64_t windows = memory_needed(options.host.model, options.engine, 0, 1).kv;
   for (const int ranks : {1, 3}) {
     with_engine(ranks, options, [&](Engine& engine) {
       for (const RankReport& report : engine.reports())
         EXPECT_EQ(memory_needed(options.host.model, options.engine, report.rank, ranks).kv, report.kv_bytes);
     });
   }
-  options.engine.sequences = 8;  // whose rings would take more than all pages
-  // One of three layers has all of the eight pages; the others have two rings of two.
-  EXPECT_EQ(rings, memory_needed(options.host.model, options.engine, 0, 1).kv / (3 * 8) * (8 + 2 * 4));
+  options.engine.sequences = 8;  // whose windows would take more than all pages
+  // One of three layers has all of the eight pages; the others have two for each sequence and two for a
+  // prefix.
+  EXPECT_EQ(windows, memory_needed(options.host.model, options.engine, 0, 1).kv / (3 * 8) * (8 + 2 * 6));
 }
 
 TEST(Worker, RefusesAStepThatItsCachesCannotHold) {

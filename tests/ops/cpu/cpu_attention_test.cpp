@@ -134,7 +134,7 @@ struct Conversation {
   std::vector<Matrix> attend(Rig& rig, const Cut& cut, bool has_windows = false) const {
     const std::int64_t longest = tokens_of_longest_step(cut);
     const std::int64_t ring = has_windows ? Rig::ring(layer.window, longest) : 0;
-    const CacheSize size{.pages = 5, .window_pages = 2 * ring, .slots = 2, .step_tokens = longest};
+    const CacheSize size{.pages = 5, .slots = 2, .step_tokens = longest, .window_pages = 2 * ring};
     KvCache cache = rig.ops().make_kv_cache(layer.heads, size, layer.window);
     const AttendSpec spec = layer.spec(rig.ops());
     std::vector<Matrix> results;
@@ -318,7 +318,7 @@ TEST_P(Attention, ReadsNoTileThatAWindowMasks) {
   Rig rig(kernels());
   KvCache cache = rig.ops().make_kv_cache(heads, {.pages = 1, .slots = 1, .step_tokens = 1}, 0);
   std::mt19937 random(1);
-  rig.begin(1, {{70}, {0}, {}, {{-1, 0}}, {}, 0, 0});
+  rig.begin(1, {{70}, {0}, {}, {{-1, 0}}});
   const Matrix v = random_matrix(1, 16, random);
   const Activations q = rig.input(random_matrix(1, 16, random));
   const Activations k = rig.input(random_matrix(1, 16, random));

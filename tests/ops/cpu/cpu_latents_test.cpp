@@ -85,7 +85,7 @@ struct Conversation {
         if (i < second) of.push_back(1), positions.push_back(next[1]++);
         if (i < first) of.push_back(0), positions.push_back(next[0]++);
       }
-      rig.begin(std::ssize(of), {positions, of, {}, pages, {expanded, expanded}, 0, 0});
+      rig.begin(std::ssize(of), {positions, of, {}, pages, {expanded, expanded}});
       const auto rows = [&](const std::vector<Matrix>& from) {
         Matrix out(std::ssize(of), from[0].cols);
         for (std::size_t t = 0; t < of.size(); ++t) {

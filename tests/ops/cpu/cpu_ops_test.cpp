@@ -44,7 +44,7 @@ void expect_rope(const kernels::Kernels& kernels, const RopeSpec& spec, std::int
   // The second step has other positions: nothing of the first may be left.
   for (const std::vector<std::int32_t>& positions :
        {std::vector<std::int32_t>{0, 5, 5, 1000}, {7, 2, 63, 64}}) {
-    rig.begin(4, {positions, {}, {}, {}, {}, 0, 0});
+    rig.begin(4, {positions, {}, {}, {}});
     for (const std::int64_t heads : {3, 1}) {
       const Matrix x = random_matrix(4, heads * head_dim, random);
       const Matrix y = rig.output(rig.ops().rope(rope, rig.input(x), head_dim));
@@ -149,7 +149,7 @@ TEST_P(CpuOps, AFactorGrowsWithThePosition) {
   for (std::int64_t t = 0; t < 6; ++t)
     for (std::int64_t i = 0; i < 20; ++i) expected(t, i) *= factors[static_cast<std::size_t>(t)];
   Rig rig(kernels());
-  rig.begin(6, {positions, {}, {}, {}, {}, 0, 0});
+  rig.begin(6, {positions, {}, {}, {}});
   const PositionScale by{.slope = 0.1, .length = 8192, .offset = 1};
   expect_near(rig.output(rig.ops().scale_by_position(rig.input(x), by)), expected, magnitude(x), 2);
   EXPECT_EQ(rig.output(rig.ops().scale_by_position(rig.input(x), {})).values, x.values);
@@ -366,7 +366,7 @@ TEST(Positions, HaveTheirRowsOfTheTable) {
   Rig rig(kernels::best());
   const Embedding positions = rig.ops().load_embedding(table.whole());
   for (const std::vector<std::int32_t>& at : {std::vector<std::int32_t>{0, 1, 8}, {5, 5, 2}}) {
-    rig.begin(3, {at, {}, {}, {}, {}, 0, 0});
+    rig.begin(3, {at, {}, {}, {}});
     const std::vector<std::int64_t> rows(at.begin(), at.end());
     EXPECT_EQ(rig.output(rig.ops().embed_positions(positions)).values,
               part(table.values, rows, 0, 20).values);
@@ -377,7 +377,7 @@ TEST(Wanted, AreTheRowsWhoseLogitsAreAskedForInTheirOrder) {
   std::mt19937 random(3);
   const Matrix x = random_matrix(5, 7, random);
   Rig rig(kernels::best());
-  rig.begin(5, {{}, {}, {{1, 3, 4}}, {}, {}, 0, 0});
+  rig.begin(5, {{}, {}, {{1, 3, 4}}, {}});
   EXPECT_EQ(rig.output(rig.ops().wanted(rig.input(x))).values, part(x, {1, 3, 4}, 0, 7).values);
   rig.begin(5);
   EXPECT_EQ(rig.output(rig.ops().wanted(rig.input(x))).values, x.values);
@@ -386,7 +386,7 @@ TEST(Wanted, AreTheRowsWhoseLogitsAreAskedForInTheirOrder) {
 TEST(Wanted, MayBeNone) {
   std::mt19937 random(4);
   Rig rig(kernels::best());
-  rig.begin(5, {{}, {}, std::vector<std::int32_t>(), {}, {}, 0, 0});
+  rig.begin(5, {{}, {}, std::vector<std::int32_t>(), {}});
   const Activations none = rig.ops().wanted(rig.input(random_matrix(5, 7, random)));
   EXPECT_EQ(none.tokens, 0);
   EXPECT_EQ(none.width, 7);

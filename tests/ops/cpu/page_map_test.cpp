@@ -25,14 +25,14 @@ TEST(PageMap, OfAWindowReachesWhatAStepStoresAndTheWindowBeforeIt) {
         const std::int64_t begin = std::max<std::int64_t>(0, first - window + 1) / page_positions;
         most = std::max(most, (first + step - 1) / page_positions - begin + 1);
       }
-      const CacheSize size{.pages = 1000, .window_pages = 100, .slots = 3, .step_tokens = step};
+      const CacheSize size{.pages = 1000, .slots = 3, .step_tokens = step, .window_pages = 100};
       EXPECT_EQ(PageMap::of(size, window).reach, most) << "window " << window << ", steps of " << step;
     }
   }
 }
 
 TEST(PageMap, TakesWindowTablesWhereThereIsAWindowAndPagesForIt) {
-  const CacheSize size{.pages = 16, .window_pages = 4, .slots = 4, .step_tokens = 65};
+  const CacheSize size{.pages = 16, .slots = 4, .step_tokens = 65, .window_pages = 4};
   CacheSize without = size;
   without.window_pages = 0;
   const std::vector<std::int32_t> table = {7, 3, 9}, window = {2, 0};

@@ -181,11 +181,12 @@ class Rig {
     std::vector<std::int32_t> sequences;
     std::optional<std::vector<std::int32_t>> wanted;
     std::vector<std::vector<std::int32_t>> pages;
-    std::vector<std::int32_t> expanded;
-    std::int64_t window;  // with window tables, as a ring of so many pages for each sequence
-    std::int64_t ring;
+    std::vector<std::int32_t> expanded{};
+    std::int64_t window = 0;  // with window tables, as a ring of so many pages for each sequence
+    std::int64_t ring = 0;
   };
-  void begin(std::int64_t tokens, Plan plan = {}) {
+  void begin(std::int64_t tokens) { begin(tokens, Plan{}); }
+  void begin(std::int64_t tokens, Plan plan) {
     const auto n = static_cast<std::size_t>(tokens);
     plan_ = std::move(plan);
     rows_.resize(n);
