@@ -100,6 +100,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Model{"gptoss", false, false, false, {"<|endoftext|>", "<|return|>", "<|call|>"}},
                     Model{"deepseek_v3", false, true, false, {"<｜end▁of▁sentence｜>"}},
                     Model{"qwen3", true, false, false, {"<|endoftext|>", "<|im_end|>"}},
+                    Model{"smollm2", false, false, false, {"<|endoftext|>", "<|im_end|>"}},
                     Model{"cl100k", false, false, false, {"<|endoftext|>"}},
                     Model{"tekken", false, true, false, {"</s>"}},
                     Model{"llama2", false, true, true, {"</s>"}},
