@@ -25,6 +25,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view prefix = "yoke-";
 constexpr std::size_t longest_name = 64;
+constexpr std::size_t drawn_digits = 16;  // of a name that make_run_name() draws
 
 bool is_hexadecimal(std::string_view text) {
   return std::all_of(text.begin(), text.end(),
@@ -99,7 +100,7 @@ void fill(const fs::path& path, std::string_view key) {
 
 }  // namespace
 
-std::string make_run_name() { return random_digits(16); }
+std::string make_run_name() { return random_digits(drawn_digits); }
 std::string make_key() { return random_digits(key_digits); }
 
 fs::path run_folder(std::string_view name) {
@@ -111,7 +112,8 @@ fs::path run_folder(std::string_view name) {
 std::optional<std::string> run_of_folder(std::string_view file_name) {
   if (!file_name.starts_with(prefix)) return std::nullopt;
   const std::string_view name = file_name.substr(prefix.size());
-  return is_name(name) ? std::optional(std::string(name)) : std::nullopt;
+  return name.size() == drawn_digits && is_hexadecimal(name) ? std::optional(std::string(name))
+                                                             : std::nullopt;
 }
 
 fs::path make_run_folder(std::string_view name, std::string_view key) {

@@ -25,7 +25,8 @@ std::filesystem::path run_folder(std::string_view name);
 /// what is no key.
 std::filesystem::path make_run_folder(std::string_view name, std::string_view key);
 
-/// The name of the run whose folder is called so, "yoke-NAME"; nothing for any other name.
+/// The name, as make_run_name() draws it, of the run whose folder is called so, "yoke-NAME"; nothing for any
+/// other folder.
 std::optional<std::string> run_of_folder(std::string_view file_name);
 
 /// The key's digits. Throws Error if the file is not this user's alone, or holds no key.

@@ -80,7 +80,7 @@ TEST_F(AbandonedRuns, OfOthersAreLeftAlone) {
 
 TEST_F(AbandonedRuns, AreOnlyWhatSaysWhenItWasMade) {
   const fs::path silent = add(aged(long_ago)), garbled = add(aged(long_ago)), open = add(aged(long_ago));
-  const fs::path other = scratch.path() / "yoke-My Tests";
+  const fs::path other = scratch.path() / "yoke-e2e";
   fs::remove(silent / "made");
   write_file(garbled / "made", "node1 boot 1 long ago\n");
   fs::permissions(open, fs::perms::all);
