@@ -402,7 +402,8 @@ TEST(Memory, ScratchOfTheLargestStepIsWithinItsEstimate) {
           const Partition partition(config, table, file, equal_shares(ranks));
           load_tensors(file, table, partition, comm.rank(), *ops, [](std::uint64_t, std::uint64_t) {});
           family->prepare(*ops, partition, comm.rank(), {8, 1, tokens});
-          const std::vector<Batch> batches = in_chunks(std::vector<std::int32_t>(tokens, 7), tokens);
+          std::vector<Batch> batches = in_chunks(std::vector<std::int32_t>(tokens, 7), tokens);
+          batches[0].expanded = {tokens};  // latents in the form that takes more
           forward(*family, *ops, partition, comm, batches[0]);
           forward(*family, *ops, partition, comm, batches[0]);
           const MemoryNeed need = memory_need(file, config, table, partition, comm.rank(),
