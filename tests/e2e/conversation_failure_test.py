@@ -36,7 +36,8 @@ class Failure(ConversationTest):
                 os.kill(first[1].pid, loss)
                 shown += run.expect_prompt()
                 self.assert_outlived(shown.partition("\n")[2], expected)
-                self.assertFalse({rank.pid for rank in first} & {rank.pid for rank in run.ranks()}, "a rank of the lost engine is left")
+                left = {rank.pid for rank in first.values()} & {rank.pid for rank in run.ranks().values()}
+                self.assertFalse(left, "a rank of the lost engine is left")
                 self.leave(run)
 
     def test_a_rank_lost_at_the_prompt_is_back_for_the_next_message(self):

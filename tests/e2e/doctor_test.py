@@ -167,7 +167,7 @@ class Survey(LabTest):
         self.assertEqual(code, 0, err)
         self.assertRegex(out.splitlines()[0], "^yoke [0-9]+ ")
         self.assertEqual(json.loads(out.splitlines()[1])["host"], "node1")
-        folder = self.root("node1") / "tmp" / "yoke-0-beef"
+        folder = self.root("node1") / "tmp" / "yoke-beef"
         self.assertEqual((folder / "key").read_text(), key + "\n")
         self.assertEqual((folder.stat().st_mode & 0o777, (folder / "key").stat().st_mode & 0o777), (0o700, 0o600))
         self.assertEqual(self.on("outside", "ssh", "node1", f"{YOKE} survey --end beef"), (0, "", ""))
