@@ -69,6 +69,7 @@ class PrefixIndex {
     Page above;
     std::int32_t expanded;  // tokens of the page, from the first on
     Tokens tokens;
+    // NOLINTNEXTLINE(modernize-use-nullptr): it takes what the compiler compares with for a pointer
     auto operator<=>(const Key&) const = default;
   };
   struct Node {
