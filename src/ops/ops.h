@@ -195,11 +195,10 @@ struct AttendSpec {
 
 /// What the caches of a model are to hold.
 struct CacheSize {
-  std::int64_t pages = 0;        // of what keeps every position, for all sequences together
-  std::int64_t slots = 0;        // the most sequences that run at once
-  std::int64_t step_tokens = 0;  // the most tokens of a step
-  std::int64_t window_pages =
-      0;  // of what keeps a window, for all together; 0: there, too, every position is kept
+  std::int64_t pages = 0;         // of what keeps every position, for all sequences together
+  std::int64_t slots = 0;         // the most sequences that run at once
+  std::int64_t step_tokens = 0;   // the most tokens of a step
+  std::int64_t window_pages = 0;  // of what keeps a window only, for all together; 0: nothing does
 };
 
 /// Latent attention: keys and values of a head are products of a latent with matrices of the head, and of one

@@ -77,10 +77,7 @@ std::optional<FinishReason> Scheduler::accept(std::uint64_t request, Token token
 
 void Scheduler::drop(std::uint64_t request) {
   const Running sequence = find(request);
-  if (sequence == running_.end()) return;
-  give_back(*sequence);
-  free_slots_.push_back(sequence->slot);
-  running_.erase(sequence);
+  if (sequence != running_.end()) forget(sequence);
 }
 
 Gauges Scheduler::gauges() const {
@@ -222,9 +219,9 @@ void Scheduler::plan_sequence(Sequence& sequence, std::int32_t tokens, PlannedSt
   for (std::int32_t i = 0; i < tokens; ++i) {
     const std::int32_t position = sequence.computed++;
     step.batch.add(sequence.tokens[static_cast<std::size_t>(position)], position, index);
-    Sequence::Row row = sequence.row_after(position, limits_.vocabulary);
-    if (!row.wanted) continue;
-    step.batch.want(std::move(row.row));
+    std::optional<model::WantedRow> row = sequence.row_after(position, limits_.vocabulary);
+    if (!row) continue;
+    step.batch.want(*std::move(row));
     step.owners.push_back({sequence.request.id, position});
   }
   if (sequence.left() == 0 && sequence.request.max_tokens == 0) step.completed.push_back(sequence.request.id);
@@ -248,6 +245,10 @@ void Scheduler::give_back(Sequence& sequence) {
 
 void Scheduler::retire(Running sequence) {
   publish(*sequence);
+  forget(sequence);
+}
+
+void Scheduler::forget(Running sequence) {
   give_back(*sequence);
   free_slots_.push_back(sequence->slot);
   running_.erase(sequence);

@@ -111,6 +111,7 @@ class Scheduler {
   void publish(Sequence& sequence);
   void give_back(Sequence& sequence);
   void retire(Running sequence);
+  void forget(Running sequence);
   Running find(std::uint64_t request);
 
   SchedulerLimits limits_;

@@ -32,14 +32,14 @@ void Sequence::append(Token token) {
   if (penalises(request.sampling)) recent.push(token);
 }
 
-Sequence::Row Sequence::row_after(std::int32_t position, std::int32_t vocabulary) const {
+std::optional<model::WantedRow> Sequence::row_after(std::int32_t position, std::int32_t vocabulary) const {
   const auto next = static_cast<std::size_t>(position) + 1;
-  if (request.report != PromptReport::nothing && position < reported) return {};
-  if (request.report == PromptReport::logits) return {true, {.want = model::Want::logits}};
+  if (request.report != PromptReport::nothing && position < reported) return std::nullopt;
+  if (request.report == PromptReport::logits) return model::WantedRow{.want = model::Want::logits};
   if (request.report == PromptReport::log_probabilities && next < tokens.size())
-    return {true, {.target = tokens[next], .want = model::Want::log_probability}};
-  if (request.max_tokens > 0 && next == tokens.size()) return {true, drawn_row(vocabulary)};
-  return {};
+    return model::WantedRow{.target = tokens[next], .want = model::Want::log_probability};
+  if (request.max_tokens > 0 && next == tokens.size()) return drawn_row(vocabulary);
+  return std::nullopt;
 }
 
 std::size_t Sequence::most_reused() const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "model/batch.h"
@@ -35,12 +36,8 @@ struct Sequence {
   bool decodes() const { return generated() > 0 && left() == 1; }
   void append(Token token);
 
-  /// The row of logits that is wanted after `position`; where `wanted` is false, there is none.
-  struct Row {
-    bool wanted = false;
-    model::WantedRow row{};
-  };
-  Row row_after(std::int32_t position, std::int32_t vocabulary) const;
+  /// The row of logits that is wanted after `position`, if one is.
+  std::optional<model::WantedRow> row_after(std::int32_t position, std::int32_t vocabulary) const;
   /// The most tokens of its beginning that need not be computed: the last must be, and those that are to be
   /// reported on.
   std::size_t most_reused() const;

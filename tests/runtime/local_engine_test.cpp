@@ -71,17 +71,22 @@ TEST(LocalEngine, ASecondTurnComputesOnlyWhatIsNew) {
   }
 }
 
+/// That a request asked twice is told the same bits, though so many of its tokens are known the second time.
+void expect_known(Engine& engine, const Request& asked, std::int32_t known) {
+  engine.submit(asked);
+  const Answer first = drain(engine)[asked.id];
+  engine.submit(asked);
+  const Answer second = drain(engine)[asked.id];
+  EXPECT_EQ(second.done->statistics.reused_tokens, known);
+  EXPECT_EQ(second.logits, first.logits);
+}
+
 TEST(LocalEngine, LogitsAfterAPrefixThatWasKnownAreTheSameBits) {
   Request asked = request(1, long_text(200), 0);
   asked.report = PromptReport::logits;
   asked.report_from = 190;
   with_engine(2, demo_options(), [&](Engine& engine) {
-    engine.submit(asked);
-    const Answer first = drain(engine)[1];
-    engine.submit(asked);
-    const Answer second = drain(engine)[1];
-    EXPECT_EQ(second.done->statistics.reused_tokens, 128);
-    EXPECT_EQ(second.logits, first.logits);
+    expect_known(engine, asked, 128);
     asked.salt = 1;
     engine.submit(asked);
     EXPECT_EQ(drain(engine)[1].done->statistics.reused_tokens, 0);
@@ -94,14 +99,7 @@ TEST(LocalEngine, APrefixIsKnownWithItsWindows) {
   asked.report = PromptReport::logits;
   asked.report_from = 190;
   for (const int ranks : {1, 3}) {
-    with_engine(ranks, windowed_options(), [&](Engine& engine) {
-      engine.submit(asked);
-      const Answer first = drain(engine)[1];
-      engine.submit(asked);
-      const Answer second = drain(engine)[1];
-      EXPECT_EQ(second.done->statistics.reused_tokens, 128);
-      EXPECT_EQ(second.logits, first.logits);
-    });
+    with_engine(ranks, windowed_options(), [&](Engine& engine) { expect_known(engine, asked, 128); });
   }
 }
 
@@ -113,12 +111,7 @@ TEST(LocalEngine, APrefixOfLatentsIsKnownInTheFormThatItWasComputedIn) {
   asked.report = PromptReport::logits;
   asked.report_from = 255;
   with_engine(2, options, [&](Engine& engine) {
-    engine.submit(asked);
-    const Answer first = drain(engine)[1];
-    engine.submit(asked);
-    const Answer second = drain(engine)[1];
-    EXPECT_EQ(second.done->statistics.reused_tokens, 192);
-    EXPECT_EQ(second.logits, first.logits);
+    expect_known(engine, asked, 192);
     asked.prompt.resize(150);  // fills no cell of 192, so that all of it is absorbed
     asked.report_from = 145;
     engine.submit(asked);
@@ -235,7 +228,7 @@ std::map<std::uint64_t, Answer> answers_beside_a_cancelled(int ranks, const Rank
 
 TEST(LocalEngine, SequencesThatTakeSlotsInTurnAnswerAsWithAWholeCache) {
   RankOptions whole = windowed_options();
-  whole.engine.prefill_chunk = 512;  // rings for such steps would be larger than the context
+  whole.engine.prefill_chunk = 512;  // windows of such steps would take more than the context
   whole.engine.sequences = 1;
   for (const int ranks : {1, 2, 3, 4}) {
     const auto expected = answers_beside_a_cancelled(ranks, whole);
