@@ -7,8 +7,9 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <string>
+#include <utility>
 
 #include "hosts/run_folder.h"
 
@@ -35,9 +36,13 @@ bool is_on_this_machine(const fs::path& process) {
          here.st_ino == there.st_ino;
 }
 
+/// Empty where the process has ended, even since its file was opened: reading that is an error then, which
+/// `<<` keeps to itself.
 std::string read_all(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  const std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return std::move(text).str();
 }
 
 bool names(const fs::path& process, const std::string& folder) {
