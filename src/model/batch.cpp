@@ -4,6 +4,8 @@
 #include <cassert>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <set>
 #include <utility>
 
 #include "base/error.h"
@@ -54,6 +56,33 @@ void check_order(const Batch& batch) {
   }
 }
 
+/// The tokens have been found to be in order, and slots to be distinct.
+void check_states(const Batch& batch) {
+  require(batch.resumed.size() == batch.slots.size(),
+          "a peer sent a batch of {} sequences that go on from {} states", batch.slots.size(),
+          batch.resumed.size());
+  std::set<std::int32_t> touched(batch.slots.begin(), batch.slots.end());
+  for (std::size_t i = 0; i < batch.resumed.size(); ++i) {
+    const std::int32_t state = batch.resumed[i];
+    require(state >= 0 && (state == batch.slots[i] || !touched.contains(state)),
+            "a peer sent a batch where a sequence goes on from state {}, which it may not", state);
+  }
+  touched.insert(batch.resumed.begin(), batch.resumed.end());
+  std::set<std::pair<std::int32_t, std::int32_t>> ends;  // sequence and position after each token
+  for (std::size_t i = 0; i < batch.positions.size(); ++i)
+    ends.insert({batch.sequences[i], batch.positions[i] + 1});
+  std::map<std::int32_t, std::int32_t> before;  // position of each sequence's last checkpoint
+  for (const ops::Checkpoint& each : batch.checkpoints) {
+    require(ends.contains({each.sequence, each.position}) && each.position > before[each.sequence],
+            "a peer sent a batch with a checkpoint at position {} of sequence {}, out of order or where no "
+            "token is",
+            each.position, each.sequence);
+    require(each.state >= 0 && touched.insert(each.state).second,
+            "a peer sent a batch with a checkpoint in state {}, which something else of it uses", each.state);
+    before[each.sequence] = each.position;
+  }
+}
+
 void check_wanted(const Batch& batch) {
   require(batch.wanted_at.size() == batch.wanted.size(),
           "a peer sent a batch with {} rows wanted at {} places", batch.wanted.size(),
@@ -76,6 +105,7 @@ std::int32_t Batch::add_sequence(std::int32_t slot, std::vector<std::int32_t> pa
                                  std::int32_t expanded_below, WindowPages window) {
   page_tables.push_back(std::move(pages));
   slots.push_back(slot);
+  resumed.push_back(slot);
   expanded.push_back(expanded_below);
   windows.push_back(std::move(window));
   return static_cast<std::int32_t>(slots.size()) - 1;
@@ -95,8 +125,17 @@ void Batch::want(WantedRow row) {
   wanted.push_back(std::move(row));
 }
 
+void Batch::resume(std::int32_t sequence, std::int32_t state) {
+  resumed[static_cast<std::size_t>(sequence)] = state;
+}
+
+void Batch::keep(std::int32_t state) {
+  assert(!tokens.empty());
+  checkpoints.push_back({sequences.back(), positions.back() + 1, state});
+}
+
 ops::Step Batch::step() const {
-  ops::Step step{tokens, positions, sequences, wanted_at, {}, {}, slots, expanded};
+  ops::Step step{tokens, positions, sequences, wanted_at, {}, {}, slots, expanded, resumed, checkpoints};
   for (const std::vector<std::int32_t>& table : page_tables) step.page_tables.emplace_back(table);
   for (const WindowPages& window : windows) step.window_tables.push_back({window.first, window.pages});
   return step;
@@ -121,6 +160,7 @@ void Batch::check() const {
   }
   check_order(*this);
   check_slots(*this);
+  check_states(*this);
   require(expanded.size() == page_tables.size() && windows.size() == page_tables.size(),
           "a peer sent a batch of {} sequences with {} forms and {} windows", page_tables.size(),
           expanded.size(), windows.size());

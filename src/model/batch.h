@@ -67,6 +67,8 @@ struct Batch {
   std::vector<WindowPages> windows;    // of each sequence; see ops::Step
   std::vector<std::int32_t> slots;     // likewise
   std::vector<std::int32_t> expanded;  // likewise
+  std::vector<std::int32_t> resumed;   // likewise
+  std::vector<ops::Checkpoint> checkpoints;
 
   std::int64_t size() const { return static_cast<std::int64_t>(tokens.size()); }
   /// Adds a sequence; returns its index.
@@ -76,6 +78,10 @@ struct Batch {
   void add(std::int32_t token, std::int32_t position, std::int32_t sequence);
   /// Asks for the logits that follow the token added last.
   void want(WantedRow row);
+  /// Has the sequence go on from a checkpoint instead of its slot's state.
+  void resume(std::int32_t sequence, std::int32_t state);
+  /// Keeps the state after the token added last.
+  void keep(std::int32_t state);
   /// Views of this batch for the backend; they live as long as it does and is not changed.
   ops::Step step() const;
 
@@ -93,7 +99,13 @@ void fields(auto& archive, Is<WantedRow> auto& m) {
 void fields(auto& archive, Is<WindowPages> auto& m) { archive(m.first, m.pages); }
 void fields(auto& archive, Is<Batch> auto& m) {
   archive(m.tokens, m.positions, m.sequences, m.wanted_at, m.wanted, m.page_tables, m.windows, m.slots,
-          m.expanded);
+          m.expanded, m.resumed, m.checkpoints);
 }
 
 }  // namespace yoke::model
+
+namespace yoke::ops {
+
+void fields(auto& archive, Is<Checkpoint> auto& m) { archive(m.sequence, m.position, m.state); }
+
+}  // namespace yoke::ops

@@ -317,8 +317,8 @@ ops::RouteSpec ExpertConfig::route(ops::RouteSpec::Probability default_probabili
           .group_deciders = by == ops::RouteSpec::Probability::softmax ? 1 : 2};
 }
 
-bool Config::keeps_pages_only() const {
-  return std::none_of(layers.begin(), layers.end(), [](const LayerConfig& layer) { return layer.recurrent; });
+bool Config::is_recurrent() const {
+  return std::any_of(layers.begin(), layers.end(), [](const LayerConfig& layer) { return layer.recurrent; });
 }
 
 std::int64_t Config::widest_window() const {

@@ -103,8 +103,8 @@ struct Config {
   /// Error where the file has none.
   void add_draft_layers();
 
-  /// Whether pages of the KV cache are all that layers keep of a sequence, and no states.
-  bool keeps_pages_only() const;
+  /// Whether there are layers that keep a state of a sequence, and no pages.
+  bool is_recurrent() const;
 
   /// Positions that a token sees in the layers that have a window, at most; 0: none has one.
   std::int64_t widest_window() const;

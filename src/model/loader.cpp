@@ -256,7 +256,7 @@ std::uint64_t kv_bytes(const Config& config, const Partition& partition, int ran
     const ops::Heads heads = local_heads(config, partition, i, rank);
     const ops::DeltaHeads delta = local_delta_heads(config, partition, i, rank);
     total = saturating_sum(total, ops.kv_cache_bytes(heads, caches, config.layers[i].window),
-                           ops.delta_bytes(delta, config.delta.taps, caches.slots));
+                           ops.delta_bytes(delta, config.delta.taps, caches.states()));
   }
   return total;
 }

@@ -47,7 +47,7 @@ TokenReads token_reads(const gguf::Model& file, const Config& config, const std:
     if (page > 0) reads.kv_of_position[config.layers[i].window] += page / ops::page_positions;
     // Read and written.
     reads.states +=
-        2 * ops.delta_bytes(local_delta_heads(config, alone, i, 0), config.delta.taps, one_page.slots);
+        2 * ops.delta_bytes(local_delta_heads(config, alone, i, 0), config.delta.taps, one_page.states());
   }
   return reads;
 }

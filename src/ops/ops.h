@@ -199,6 +199,10 @@ struct CacheSize {
   std::int64_t slots = 0;         // the most sequences that run at once
   std::int64_t step_tokens = 0;   // the most tokens of a step
   std::int64_t window_pages = 0;  // of what keeps a window only, for all together; 0: nothing does
+  std::int64_t checkpoints = 0;   // states kept beside those of slots; 0 where no layer is recurrent
+
+  /// Of recurrent layers: those of the slots, then checkpoints.
+  std::int64_t states() const { return slots + checkpoints; }
 };
 
 /// Latent attention: keys and values of a head are products of a latent with matrices of the head, and of one
@@ -229,12 +233,12 @@ struct DeltaHeads {
   std::int64_t channels() const { return n_k_heads * (2 * k_dim + group * v_dim); }
 };
 
-/// One layer's short convolution: its weights, and the inputs of every slot's last tokens.
+/// One layer's short convolution: its weights, and in every state the inputs of a sequence's last tokens.
 struct Convolution {
   std::unique_ptr<Storage> storage;
 };
 
-/// One layer's states of the gated delta rule: a matrix (k_dim, v_dim) of each value head, for every slot.
+/// One layer's states of the gated delta rule: in each a matrix (k_dim, v_dim) for every value head.
 struct DeltaState {
   std::unique_ptr<Storage> storage;
 };
@@ -243,6 +247,14 @@ struct DeltaState {
 struct WindowTable {
   std::int32_t first = 0;
   std::span<const std::int32_t> pages;
+};
+
+/// A checkpoint: what recurrent layers know of a sequence at one of its positions is kept as a state of its
+/// own.
+struct Checkpoint {
+  std::int32_t sequence = 0;  // index into page_tables
+  std::int32_t position = 0;  // taken after the token before this one, which is a token of the step
+  std::int32_t state = 0;     // its number; nothing else of the step reads or writes that
 };
 
 /// What changes from step to step. The spans live until the step ends.
@@ -262,6 +274,11 @@ struct Step {
   /// Of each sequence: its tokens at positions below this take the expanded form of latent attention. Empty:
   /// none does.
   std::span<const std::int32_t> expanded{};
+  /// Of each sequence: the state that recurrent layers go on from, its slot's or a checkpoint. Empty: its
+  /// slot's. (At position 0 they go on from nothing.)
+  std::span<const std::int32_t> resumed{};
+  /// Those of one sequence in the order of their positions.
+  std::span<const Checkpoint> checkpoints{};
 };
 
 /// A product of a row-split matrix, and where its result goes.
@@ -355,8 +372,9 @@ class Ops {
   /// k_dim values and its result v_dim.
   virtual std::uint64_t attend_latents_bytes(const Heads& latents, std::int64_t k_dim, std::int64_t v_dim,
                                              const CacheSize& size, bool expands) const = 0;
-  /// Bytes that make_convolution, for the channels of `heads`, and make_delta_state take to remember slots.
-  virtual std::uint64_t delta_bytes(const DeltaHeads& heads, std::int64_t taps, std::int64_t slots) const = 0;
+  /// Bytes that make_convolution, for the channels of `heads`, and make_delta_state take for so many states.
+  virtual std::uint64_t delta_bytes(const DeltaHeads& heads, std::int64_t taps,
+                                    std::int64_t states) const = 0;
   /// Bytes that the backend holds for activations now; it keeps what the largest step needed.
   virtual std::uint64_t activation_bytes() const = 0;
 
@@ -376,8 +394,8 @@ class Ops {
   virtual KvCache make_kv_cache(const Heads& heads, const CacheSize& size, std::int64_t window) = 0;
 
   /// `weights`: (channels, taps), the last for the token itself.
-  virtual Convolution make_convolution(Vector weights, std::int64_t taps, std::int64_t slots) = 0;
-  virtual DeltaState make_delta_state(const DeltaHeads& heads, std::int64_t slots) = 0;
+  virtual Convolution make_convolution(Vector weights, std::int64_t taps, std::int64_t states) = 0;
+  virtual DeltaState make_delta_state(const DeltaHeads& heads, std::int64_t states) = 0;
 
   /// Starts a step; every handle of the step before dies.
   virtual void begin_step(const Step& step) = 0;

@@ -75,7 +75,9 @@ SchedulerLimits limits_of(const EngineOptions& options, const Worker& worker) {
           .prefill_chunk = options.prefill_chunk,
           .slots = static_cast<std::int32_t>(caches.slots),
           .waiting = most_waiting,
-          .shares_prefixes = config.keeps_pages_only(),
+          .shares_prefixes = true,
+          .recurrent = config.is_recurrent(),
+          .checkpoints = static_cast<std::int32_t>(caches.checkpoints),
           .expanded_cell = static_cast<std::int32_t>(config.expanded_cell())};
 }
 

@@ -27,28 +27,35 @@ PrefixPages PrefixIndex::find(std::span<const Token> tokens, std::size_t most, c
   path.resize(resumable(path));
   PrefixPages found;
   const auto end = static_cast<std::int32_t>(path.size()) * ops::page_positions;
-  found.window_first = first_seen(end, window_) / ops::page_positions;
+  found.window_first = first_seen(end, pools_.window) / ops::page_positions;
   for (const Nodes::iterator node : path) {
     touch(node);
-    pages_.hold(node->second.page);
+    pools_.pages.hold(node->second.page);
     found.all.push_back(node->second.page);
-    if (window_ == 0 || node->second.depth < found.window_first) continue;
-    windows_.hold(node->second.window);
-    found.window.push_back(node->second.window);
+    if (pools_.window == 0 || node->second.depth < found.window_first) continue;
+    pools_.windows.hold(node->second.beside[window]);
+    found.window.push_back(node->second.beside[window]);
+  }
+  if (pools_.recurrent && !path.empty()) {
+    const Page kept = path.back()->second.beside[state];
+    pools_.states.hold(kept);
+    found.states.push_back({static_cast<std::int32_t>(path.size()), kept});
   }
   return found;
 }
 
-/// The most pages of the path after which a sequence can go on: those that the window reaches are there.
+/// The most pages of the path after which a sequence can go on.
 std::size_t PrefixIndex::resumable(const std::vector<Nodes::iterator>& path) const {
-  if (window_ == 0) return path.size();
   std::size_t longest = 0;
   std::int32_t present = 0;  // window pages one after the other, up to here
   for (std::size_t n = 1; n <= path.size(); ++n) {
-    present = path[n - 1]->second.window == none ? 0 : present + 1;
+    const Node& last = path[n - 1]->second;
+    present = last.beside[window] == none ? 0 : present + 1;
     const auto pages = static_cast<std::int32_t>(n);
-    if (present >= pages - first_seen(pages * ops::page_positions, window_) / ops::page_positions)
-      longest = n;
+    const std::int32_t seen =
+        pages - first_seen(pages * ops::page_positions, pools_.window) / ops::page_positions;
+    const bool windowed = pools_.window == 0 || present >= seen;
+    if (windowed && (!pools_.recurrent || last.beside[state] != none)) longest = n;
   }
   return longest;
 }
@@ -56,51 +63,65 @@ std::size_t PrefixIndex::resumable(const std::vector<Nodes::iterator>& path) con
 void PrefixIndex::publish(std::span<const Token> tokens, const PrefixKind& kind, PrefixPages& pages) {
   assert(tokens.size() % ops::page_positions == 0);
   ++uses_;
-  Page above = root;
+  std::vector<Nodes::iterator> path;
   const auto n = static_cast<std::int32_t>(tokens.size()) / ops::page_positions;
   for (std::int32_t i = 0; i < n; ++i) {
     const auto at = static_cast<std::size_t>(i);
-    const Key key = key_of(tokens, at, above, kind);
+    const Key key = key_of(tokens, at, path.empty() ? root : path.back()->second.page, kind);
     Nodes::iterator node = nodes_.find(key);
     if (node == nodes_.end()) {
       node = add(key, i, pages.all[at]);
     } else {
       touch(node);
-      exchange(pages_, pages.all[at], node->second.page);
+      exchange(pools_.pages, pages.all[at], node->second.page);
     }
     const std::int32_t of_window = i - pages.window_first;
     if (of_window >= 0 && of_window < std::ssize(pages.window))
-      share_window(node, pages.window[static_cast<std::size_t>(of_window)]);
-    above = node->second.page;
+      share_beside(window, node, pages.window[static_cast<std::size_t>(of_window)]);
+    path.push_back(node);
   }
+  take_states(path, pages.states);
 }
 
-void PrefixIndex::share_window(Nodes::iterator node, Page& page) {
-  Node& known = node->second;
-  if (known.window != none) return exchange(windows_, page, known.window);
-  windows_.hold(page);
-  known.window = page;
-  windowed_.insert({known.used, known.depth, known.page});
-}
-
-bool PrefixIndex::evict_window() {
-  const auto unheld = std::find_if(windowed_.begin(), windowed_.end(), [this](const auto& each) {
-    return windows_.holders(by_page_.at(std::get<2>(each))->second.window) == 1;
+/// Of states after pages of the path; where one is known already, that stays.
+void PrefixIndex::take_states(const std::vector<Nodes::iterator>& path, std::vector<KeptState>& states) {
+  std::erase_if(states, [&](KeptState& kept) {
+    if (kept.pages > std::ssize(path)) return false;
+    share_beside(state, path[static_cast<std::size_t>(kept.pages - 1)], kept.state);
+    pools_.states.drop(kept.state);
+    return true;
   });
-  if (unheld == windowed_.end()) return false;
-  drop_window(by_page_.at(std::get<2>(*unheld)));
+}
+
+/// What is known beside the node, or now is, is the caller's, too.
+void PrefixIndex::share_beside(Beside what, Nodes::iterator node, Page& mine) {
+  Page& known = node->second.beside[what];
+  if (known != none) return exchange(pool(what), mine, known);
+  pool(what).hold(mine);
+  known = mine;
+  having_[what].insert({node->second.used, node->second.depth, node->second.page});
+}
+
+bool PrefixIndex::evict_beside(Beside what) {
+  const ByUse& having = having_[what];
+  const auto unheld = std::find_if(having.begin(), having.end(), [&](const auto& each) {
+    return pool(what).holders(by_page_.at(std::get<2>(each))->second.beside[what]) == 1;
+  });
+  if (unheld == having.end()) return false;
+  drop_beside(what, by_page_.at(std::get<2>(*unheld)));
   return true;
 }
 
-void PrefixIndex::drop_window(Nodes::iterator node) {
+void PrefixIndex::drop_beside(Beside what, Nodes::iterator node) {
   Node& known = node->second;
-  windowed_.erase({known.used, known.depth, known.page});
-  windows_.drop(std::exchange(known.window, none));
+  having_[what].erase({known.used, known.depth, known.page});
+  pool(what).drop(std::exchange(known.beside[what], none));
 }
 
 bool PrefixIndex::evict() {
-  const auto unheld = std::find_if(leaves_.begin(), leaves_.end(),
-                                   [this](const auto& leaf) { return pages_.holders(leaf.second) == 1; });
+  const auto unheld = std::find_if(leaves_.begin(), leaves_.end(), [this](const auto& leaf) {
+    return pools_.pages.holders(leaf.second) == 1;
+  });
   if (unheld == leaves_.end()) return false;
   remove(by_page_.at(unheld->second));
   return true;
@@ -108,7 +129,7 @@ bool PrefixIndex::evict() {
 
 std::int32_t PrefixIndex::evictable() const {
   return static_cast<std::int32_t>(std::count_if(by_page_.begin(), by_page_.end(), [this](const auto& known) {
-    return pages_.holders(known.first) == 1;
+    return pools_.pages.holders(known.first) == 1;
   }));
 }
 
@@ -123,13 +144,15 @@ PrefixIndex::Key PrefixIndex::key_of(std::span<const Token> tokens, std::size_t 
 void PrefixIndex::touch(Nodes::iterator node) {
   Node& touched = node->second;
   if (leaves_.erase({touched.used, touched.page}) > 0) leaves_.insert({uses_, touched.page});
-  if (windowed_.erase({touched.used, touched.depth, touched.page}) > 0)
-    windowed_.insert({uses_, touched.depth, touched.page});
+  for (ByUse& having : having_) {
+    if (having.erase({touched.used, touched.depth, touched.page}) > 0)
+      having.insert({uses_, touched.depth, touched.page});
+  }
   touched.used = uses_;
 }
 
 PrefixIndex::Nodes::iterator PrefixIndex::add(const Key& key, std::int32_t depth, Page page) {
-  pages_.hold(page);
+  pools_.pages.hold(page);
   const auto node = nodes_.emplace(key, Node{page, depth, uses_}).first;
   by_page_.emplace(page, node);
   leaves_.insert({uses_, page});
@@ -143,7 +166,9 @@ PrefixIndex::Nodes::iterator PrefixIndex::add(const Key& key, std::int32_t depth
 void PrefixIndex::remove(Nodes::iterator node) {
   const Page page = node->second.page;
   assert(node->second.below == 0);
-  if (node->second.window != none) drop_window(node);
+  for (const Beside what : both) {
+    if (node->second.beside[what] != none) drop_beside(what, node);
+  }
   leaves_.erase({node->second.used, page});
   if (node->first.above != root) {
     Node& above = by_page_.at(node->first.above)->second;
@@ -151,7 +176,7 @@ void PrefixIndex::remove(Nodes::iterator node) {
   }
   by_page_.erase(page);
   nodes_.erase(node);
-  pages_.drop(page);
+  pools_.pages.drop(page);
 }
 
 }  // namespace yoke::runtime

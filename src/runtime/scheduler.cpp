@@ -15,7 +15,8 @@ Scheduler::Scheduler(const SchedulerLimits& limits)
     : limits_(limits),
       pages_(limits.pages),
       windows_(limits.window_pages),
-      prefixes_(pages_, windows_, limits.window) {
+      states_(limits.checkpoints),
+      prefixes_({pages_, windows_, states_, limits.window, limits.recurrent}) {
   assert(std::int64_t{limits.pages} * ops::page_positions >= limits.context);
   assert(limits.window_pages >= limits.slots * ops::pages_touched(limits.window - 1 + limits.prefill_chunk) ||
          limits.window == 0);
@@ -47,7 +48,10 @@ bool Scheduler::cancel(std::uint64_t request) {
 }
 
 PlannedStep Scheduler::plan(std::int32_t prompt_tokens) {
-  for (Sequence& sequence : running_) publish(sequence);
+  for (Sequence& sequence : running_) {
+    publish(sequence);
+    release_resumed(sequence);
+  }
   admit();
   std::vector<std::int32_t> shares = share_out(prompt_tokens);
   for (std::size_t i = 0; i < running_.size(); ++i) {  // reserving may preempt what stands behind
@@ -89,6 +93,9 @@ Gauges Scheduler::gauges() const {
   gauges.free_pages = pages_.available();
   gauges.kept_pages = prefixes_.evictable();
   gauges.used_window_pages = windows_.size() - windows_.available();
+  gauges.kept_window_pages = prefixes_.windows();
+  gauges.used_checkpoints = states_.size() - states_.available();
+  gauges.kept_checkpoints = prefixes_.states();
   gauges.preemptions = preemptions_;
   gauges.reused_tokens = reused_tokens_;
   return gauges;
@@ -121,11 +128,13 @@ void Scheduler::admit() {
   }
 }
 
-/// Its pages are those that were known already.
+/// Its pages are those that were known already, and the state the one to go on from.
 void Scheduler::start(Sequence sequence) {
   sequence.published = static_cast<std::int32_t>(sequence.pages.all.size());
   sequence.reused = sequence.published * ops::page_positions;
   sequence.computed = sequence.reused;
+  sequence.resumed = std::exchange(sequence.pages.states, {});
+  if (limits_.recurrent) sequence.plan_checkpoints();
   sequence.slot = free_slots_.back();
   free_slots_.pop_back();
   reused_tokens_ += static_cast<std::uint64_t>(sequence.reused);
@@ -181,6 +190,7 @@ void Scheduler::preempt_last() {
   ++preemptions_;
   Sequence sequence = std::move(running_.back());
   running_.pop_back();
+  publish_all(sequence);
   give_back(sequence);
   free_slots_.push_back(sequence.slot);
   sequence.reported = std::max(sequence.reported, sequence.computed);
@@ -207,6 +217,39 @@ void Scheduler::slide_window(Sequence& sequence, std::int32_t tokens) {
   }
 }
 
+/// Has a checkpoint taken of what the batch has computed of the sequence so far, where one is due: it is
+/// known as soon as the page is. Of what is generated only the last counts.
+void Scheduler::keep_state(Sequence& sequence, model::Batch& batch) {
+  const std::int32_t pages = sequence.computed / ops::page_positions;
+  if (!limits_.shares_prefixes) return;
+  if (sequence.generates_page(pages)) {
+    if (!sequence.latest) {
+      const std::optional<Page> state = take_state();
+      if (!state) return;
+      sequence.latest = KeptState{pages, *state};
+    }
+    sequence.latest->pages = pages;
+    batch.keep(limits_.slots + sequence.latest->state);
+  } else if (sequence.checkpoint_is_due(pages)) {
+    if (const std::optional<Page> state = take_state()) {
+      sequence.pages.states.push_back({pages, *state});
+      batch.keep(limits_.slots + *state);
+    }
+  }
+}
+
+/// A free one, for which another may have been forgotten; nothing where all are in use.
+std::optional<Page> Scheduler::take_state() {
+  if (states_.available() == 0 && !prefixes_.evict_state()) return std::nullopt;
+  return states_.take();
+}
+
+/// What it has gone on from may be written to again, once its first step is computed.
+void Scheduler::release_resumed(Sequence& sequence) {
+  if (sequence.computed == sequence.reused) return;
+  for (const KeptState& each : std::exchange(sequence.resumed, {})) states_.drop(each.state);
+}
+
 void Scheduler::plan_sequence(Sequence& sequence, std::int32_t tokens, PlannedStep& step) {
   slide_window(sequence, tokens);
   const std::vector<Page>& all = sequence.pages.all;
@@ -214,11 +257,13 @@ void Scheduler::plan_sequence(Sequence& sequence, std::int32_t tokens, PlannedSt
   const std::int32_t index =
       step.batch.add_sequence(sequence.slot, {all.begin(), all.begin() + pages}, sequence.kind.expanded,
                               {sequence.pages.window_first, sequence.pages.window});
+  for (const KeptState& each : sequence.resumed) step.batch.resume(index, limits_.slots + each.state);
   step.requests.push_back(sequence.request.id);
   step.reused.push_back(sequence.reused);
   for (std::int32_t i = 0; i < tokens; ++i) {
     const std::int32_t position = sequence.computed++;
     step.batch.add(sequence.tokens[static_cast<std::size_t>(position)], position, index);
+    if (limits_.recurrent && sequence.computed % ops::page_positions == 0) keep_state(sequence, step.batch);
     std::optional<model::WantedRow> row = sequence.row_after(position, limits_.vocabulary);
     if (!row) continue;
     step.batch.want(*std::move(row));
@@ -230,21 +275,30 @@ void Scheduler::plan_sequence(Sequence& sequence, std::int32_t tokens, PlannedSt
 /// Makes the full pages of what has been computed known as a prefix.
 void Scheduler::publish(Sequence& sequence) {
   const std::int32_t full = sequence.computed / ops::page_positions;
-  if (!limits_.shares_prefixes || full == sequence.published) return;
+  if (!limits_.shares_prefixes || (full == sequence.published && sequence.pages.states.empty())) return;
   const std::span<const Token> tokens = sequence.tokens;
   prefixes_.publish(tokens.first(static_cast<std::size_t>(full) * ops::page_positions), sequence.kind,
                     sequence.pages);
   sequence.published = full;
 }
 
+/// The same of one that runs no longer: the state after the last page that it has generated, too.
+void Scheduler::publish_all(Sequence& sequence) {
+  if (sequence.latest) sequence.pages.states.push_back(*std::exchange(sequence.latest, std::nullopt));
+  publish(sequence);
+}
+
 void Scheduler::give_back(Sequence& sequence) {
   for (const Page page : sequence.pages.all) pages_.drop(page);
   for (const Page page : sequence.pages.window) windows_.drop(page);
+  for (const KeptState& each : sequence.pages.states) states_.drop(each.state);
+  for (const KeptState& each : std::exchange(sequence.resumed, {})) states_.drop(each.state);
+  if (sequence.latest) states_.drop(std::exchange(sequence.latest, std::nullopt)->state);
   sequence.pages = {};
 }
 
 void Scheduler::retire(Running sequence) {
-  publish(*sequence);
+  publish_all(*sequence);
   forget(sequence);
 }
 

@@ -24,7 +24,9 @@ struct SchedulerLimits {
   std::int32_t prefill_chunk = 0;  // most tokens of a step
   std::int32_t slots = 0;          // most running sequences; no more than a step has tokens
   std::int32_t waiting = 1024;     // most requests that wait; more are refused
-  bool shares_prefixes = false;    // whether pages are all that layers keep of a sequence's beginning
+  bool shares_prefixes = false;    // whether what sequences begin with is computed once
+  bool recurrent = false;          // whether there are layers that know a state of a sequence, no pages
+  std::int32_t checkpoints = 0;    // of such states: they are numbered behind those of the slots
   std::int32_t expanded_cell = 0;  // as model::Config has it
 };
 
@@ -53,6 +55,9 @@ struct Gauges {
   std::int32_t free_pages = 0;
   std::int32_t kept_pages = 0;         // of prefixes that nobody uses: free as soon as they are needed
   std::int32_t used_window_pages = 0;  // that running sequences hold or prefixes keep
+  std::int32_t kept_window_pages = 0;  // of them, by prefixes
+  std::int32_t used_checkpoints = 0;   // likewise
+  std::int32_t kept_checkpoints = 0;
   std::uint64_t preemptions = 0;
   std::uint64_t reused_tokens = 0;
 };
@@ -70,6 +75,8 @@ struct Gauges {
 ///   unused first; then the sequence that came last is preempted: it gives its pages back and waits, before
 ///   all that came after it. One is never preempted, the first, and one context always has its pages: so each
 ///   becomes the first, and ends.
+/// * Where layers are recurrent, a prefix is gone on from where a checkpoint is: at the last full page of
+///   what a sequence was admitted with, at distances before it, and at the last that it has generated.
 class Scheduler {
  public:
   explicit Scheduler(const SchedulerLimits& limits);
@@ -107,8 +114,12 @@ class Scheduler {
   bool make_room();
   void preempt_last();
   void slide_window(Sequence& sequence, std::int32_t tokens);
+  void keep_state(Sequence& sequence, model::Batch& batch);
+  std::optional<Page> take_state();
+  void release_resumed(Sequence& sequence);
   void plan_sequence(Sequence& sequence, std::int32_t tokens, PlannedStep& step);
   void publish(Sequence& sequence);
+  void publish_all(Sequence& sequence);
   void give_back(Sequence& sequence);
   void retire(Running sequence);
   void forget(Running sequence);
@@ -117,6 +128,7 @@ class Scheduler {
   SchedulerLimits limits_;
   PagePool pages_;
   PagePool windows_;
+  PagePool states_;  // checkpoints
   PrefixIndex prefixes_;
   std::vector<std::int32_t> free_slots_;  // the last is taken next
   std::deque<Sequence> waiting_;          // in the order of arrival

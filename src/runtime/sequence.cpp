@@ -1,12 +1,17 @@
 #include "runtime/sequence.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "runtime/sampler.h"
 
 namespace yoke::runtime {
 namespace {
+
+/// In pages before the last: a text that others share the beginning of often ends with some words that they
+/// do not.
+constexpr std::array checkpoint_distances{8, 4, 0};
 
 bool penalises(const Sampling& sampling) {
   return sampling.repetition_penalty != 1 || sampling.presence_penalty != 0 ||
@@ -46,6 +51,18 @@ std::size_t Sequence::most_reused() const {
   const std::size_t all_but_last = tokens.size() - 1;
   return request.report == PromptReport::nothing ? all_but_last
                                                  : std::min(all_but_last, static_cast<std::size_t>(reported));
+}
+
+void Sequence::plan_checkpoints() {
+  admitted_pages_ = (size() - 1) / ops::page_positions;  // the last token is computed in any case
+  kept_after.clear();
+  for (const std::int32_t back : checkpoint_distances) {
+    if (admitted_pages_ - back > published) kept_after.push_back(admitted_pages_ - back);
+  }
+}
+
+bool Sequence::checkpoint_is_due(std::int32_t pages_computed) const {
+  return std::find(kept_after.begin(), kept_after.end(), pages_computed) != kept_after.end();
 }
 
 model::WantedRow Sequence::drawn_row(std::int32_t vocabulary) const {

@@ -15,12 +15,15 @@ namespace yoke::runtime {
 
 struct Sequence {
   Request request;
-  std::uint64_t arrival = 0;   // counts the requests before it
-  std::vector<Token> tokens;   // prompt, then what was generated
-  std::int32_t computed = 0;   // tokens that are in the KV cache, or will be after the planned step
-  std::int32_t reused = 0;     // of them, those that were found there when it was admitted
-  std::int32_t published = 0;  // pages that are known as a prefix
-  PrefixPages pages;           // those it holds, by position / page_positions
+  std::uint64_t arrival = 0;             // counts the requests before it
+  std::vector<Token> tokens;             // prompt, then what was generated
+  std::int32_t computed = 0;             // tokens that are in the KV cache, or will be after the planned step
+  std::int32_t reused = 0;               // of them, those that were found there when it was admitted
+  std::int32_t published = 0;            // pages that are known as a prefix
+  PrefixPages pages;                     // those it holds, by position / page_positions
+  std::vector<KeptState> resumed;        // what recurrent layers go on from in its first step, if anything
+  std::optional<KeptState> latest;       // what they knew after the last full page that it has generated
+  std::vector<std::int32_t> kept_after;  // so many pages of what it was admitted with, a checkpoint is due
   std::int32_t slot = 0;
   PrefixKind kind;            // which prefixes are its own, and in which form it is computed
   std::int32_t reported = 0;  // positions before this one have been reported on
@@ -42,7 +45,15 @@ struct Sequence {
   /// reported on.
   std::size_t most_reused() const;
 
+  /// Where checkpoints are to be taken of the tokens that it has and that are not known.
+  void plan_checkpoints();
+  bool checkpoint_is_due(std::int32_t pages_computed) const;
+  /// Whether the last of so many pages holds tokens that it has got since it was admitted.
+  bool generates_page(std::int32_t pages_computed) const { return pages_computed > admitted_pages_; }
+
  private:
+  std::int32_t admitted_pages_ = 0;  // that can be gone on from, of the tokens it was admitted with
+
   /// What every rank must know of the row that the next token is drawn from.
   model::WantedRow drawn_row(std::int32_t vocabulary) const;
 };

@@ -72,6 +72,13 @@ std::int64_t window_pages(std::int64_t window, const ops::CacheSize& size) {
   return pages < size.pages ? pages : 0;
 }
 
+/// States of recurrent layers that are kept beside those of the slots: what a sequence leaves, for each that
+/// runs and for one that has ended.
+std::int64_t checkpoints(std::int64_t slots) {
+  constexpr std::int64_t of_a_sequence = 4;
+  return of_a_sequence * (slots + 1);
+}
+
 ops::CacheSize cache_size(const EngineOptions& options, const OpenModel& model) {
   const std::int32_t positions = model.pages() * ops::page_positions;
   // Every sequence that runs has a page, and room for a token in each step.
@@ -79,6 +86,7 @@ ops::CacheSize cache_size(const EngineOptions& options, const OpenModel& model) 
   ops::CacheSize size{
       .pages = model.pages(), .slots = slots, .step_tokens = std::min(positions, options.prefill_chunk)};
   size.window_pages = window_pages(model.config().widest_window(), size);
+  if (model.config().is_recurrent()) size.checkpoints = checkpoints(slots);
   return size;
 }
 
@@ -244,6 +252,12 @@ void Worker::check(const model::Batch& batch) const {
   check_windows(batch);
   for (const std::int32_t slot : batch.slots)
     require(slot < caches_.slots, "a batch has slot {} of {}", slot, caches_.slots);
+  for (const std::int32_t state : batch.resumed)
+    require(state < caches_.states(), "a batch has state {} of {}", state, caches_.states());
+  for (const ops::Checkpoint& each : batch.checkpoints)
+    require(each.state >= caches_.slots && each.state < caches_.states(),
+            "a batch has a checkpoint in state {} of {}, the first {} of which are slots'", each.state,
+            caches_.states(), caches_.slots);
 }
 
 /// That every position that a token of the batch sees in a window has a page.

@@ -32,6 +32,8 @@ Batch two_sequences() {
   batch.want(drawn());
   batch.add(5, 1, 1);
   batch.want({.target = 9, .want = Want::log_probability});
+  batch.keep(3);
+  batch.resume(0, 2);
   return batch;
 }
 
@@ -75,6 +77,28 @@ TEST(Batch, SurvivesTheWire) {
   EXPECT_EQ(copy.wanted[1].target, 9);
   EXPECT_EQ(copy.page_tables, batch.page_tables);
   EXPECT_THAT(copy.slots, testing::ElementsAre(1, 0));
+  EXPECT_THAT(copy.resumed, testing::ElementsAre(2, 0));
+  ASSERT_EQ(copy.checkpoints.size(), 1);
+  EXPECT_EQ(copy.checkpoints[0].sequence, 1);
+  EXPECT_EQ(copy.checkpoints[0].position, 2);
+  EXPECT_EQ(copy.checkpoints[0].state, 3);
+}
+
+TEST(Batch, RefusesStatesThatTwoUseOfWhichOneWrites) {
+  const auto refuses = [](auto change) {
+    Batch batch = two_sequences();
+    change(batch);
+    EXPECT_THROW(read(bytes_of(batch)), Error);
+  };
+  refuses([](Batch& batch) { batch.resumed = {0, 0}; });
+  refuses([](Batch& batch) { batch.resumed = {1}; });
+  refuses([](Batch& batch) { batch.resumed = {-1, 0}; });
+  refuses([](Batch& batch) { batch.checkpoints[0].state = 1; });
+  refuses([](Batch& batch) { batch.checkpoints[0].state = 2; });
+  refuses([](Batch& batch) { batch.checkpoints[0].state = -1; });
+  refuses([](Batch& batch) { batch.checkpoints[0].position = 3; });
+  refuses([](Batch& batch) { batch.checkpoints[0].sequence = 2; });
+  refuses([](Batch& batch) { batch.checkpoints.push_back({1, 1, 4}); });
 }
 
 TEST(Batch, RefusesEveryTruncation) {

@@ -119,6 +119,33 @@ TEST(LocalEngine, APrefixOfLatentsIsKnownInTheFormThatItWasComputedIn) {
   });
 }
 
+TEST(LocalEngine, APrefixIsKnownWithWhatRecurrentLayersKnowAfterIt) {
+  RankOptions options = demo_options();
+  options.host.model = std::filesystem::path(YOKE_GENERATED_DATA) / "tiny" / "qwen3next.gguf";
+  Request asked = request(1, {}, 0);
+  for (int i = 0; i < 200; ++i) asked.prompt.push_back(i * 31 % 300);
+  asked.report = PromptReport::logits;
+  asked.report_from = 195;
+  for (const int ranks : {1, 2, 3}) {
+    with_engine(ranks, options, [&](Engine& engine) {
+      expect_known(engine, asked, 192);
+      Request turn = request(2, asked.prompt, 70);
+      engine.submit(turn);
+      const std::vector<Token> written = drain(engine)[2].tokens;
+      turn.prompt.insert(turn.prompt.end(), written.begin(), written.end());
+      turn.max_tokens = 0;
+      turn.report = PromptReport::logits;
+      turn.report_from = 265;
+      engine.submit(turn);
+      const Answer after = drain(engine)[2];
+      EXPECT_EQ(after.done->statistics.reused_tokens, 256) << "of what was written, the full page";
+      turn.salt = 1;
+      engine.submit(turn);
+      EXPECT_EQ(drain(engine)[2].logits, after.logits);
+    });
+  }
+}
+
 TEST(LocalEngine, SequencesThatDoNotFitTogetherAnswerAsEachAlone) {
   // Eight pages of 64 positions for three sequences of up to 250.
   const std::vector<Token> texts[] = {long_text(40), long_text(60), long_text(20)};

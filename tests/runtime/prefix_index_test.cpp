@@ -36,7 +36,7 @@ class PrefixIndexTest : public testing::Test {
   std::vector<Page> publish(const std::vector<Token>& tokens, std::uint64_t salt = 0,
                             std::int32_t expanded = 0) {
     std::vector<Page> pages = take(tokens.size() / page);
-    PrefixPages mine{pages, {}, 0};
+    PrefixPages mine{pages, {}, 0, {}};
     index_.publish(tokens, {salt, expanded}, mine);
     drop(mine.all);
     return mine.all;
@@ -49,8 +49,8 @@ class PrefixIndexTest : public testing::Test {
     return pages;
   }
 
-  PagePool pool_{10}, no_windows_{0};
-  PrefixIndex index_{pool_, no_windows_, 0};
+  PagePool pool_{10}, none_{0};
+  PrefixIndex index_{{pool_, none_, none_}};
 };
 
 TEST_F(PrefixIndexTest, FindsTheLongestPrefixOfFullPages) {
@@ -105,7 +105,7 @@ TEST_F(PrefixIndexTest, HoldsWhatIsFoundForWhoeverAsked) {
 
 TEST_F(PrefixIndexTest, GivesWhoeverPublishesWhatIsKnownThePagesThatAreKnown) {
   const std::vector<Page> known = publish(text(2, 2));
-  PrefixPages mine{take(2), {}, 0};
+  PrefixPages mine{take(2), {}, 0, {}};
   index_.publish(text(2, 2), {}, mine);
   EXPECT_EQ(mine.all, known);
   EXPECT_EQ(pool_.available(), 8) << "the pages that were taken are free again";
@@ -150,8 +150,8 @@ class PrefixIndexOfWindows : public testing::Test {
     return pages;
   }
 
-  PagePool pool_{20}, windows_{8};
-  PrefixIndex index_{pool_, windows_, 100};
+  PagePool pool_{20}, windows_{8}, none_{0};
+  PrefixIndex index_{{pool_, windows_, none_, 100}};
 };
 
 TEST_F(PrefixIndexOfWindows, FindsAPrefixWithThePagesThatItsWindowReaches) {
@@ -193,6 +193,79 @@ TEST_F(PrefixIndexOfWindows, ForgetsAWindowsPageWithItsTokensAndNoneThatIsHeld) 
   drop(held);
   while (index_.evict()) continue;
   EXPECT_EQ(windows_.available(), 8);
+  EXPECT_EQ(pool_.available(), 20);
+}
+
+class PrefixIndexOfStates : public testing::Test {
+ protected:
+  /// Publishes text(n, n) with states after so many pages; nobody holds anything of it afterwards. Returns
+  /// the states.
+  std::vector<Page> publish(std::size_t n, const std::vector<std::int32_t>& after) {
+    PrefixPages pages;
+    std::vector<Page> states;
+    for (std::size_t i = 0; i < n; ++i) pages.all.push_back(pool_.take());
+    for (const std::int32_t each : after) {
+      states.push_back(states_.take());
+      pages.states.push_back({each, states.back()});
+    }
+    index_.publish(text(n, static_cast<Token>(n)), {}, pages);
+    EXPECT_THAT(pages.states, IsEmpty());
+    for (const Page each : pages.all) pool_.drop(each);
+    return states;
+  }
+  /// The pages and the state of what is found, which nobody holds afterwards.
+  std::pair<std::size_t, std::vector<Page>> found(std::size_t n) {
+    const std::vector<Token> tokens = text(n, static_cast<Token>(n));
+    const PrefixPages pages = index_.find(tokens, tokens.size(), {});
+    std::vector<Page> states;
+    for (const Page each : pages.all) pool_.drop(each);
+    for (const KeptState& each : pages.states) {
+      EXPECT_EQ(each.pages, std::ssize(pages.all));
+      states.push_back(each.state);
+      states_.drop(each.state);
+    }
+    return {pages.all.size(), states};
+  }
+
+  PagePool pool_{20}, none_{0}, states_{4};
+  PrefixIndex index_{{.pages = pool_, .windows = none_, .states = states_, .recurrent = true}};
+};
+
+TEST_F(PrefixIndexOfStates, FindsAPrefixAsFarAsItsLastState) {
+  const std::vector<Page> states = publish(5, {2, 4});
+  EXPECT_EQ(found(5), std::pair(std::size_t{4}, std::vector{states[1]}));
+  EXPECT_EQ(found(3), std::pair(std::size_t{2}, std::vector{states[0]}));
+  EXPECT_EQ(found(1).first, 0);
+}
+
+TEST_F(PrefixIndexOfStates, KeepsTheStateThatItKnowsAlready) {
+  const std::vector<Page> states = publish(3, {3});
+  publish(3, {3});
+  EXPECT_EQ(found(3).second, states);
+  EXPECT_EQ(states_.available(), 3);
+}
+
+TEST_F(PrefixIndexOfStates, TakesStatesOfPagesThatItKnew) {
+  publish(3, {});
+  EXPECT_EQ(found(3).first, 0);
+  const std::vector<Page> states = publish(3, {3});
+  EXPECT_EQ(found(3).second, states);
+}
+
+TEST_F(PrefixIndexOfStates, ForgetsTheStateUsedLeastLatelyAndNoneThatIsHeld) {
+  publish(2, {2});
+  publish(5, {4, 5});
+  EXPECT_EQ(found(2).first, 2);
+  ASSERT_TRUE(index_.evict_state());
+  EXPECT_EQ(found(4).first, 2) << "that after two pages was used since";
+  const PrefixPages held = index_.find(text(5, 5), 5 * page, {});
+  EXPECT_TRUE(index_.evict_state());
+  EXPECT_EQ(found(4).first, 0);
+  EXPECT_FALSE(index_.evict_state()) << "the last is held";
+  for (const Page each : held.all) pool_.drop(each);
+  states_.drop(held.states.at(0).state);
+  while (index_.evict()) continue;
+  EXPECT_EQ(states_.available(), 4);
   EXPECT_EQ(pool_.available(), 20);
 }
 

@@ -396,6 +396,70 @@ TEST(Scheduler, ReportsOnWhatIsKnownAsAPrefixAllTheSame) {
   EXPECT_EQ(scheduler.gauges().reused_tokens, 64);
 }
 
+std::vector<std::int32_t> positions_of(const std::vector<ops::Checkpoint>& checkpoints) {
+  std::vector<std::int32_t> positions;
+  for (const ops::Checkpoint& each : checkpoints) positions.push_back(each.position);
+  return positions;
+}
+
+SchedulerLimits recurrent_limits(std::int32_t checkpoints) {
+  SchedulerLimits recurrent = limits;
+  recurrent.context = 2000;
+  recurrent.pages = 40;
+  recurrent.prefill_chunk = 2000;
+  recurrent.shares_prefixes = recurrent.recurrent = true;
+  recurrent.checkpoints = checkpoints;
+  return recurrent;
+}
+
+/// Runs what is queued; the positions of all checkpoints that were taken.
+std::vector<std::int32_t> run(Scheduler& scheduler) {
+  std::vector<std::int32_t> positions;
+  while (!scheduler.idle()) {
+    const PlannedStep step = scheduler.plan();
+    step.batch.check();
+    for (const std::int32_t each : positions_of(step.batch.checkpoints)) positions.push_back(each);
+    for (const RowOwner& owner : step.owners) scheduler.accept(owner.request, 9);
+  }
+  return positions;
+}
+
+TEST(Scheduler, KeepsStatesOfAPromptAtItsEndAndAtDistancesBefore) {
+  Scheduler scheduler(recurrent_limits(8));
+  scheduler.add(request(1, 1000, 30));
+  EXPECT_THAT(run(scheduler), ElementsAre(7 * 64, 11 * 64, 15 * 64, 16 * 64))
+      << "the last page of the prompt, and the last that was generated";
+  EXPECT_EQ(scheduler.gauges().kept_checkpoints, 4);
+  EXPECT_EQ(scheduler.gauges().used_checkpoints, 4);
+}
+
+TEST(Scheduler, GoesOnFromACheckpoint) {
+  Scheduler scheduler(recurrent_limits(8));
+  scheduler.add(request(1, 1000, 30));
+  run(scheduler);
+  Request again = request(1, 1000, 1);
+  again.prompt.resize(900, 1);
+  again.prompt.push_back(5);
+  scheduler.add(again);
+  const PlannedStep step = scheduler.plan();
+  EXPECT_EQ(step.batch.positions[0], 11 * 64);
+  EXPECT_GE(step.batch.resumed.at(0), limits.slots);
+  EXPECT_THAT(positions_of(step.batch.checkpoints), ElementsAre(14 * 64));
+  EXPECT_EQ(scheduler.gauges().used_checkpoints, 5);
+}
+
+TEST(Scheduler, DoesWithoutCheckpointsWhereAllAreInUse) {
+  Scheduler scheduler(recurrent_limits(1));
+  scheduler.add(request(1, 1000, 1));
+  scheduler.plan();
+  scheduler.accept(1, 9);
+  EXPECT_EQ(scheduler.gauges().kept_checkpoints, 1);
+  scheduler.add(request(1, 1000, 1));
+  const PlannedStep step = scheduler.plan();
+  EXPECT_EQ(step.batch.positions[0], 7 * 64) << "the only one was the first of the prompt";
+  EXPECT_THAT(step.batch.checkpoints, testing::IsEmpty()) << "and is being gone on from";
+}
+
 TEST(Scheduler, KeepsNothingOfARequestThatWentWrong) {
   SchedulerLimits sharing = limits;
   sharing.shares_prefixes = true;

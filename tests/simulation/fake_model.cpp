@@ -35,7 +35,8 @@ std::optional<std::int32_t> page_written_twice(const model::Batch& batch) {
 FakeModel::FakeModel(const SchedulerLimits& limits)
     : limits_(limits),
       cells_(static_cast<std::size_t>(limits.pages) * ops::page_positions),
-      window_cells_(static_cast<std::size_t>(limits.window_pages) * ops::page_positions) {}
+      window_cells_(static_cast<std::size_t>(limits.window_pages) * ops::page_positions),
+      states_(static_cast<std::size_t>(limits.slots + limits.checkpoints)) {}
 
 std::uint64_t FakeModel::after(std::uint64_t state, Token token, bool expanded) {
   return mixed(state ^ mixed(2 * static_cast<std::uint64_t>(token) + (expanded ? 1 : 2)));
@@ -72,6 +73,16 @@ bool FakeModel::sees_its_window(const model::Batch& batch, std::size_t sequence,
   return true;
 }
 
+/// What a recurrent layer knows after a token of the batch.
+void FakeModel::keep_states(const model::Batch& batch, std::size_t token, const Cell& now) {
+  const std::int32_t sequence = batch.sequences[token];
+  states_.at(static_cast<std::size_t>(batch.slots[static_cast<std::size_t>(sequence)])) = now;
+  for (const ops::Checkpoint& each : batch.checkpoints) {
+    if (each.sequence == sequence && each.position == batch.positions[token] + 1)
+      states_.at(static_cast<std::size_t>(each.state)) = now;
+  }
+}
+
 std::optional<std::string> FakeModel::compute(const PlannedStep& step, const Requests& requests,
                                               std::vector<Row>& rows) {
   const model::Batch& batch = step.batch;
@@ -79,6 +90,7 @@ std::optional<std::string> FakeModel::compute(const PlannedStep& step, const Req
   if (const std::optional<std::int32_t> page = page_written_twice(batch))
     return fmt::format("two sequences write to page {}", *page);
   std::size_t row = 0;
+  std::vector<std::int32_t> resumed = batch.resumed;  // the slots', once a token has been computed
   for (std::size_t i = 0; i < batch.tokens.size(); ++i) {
     const auto sequence = static_cast<std::size_t>(batch.sequences[i]);
     const Request& request = requests.at(step.requests[sequence]);
@@ -90,10 +102,16 @@ std::optional<std::string> FakeModel::compute(const PlannedStep& step, const Req
                          request.salt, before.salt);
     if (limits_.window > 0 && !sees_its_window(batch, sequence, position))
       return fmt::format("request {} does not see its window at position {}", request.id, position);
+    if (limits_.recurrent && position > 0 &&
+        states_.at(static_cast<std::size_t>(resumed[sequence])).state != before.state)
+      return fmt::format("request {} goes on at position {} from a state of other tokens", request.id,
+                         position);
     const bool expanded = position < batch.expanded[sequence];
     const Cell now{after(before.state, batch.tokens[i], expanded), request.salt};
     cell(batch.page_tables[sequence], position) = now;
     if (limits_.window > 0) window_cell(batch.windows[sequence], position) = now;
+    if (limits_.recurrent) keep_states(batch, i, now);
+    resumed[sequence] = batch.slots[sequence];
     if (row == batch.wanted_at.size() || batch.wanted_at[row] != static_cast<std::int32_t>(i)) continue;
     rows.push_back({step.owners[row], drawn(now.state, request, position)});
     ++row;

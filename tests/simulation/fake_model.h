@@ -41,10 +41,12 @@ class FakeModel {
   Cell& cell(const std::vector<std::int32_t>& table, std::int32_t position);
   Cell& window_cell(const model::WindowPages& table, std::int32_t position);
   bool sees_its_window(const model::Batch& batch, std::size_t sequence, std::int32_t position);
+  void keep_states(const model::Batch& batch, std::size_t token, const Cell& now);
 
   SchedulerLimits limits_;
   std::vector<Cell> cells_;         // of each page one after the other
   std::vector<Cell> window_cells_;  // likewise
+  std::vector<Cell> states_;        // of slots, then checkpoints
 };
 
 }  // namespace yoke::runtime

@@ -59,7 +59,7 @@ class Schedule {
   SchedulerLimits make_limits() {
     SchedulerLimits limits;
     limits.vocabulary = 50;
-    const std::int32_t context_pages = 2 + below(3);
+    const std::int32_t context_pages = chance(20) ? 11 : 2 + below(3);
     limits.context = context_pages * ops::page_positions - below(30);
     limits.pages = context_pages + below(2 * context_pages);
     limits.slots = 1 + below(5);
@@ -73,6 +73,8 @@ class Schedule {
                             below(4);
     }
     if (chance(2)) limits.expanded_cell = 2 * ops::page_positions;
+    limits.recurrent = chance(3);
+    if (limits.recurrent) limits.checkpoints = below(9);
     return limits;
   }
 
@@ -215,8 +217,12 @@ class Schedule {
     if (gauges.running + gauges.free_slots != limits_.slots)
       throw Fault{fmt::format("{} run, and {} slots of {} are free", gauges.running, gauges.free_slots,
                               limits_.slots)};
-    if (owed == 0 && !limits_.shares_prefixes && gauges.used_window_pages > 0)
-      throw Fault{fmt::format("nothing runs, and {} pages of windows are used", gauges.used_window_pages)};
+    if (owed == 0 && gauges.used_window_pages != gauges.kept_window_pages)
+      throw Fault{fmt::format("nothing runs, and {} pages of windows are used, but {} kept",
+                              gauges.used_window_pages, gauges.kept_window_pages)};
+    if (owed == 0 && gauges.used_checkpoints != gauges.kept_checkpoints)
+      throw Fault{fmt::format("nothing runs, and {} checkpoints are used, but {} kept",
+                              gauges.used_checkpoints, gauges.kept_checkpoints)};
     if (owed == 0 && gauges.free_pages + gauges.kept_pages != gauges.pages)
       throw Fault{fmt::format("nothing runs, and of {} pages {} are free and {} kept", gauges.pages,
                               gauges.free_pages, gauges.kept_pages)};

@@ -34,8 +34,8 @@ void GatedDeltaNet::add_tensors(TableBuilder& table, const Config& config) {
 void GatedDeltaNet::prepare(ops::Ops& ops, const Config& config, const Partition& partition, int index,
                             int rank, const ops::CacheSize& caches) {
   heads = local_delta_heads(config, partition, index, rank);
-  convolution = ops.make_convolution(std::move(conv_weights), config.delta.taps, caches.slots);
-  state = ops.make_delta_state(heads, caches.slots);
+  convolution = ops.make_convolution(std::move(conv_weights), config.delta.taps, caches.states());
+  state = ops.make_delta_state(heads, caches.states());
 }
 
 ops::Activations GatedDeltaNet::operator()(ops::Ops& ops, const Config& config, const ops::Normed& x) {

@@ -36,7 +36,7 @@ class Backend final : public Ops {
   std::uint64_t attend_bytes(const Heads& heads, const CacheSize& size, std::int64_t window) const override;
   std::uint64_t attend_latents_bytes(const Heads& latents, std::int64_t k_dim, std::int64_t v_dim,
                                      const CacheSize& size, bool expands) const override;
-  std::uint64_t delta_bytes(const DeltaHeads& heads, std::int64_t taps, std::int64_t slots) const override;
+  std::uint64_t delta_bytes(const DeltaHeads& heads, std::int64_t taps, std::int64_t states) const override;
   RowMatrix load_rows(const Slice& slice) override;
   ColMatrix load_cols(const Slice& slice) override;
   RowExperts load_row_experts(std::span<const Slice> slices) override;
@@ -46,8 +46,8 @@ class Backend final : public Ops {
   Embedding load_embedding(const Slice& slice) override;
   Rope make_rope(const RopeSpec& spec) override;
   KvCache make_kv_cache(const Heads& heads, const CacheSize& size, std::int64_t window) override;
-  Convolution make_convolution(Vector weights, std::int64_t taps, std::int64_t slots) override;
-  DeltaState make_delta_state(const DeltaHeads& heads, std::int64_t slots) override;
+  Convolution make_convolution(Vector weights, std::int64_t taps, std::int64_t states) override;
+  DeltaState make_delta_state(const DeltaHeads& heads, std::int64_t states) override;
 
   // Steps: backend_steps.cpp.
   void begin_step(const Step& step) override;

@@ -36,8 +36,8 @@ std::uint64_t Backend::attend_latents_bytes(const Heads& latents, std::int64_t k
   return latents_scratch_bytes(latents, k_dim, v_dim, size, expands);
 }
 
-std::uint64_t Backend::delta_bytes(const DeltaHeads& heads, std::int64_t taps, std::int64_t slots) const {
-  return saturating_sum(convolution_bytes(heads.channels(), taps, slots), delta_state_bytes(heads, slots));
+std::uint64_t Backend::delta_bytes(const DeltaHeads& heads, std::int64_t taps, std::int64_t states) const {
+  return saturating_sum(convolution_bytes(heads.channels(), taps, states), delta_state_bytes(heads, states));
 }
 
 RowMatrix Backend::load_rows(const Slice& slice) { return {load_matrix(slice), slice.rows, slice.cols}; }
@@ -68,12 +68,12 @@ KvCache Backend::make_kv_cache(const Heads& heads, const CacheSize& size, std::i
   return {std::make_unique<PagedKv>(kernels_.kv(options_.kv_type), heads, PageMap::of(size, window))};
 }
 
-Convolution Backend::make_convolution(Vector weights, std::int64_t taps, std::int64_t slots) {
-  return {std::make_unique<ShortConvolution>(values(weights), taps, slots)};
+Convolution Backend::make_convolution(Vector weights, std::int64_t taps, std::int64_t states) {
+  return {std::make_unique<ShortConvolution>(values(weights), taps, states)};
 }
 
-DeltaState Backend::make_delta_state(const DeltaHeads& heads, std::int64_t slots) {
-  return {std::make_unique<DeltaStates>(heads, slots)};
+DeltaState Backend::make_delta_state(const DeltaHeads& heads, std::int64_t states) {
+  return {std::make_unique<DeltaStates>(heads, states)};
 }
 
 std::unique_ptr<WeightMatrix> Backend::load_matrix(const Slice& slice) {

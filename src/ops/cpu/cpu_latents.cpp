@@ -45,7 +45,7 @@ struct PartOfStep {
       positions.push_back(step.positions[token]);
       sequences.push_back(step.sequences[token]);
     }
-    part = {tokens, positions, sequences, {}, step.page_tables, {}, step.slots, step.expanded};
+    part = {tokens, positions, sequences, {}, step.page_tables, {}, step.slots, step.expanded, {}, {}};
   }
   PartOfStep(const PartOfStep&) = delete;
   PartOfStep& operator=(const PartOfStep&) = delete;

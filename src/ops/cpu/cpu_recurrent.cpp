@@ -9,11 +9,19 @@
 namespace yoke::ops::cpu {
 namespace {
 
+/// A checkpoint after so many tokens of a sequence.
+struct Kept {
+  std::int64_t tokens;
+  std::int32_t state;
+};
+
 /// The tokens of one sequence of a step, which are at consecutive positions.
 struct SequenceTokens {
-  std::int32_t slot = 0;
-  bool begins = false;               // at position 0: what the slot holds is another's
+  std::int32_t state = 0;            // its own
+  std::int32_t resumed = 0;          // that it goes on from
+  bool begins = false;               // at position 0: what its state holds is another's
   std::vector<std::int32_t> tokens;  // in order
+  std::vector<Kept> checkpoints;     // likewise
 };
 
 /// Of the sequences that have tokens in the step.
@@ -25,7 +33,15 @@ std::vector<SequenceTokens> sequences_of(const Step& step) {
     if (sequence.tokens.empty()) sequence.begins = step.positions[t] == 0;
     sequence.tokens.push_back(static_cast<std::int32_t>(t));
   }
-  for (std::size_t i = 0; i < all.size(); ++i) all[i].slot = step.slots[i];
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    all[i].state = step.slots[i];
+    all[i].resumed = step.resumed.empty() || all[i].begins ? step.slots[i] : step.resumed[i];
+  }
+  for (const Checkpoint& each : step.checkpoints) {
+    SequenceTokens& sequence = all[static_cast<std::size_t>(each.sequence)];
+    const std::int32_t first = step.positions[static_cast<std::size_t>(sequence.tokens.front())];
+    sequence.checkpoints.push_back({each.position - first, each.state});
+  }
   std::erase_if(all, [](const SequenceTokens& sequence) { return sequence.tokens.empty(); });
   return all;
 }
@@ -35,13 +51,13 @@ void convolve_channels(const SequenceTokens& sequence, ShortConvolution& convolu
                        const kernels::Kernels& kernels, const float* x, float* out, std::int64_t begin,
                        std::int64_t end) {
   const std::int64_t channels = convolution.channels, before = convolution.taps - 1;
-  float* const kept = convolution.kept_of(sequence.slot) + begin;
+  float* const resumed = convolution.kept_in(sequence.resumed) + begin;
   if (sequence.begins) {
-    for (std::int64_t i = 0; i < before; ++i) std::fill_n(kept + i * channels, end - begin, 0.0f);
+    for (std::int64_t i = 0; i < before; ++i) std::fill_n(resumed + i * channels, end - begin, 0.0f);
   }
   // Of the sequence's token i, from −before on.
   const auto input = [&](std::int64_t i) -> const float* {
-    return i < 0 ? kept + (before + i) * channels
+    return i < 0 ? resumed + (before + i) * channels
                  : x + sequence.tokens[static_cast<std::size_t>(i)] * channels + begin;
   };
   const std::int64_t n = std::ssize(sequence.tokens);
@@ -52,8 +68,16 @@ void convolve_channels(const SequenceTokens& sequence, ShortConvolution& convolu
     kernels.convolve(rows.data(), convolution.taps, convolution.weights.data() + begin, channels,
                      out + sequence.tokens[static_cast<std::size_t>(i)] * channels + begin, end - begin);
   }
-  for (std::int64_t i = 0; i < before; ++i)
-    std::copy_n(input(n - before + i), end - begin, kept + i * channels);
+  // The inputs before token `at`; where they stand in the same state, those to come later are read later.
+  const auto keep = [&](std::int64_t at, std::int32_t state) {
+    float* const kept = convolution.kept_in(state) + begin;
+    for (std::int64_t i = 0; i < before; ++i) {
+      if (const float* const from = input(at - before + i); from != kept + i * channels)
+        std::copy_n(from, end - begin, kept + i * channels);
+    }
+  };
+  for (const Kept& each : sequence.checkpoints) keep(each.tokens, each.state);
+  keep(n, sequence.state);
 }
 
 /// α and β of every token and value head, (tokens, n_v_heads) each.
@@ -97,12 +121,20 @@ void run_panel(const SequenceTokens& sequence, const DeltaHeads& heads, const De
                const kernels::Kernels& kernels, float* out) {
   const std::int64_t first = panel * DeltaStates::panel_columns;
   const std::int64_t columns = std::min(DeltaStates::panel_columns, heads.v_dim - first);
-  float* const state = states.of(sequence.slot, v_head) + heads.k_dim * first;
-  if (sequence.begins) std::fill_n(state, heads.k_dim * columns, 0.0f);
+  const auto panel_of = [&](std::int32_t state) { return states.of(state, v_head) + heads.k_dim * first; };
+  float* const state = panel_of(sequence.state);
+  const std::int64_t values = heads.k_dim * columns;
+  if (sequence.begins) {
+    std::fill_n(state, values, 0.0f);
+  } else if (sequence.resumed != sequence.state) {
+    std::copy_n(panel_of(sequence.resumed), values, state);
+  }
   const std::int64_t keys = heads.n_k_heads * heads.k_dim, n = heads.n_v_heads();
   const std::int64_t of_key_head = v_head / heads.group * heads.k_dim;
   const std::int64_t of_value_head = v_head * heads.v_dim + first;
-  for (const std::int32_t t : sequence.tokens) {
+  auto checkpoint = sequence.checkpoints.begin();
+  for (std::int64_t i = 0; i < std::ssize(sequence.tokens); ++i) {
+    const std::int32_t t = sequence.tokens[static_cast<std::size_t>(i)];
     const float* const qkv = x.qkv + t * heads.channels();
     kernels.delta_rule({.q = qkv + of_key_head,
                         .k = qkv + keys + of_key_head,
@@ -111,17 +143,19 @@ void run_panel(const SequenceTokens& sequence, const DeltaHeads& heads, const De
                         .beta = gates.beta[t * n + v_head],
                         .out = out + t * n * heads.v_dim + of_value_head},
                        state, heads.k_dim, columns);
+    if (checkpoint != sequence.checkpoints.end() && checkpoint->tokens == i + 1)
+      std::copy_n(state, values, panel_of((checkpoint++)->state));
   }
 }
 
 }  // namespace
 
 ShortConvolution::ShortConvolution(std::span<const float> weights_of_channels, std::int64_t taps_,
-                                   std::int64_t slots)
+                                   std::int64_t states)
     : taps(taps_),
       channels(std::ssize(weights_of_channels) / taps_),
       weights(weights_of_channels.size()),
-      kept(static_cast<std::size_t>(slots * (taps - 1) * channels)) {
+      kept(static_cast<std::size_t>(states * (taps - 1) * channels)) {
   for (std::int64_t channel = 0; channel < channels; ++channel) {
     for (std::int64_t tap = 0; tap < taps; ++tap) {
       weights[static_cast<std::size_t>(tap * channels + channel)] =
@@ -130,17 +164,17 @@ ShortConvolution::ShortConvolution(std::span<const float> weights_of_channels, s
   }
 }
 
-DeltaStates::DeltaStates(const DeltaHeads& heads, std::int64_t slots)
+DeltaStates::DeltaStates(const DeltaHeads& heads, std::int64_t states)
     : n_v_heads(heads.n_v_heads()),
       head_values(heads.k_dim * heads.v_dim),
-      memory(std::max<std::uint64_t>(1, delta_state_bytes(heads, slots))) {}
+      memory(std::max<std::uint64_t>(1, delta_state_bytes(heads, states))) {}
 
-std::uint64_t convolution_bytes(std::int64_t channels, std::int64_t taps, std::int64_t slots) {
-  return saturating_product(slots, taps - 1, channels, sizeof(float));
+std::uint64_t convolution_bytes(std::int64_t channels, std::int64_t taps, std::int64_t states) {
+  return saturating_product(states, taps - 1, channels, sizeof(float));
 }
 
-std::uint64_t delta_state_bytes(const DeltaHeads& heads, std::int64_t slots) {
-  return saturating_product(slots, heads.n_v_heads(), heads.k_dim, heads.v_dim, sizeof(float));
+std::uint64_t delta_state_bytes(const DeltaHeads& heads, std::int64_t states) {
+  return saturating_product(states, heads.n_v_heads(), heads.k_dim, heads.v_dim, sizeof(float));
 }
 
 void convolve(const Step& step, ShortConvolution& convolution, const Tools& tools, const float* x,

@@ -15,35 +15,35 @@ namespace yoke::ops::cpu {
 
 struct ShortConvolution final : Storage {
   /// `weights_of_channels`: (channels, taps).
-  ShortConvolution(std::span<const float> weights_of_channels, std::int64_t taps_, std::int64_t slots);
+  ShortConvolution(std::span<const float> weights_of_channels, std::int64_t taps_, std::int64_t states);
 
-  float* kept_of(std::int32_t slot) {
-    return kept.data() + static_cast<std::size_t>(slot * (taps - 1) * channels);
+  float* kept_in(std::int32_t state) {
+    return kept.data() + static_cast<std::size_t>(state * (taps - 1) * channels);
   }
 
   std::int64_t taps, channels;
   std::vector<float> weights;  // (taps, channels)
-  std::vector<float> kept;     // (slots, taps − 1, channels): inputs of the last tokens, the newest last
+  std::vector<float> kept;     // (states, taps − 1, channels): inputs of the last tokens, the newest last
 };
 
 /// The state of a head lies in panels of some columns, (k_dim, columns) one behind the other: a thread that
-/// computes some columns for many tokens has them in its first cache. Only what slots have used takes memory.
+/// computes some columns for many tokens has them in its first cache. Only what has been used takes memory.
 struct DeltaStates final : Storage {
   static constexpr std::int64_t panel_columns = 32;
 
-  DeltaStates(const DeltaHeads& heads, std::int64_t slots);
+  DeltaStates(const DeltaHeads& heads, std::int64_t states);
 
-  float* of(std::int32_t slot, std::int64_t v_head) const {
-    return reinterpret_cast<float*>(memory.bytes().data()) + (slot * n_v_heads + v_head) * head_values;
+  float* of(std::int32_t state, std::int64_t v_head) const {
+    return reinterpret_cast<float*>(memory.bytes().data()) + (state * n_v_heads + v_head) * head_values;
   }
 
   std::int64_t n_v_heads, head_values;
   AnonymousMemory memory;
 };
 
-/// Bytes that slots take; the largest number there is where they do not fit in 64 bits.
-std::uint64_t convolution_bytes(std::int64_t channels, std::int64_t taps, std::int64_t slots);
-std::uint64_t delta_state_bytes(const DeltaHeads& heads, std::int64_t slots);
+/// Bytes that states take; the largest number there is where they do not fit in 64 bits.
+std::uint64_t convolution_bytes(std::int64_t channels, std::int64_t taps, std::int64_t states);
+std::uint64_t delta_state_bytes(const DeltaHeads& heads, std::int64_t states);
 
 /// x and out: (tokens, channels).
 void convolve(const Step& step, ShortConvolution& convolution, const Tools& tools, const float* x,

@@ -113,17 +113,25 @@ std::vector<StepTokens> in_chunks(std::int64_t tokens, std::int64_t chunk) {
   return steps;
 }
 
-/// What comes out of the steps, in their tokens' order. Sequence i has slot i; texts[text_of[step][i]] are
-/// its tokens in that step, or texts[i] where there is no list.
+/// What a step reads and keeps besides its slots' states.
+struct StepStates {
+  std::vector<std::int32_t> resumed{};
+  std::vector<Checkpoint> checkpoints{};
+};
+constexpr std::int64_t checkpoints = 2;
+
+/// What comes out of the steps, in their tokens' order. Sequence i has slot i, and checkpoints come behind
+/// slots; texts[text_of[step][i]] are its tokens in that step, or texts[i] where there is no list.
 Matrix run(const kernels::Kernels& kernels, int threads, const Net& net, const std::vector<Text>& texts,
-           const std::vector<StepTokens>& steps, const std::vector<std::vector<std::size_t>>& text_of = {}) {
+           const std::vector<StepTokens>& steps, const std::vector<std::vector<std::size_t>>& text_of = {},
+           const std::vector<StepStates>& states = {}) {
   Rig rig(kernels, threads);
   const auto vector = [&](const Matrix& m) {
     return rig.ops().load_vector(Stored(quant::Type::f32, m).whole());
   };
-  const auto slots = static_cast<std::int64_t>(texts.size());
-  Convolution convolution = rig.ops().make_convolution(vector(net.weights), net.taps, slots);
-  DeltaState state = rig.ops().make_delta_state(net.heads, slots);
+  const std::int64_t n_states = std::ssize(texts) + checkpoints;
+  Convolution convolution = rig.ops().make_convolution(vector(net.weights), net.taps, n_states);
+  DeltaState state = rig.ops().make_delta_state(net.heads, n_states);
   const Vector score_bias = vector(net.score_bias), rate = vector(net.rate);
   Matrix all(0, net.heads.n_v_heads() * net.heads.v_dim);
   for (std::size_t i = 0; i < steps.size(); ++i) {
@@ -132,6 +140,10 @@ Matrix run(const kernels::Kernels& kernels, int threads, const Net& net, const s
     Matrix channels(n, net.heads.channels()), scores(n, 2 * net.heads.n_v_heads());
     Rig::Plan plan;
     plan.pages.resize(texts.size());
+    if (!states.empty()) {
+      plan.resumed = states[i].resumed;
+      plan.checkpoints = states[i].checkpoints;
+    }
     for (std::int64_t t = 0; t < n; ++t) {
       const auto [sequence, position] = tokens[static_cast<std::size_t>(t)];
       const auto index = static_cast<std::size_t>(sequence);
@@ -250,6 +262,37 @@ TEST(RecurrentSlots, ASequenceThatBeginsForgetsWhoseSlotItHas) {
   const Matrix both = run(kernels::best(), 1, net, texts, steps, {{0, 0}, {1, 0}, {1, 0}, {1, 0}, {1, 0}});
   const std::vector<double> second(both.values.begin() + 5 * both.cols, both.values.end());
   EXPECT_EQ(second, alone.values);
+}
+
+TEST(RecurrentSlots, ASequenceGoesOnFromACheckpointOfAnother) {
+  std::mt19937 random(36);
+  const Net net(shapes[2], 4, random);
+  const Text text(net, 21, random);
+  const Matrix alone = run(kernels::best(), 1, net, {text}, in_chunks(21, 21));
+  const auto tokens = [](std::int32_t sequence, std::int32_t first, std::int32_t end) {
+    StepTokens step;
+    for (std::int32_t t = first; t < end; ++t) step.emplace_back(sequence, t);
+    return step;
+  };
+  // The convolution reaches from the first checkpoint into the step before it, and so from the second.
+  const std::vector<StepTokens> steps{tokens(0, 0, 5), tokens(0, 5, 21), tokens(1, 13, 15), tokens(1, 15, 21),
+                                      tokens(1, 6, 21)};
+  const std::vector<StepStates> states{{},
+                                       {.checkpoints = {{0, 6, 3}, {0, 13, 2}}},
+                                       {.resumed = {0, 2}, .checkpoints = {}},
+                                       {},
+                                       {.resumed = {0, 3}, .checkpoints = {}}};
+  for (const int threads : {1, 3}) {
+    const Matrix all = run(kernels::best(), threads, net, {text, text}, steps, {}, states);
+    std::int64_t row = 0;
+    for (const StepTokens& step : steps) {
+      for (const auto& [sequence, position] : step) {
+        for (std::int64_t c = 0; c < all.cols; ++c)
+          ASSERT_EQ(all(row, c), alone(position, c)) << "row " << row << ", position " << position;
+        ++row;
+      }
+    }
+  }
 }
 
 TEST(RecurrentSlots, ARankWithoutHeadsComputesNothing) {

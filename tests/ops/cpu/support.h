@@ -184,6 +184,8 @@ class Rig {
     std::vector<std::int32_t> expanded{};
     std::int64_t window = 0;  // with window tables, as a ring of so many pages for each sequence
     std::int64_t ring = 0;
+    std::vector<std::int32_t> resumed{};
+    std::vector<Checkpoint> checkpoints{};
   };
   void begin(std::int64_t tokens) { begin(tokens, Plan{}); }
   void begin(std::int64_t tokens, Plan plan) {
@@ -204,6 +206,8 @@ class Rig {
     std::iota(slots_.begin(), slots_.end(), 0);
     step.slots = slots_;
     step.expanded = plan_.expanded;
+    step.resumed = plan_.resumed;
+    step.checkpoints = plan_.checkpoints;
     make_windows();
     for (const auto& [first, pages] : windows_) step.window_tables.push_back({first, pages});
     ops_->begin_step(step);
