@@ -178,7 +178,8 @@ class Link final : public RankLink {
   void watch() {
     auto last = Clock::now();
     auto next_beat = last;
-    for (Peer& peer : peers_) peer.heard = last;
+    // Rank 0 says nothing before the last of its followers has connected.
+    for (Peer& peer : peers_) peer.heard = rank_ == 0 ? last : last + timing_.meeting;
     while (!stopping_) {
       wait_for_something(next_beat);
       const auto now = Clock::now();
@@ -197,7 +198,7 @@ class Link final : public RankLink {
 
   /// Nobody has been silent or stood still while this process was stopped.
   void forgive(Clock::time_point now) {
-    for (Peer& peer : peers_) peer.heard = now;
+    for (Peer& peer : peers_) peer.heard = std::max(peer.heard, now);
     judge_.forgive(since_start(now));
   }
 

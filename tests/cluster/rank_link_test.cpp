@@ -8,6 +8,8 @@
 #include <thread>
 
 #include "base/error.h"
+#include "cluster/rendezvous.h"
+#include "comm/gather.h"
 #include "comm/threads.h"
 
 namespace yoke::cluster {
@@ -122,6 +124,27 @@ TEST(RankLink, ASilentPeerIsLost) {
     const auto link = establish(comm, timing);
     if (comm.rank() == 0) {
       EXPECT_EQ(wait_for_loss(*link), "rank 1 (host host, pid 101) stopped answering");
+    }
+    all_arrive(comm);
+  });
+}
+
+TEST(RankLink, AFollowerWaitsForRankZeroAsLongAsThatWaitsForTheOthers) {
+  comm::run_ranks(3, [](comm::Comm& comm) {
+    LinkTiming timing = patient;
+    timing.silence = milliseconds(300);
+    if (comm.rank() == 2) {
+      const auto invitation = comm::tell(comm, Invitation{}, 0);
+      ::poll(nullptr, 0, 3 * static_cast<int>(timing.silence.count()));
+      const auto late = join_leader(invitation, 2, {}, timing.meeting);
+      all_arrive(comm);
+      return;
+    }
+    const auto link = establish(comm, timing);
+    if (comm.rank() == 0) {
+      link->wake_followers();
+    } else {
+      EXPECT_NO_THROW(link->sleep());
     }
     all_arrive(comm);
   });
