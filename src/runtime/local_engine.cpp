@@ -17,6 +17,7 @@
 #include "runtime/request_check.h"
 #include "runtime/sampler.h"
 #include "runtime/scheduler.h"
+#include "runtime/step_memory.h"
 #include "runtime/step_pace.h"
 #include "runtime/wire.h"
 #include "runtime/worker.h"
@@ -28,7 +29,7 @@ using Clock = std::chrono::steady_clock;
 
 /// What the leader tells every rank to do next; the first byte of each message it broadcasts.
 enum class Command : std::uint8_t {
-  step,   // a batch follows: compute its layers and the first strip of the rows it wants
+  step,   // what is new of a batch follows: compute its layers and the first strip of the rows it wants
   strip,  // the number of a wanted row follows: compute the strip that begins with it
   whole,  // numbers of rows of this strip follow: gather them whole
   report,
@@ -119,7 +120,8 @@ class LocalEngine final : public Engine {
       : model_(options.host.model),
         comm_(comm),
         worker_(options, comm, progress),
-        scheduler_(limits_of(options.engine, worker_)) {
+        scheduler_(limits_of(options.engine, worker_)),
+        memory_(worker_.caches().slots) {
     const PhaseScope working(comm_.pulse(), Phase::computing);
     rest_if_idle();
   }
@@ -223,7 +225,7 @@ class LocalEngine final : public Engine {
     for (std::size_t i = 0; i < planned.requests.size(); ++i)
       start_clock(planned.requests[i], planned.reused[i], start);
     const std::int64_t tokens = planned.batch.size();
-    command(Command::step, planned.batch);
+    if (comm_.size() > 1) command(Command::step, memory_.tell(planned.batch));
     compute_step(worker_, std::move(planned.batch));
     pace_.saw(tokens, seconds_between(start, Clock::now()));
     step_ = {{planned.owners.begin(), planned.owners.end()}, std::move(planned.completed), 0};
@@ -351,6 +353,7 @@ class LocalEngine final : public Engine {
   const kernels::Kernels& kernels_ = kernels::best();
   Worker worker_;
   Scheduler scheduler_;
+  StepMemory memory_;  // what followers remember
   StepPace pace_{most_step_seconds};
   std::map<std::uint64_t, InFlight> in_flight_;
   std::deque<Event> events_;
@@ -366,6 +369,7 @@ std::unique_ptr<Engine> lead(const RankOptions& options, comm::Comm& comm, const
 
 void follow(const RankOptions& options, comm::Comm& comm, const Progress& progress) {
   Worker worker(options, comm, progress);
+  StepMemory memory(worker.caches().slots);
   const PhaseScope working(comm.pulse(), Phase::computing);
   while (true) {
     std::vector<std::byte> message;
@@ -375,7 +379,7 @@ void follow(const RankOptions& options, comm::Comm& comm, const Progress& progre
     reader(command);
     switch (command) {
       case Command::step:
-        compute_step(worker, argument<model::Batch>(reader));
+        compute_step(worker, memory.hear(argument<StepChange>(reader)));
         break;
       case Command::strip:
         worker.compute_strip(argument<std::int32_t>(reader));

@@ -104,7 +104,8 @@ def server_pid(host):
     """The pid of the host's sshd, None where none is listening."""
     try:
         pid = int(pathlib.Path(f"/proc/{host.pid}/root/run/sshd.pid").read_text(encoding="utf-8"))
-        return pid if pathlib.Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip() == "sshd" else None
+        named = pathlib.Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip() == "sshd"
+        return pid if named and linux.program_of(pid) else None  # one that was killed keeps its name for a moment
     except (OSError, ValueError):
         return None
 

@@ -1,0 +1,53 @@
+// The tiny models of tests/data/golden, one or more of each family, whose logits another implementation
+// computed.
+#pragma once
+
+namespace yoke {
+
+inline constexpr const char* tiny_families[] = {"llama",
+                                                "llama-k",
+                                                "llama-rope3",
+                                                "mixtral",
+                                                "qwen2",
+                                                "qwen3",
+                                                "qwen3moe",
+                                                "gpt-oss",
+                                                "gemma3",
+                                                "phi3",
+                                                "glm4moe",
+                                                "deepseek2",
+                                                "deepseek2-softmax",
+                                                "bailingmoe2",
+                                                "cohere2",
+                                                "command-r",
+                                                "command-r-normed",
+                                                "dots1",
+                                                "ernie4_5",
+                                                "ernie4_5-moe",
+                                                "exaone4",
+                                                "exaone4-windowed",
+                                                "gemma2",
+                                                "glm4",
+                                                "gpt2",
+                                                "granite",
+                                                "granite-unrotated",
+                                                "granitemoe",
+                                                "hunyuan-dense",
+                                                "hunyuan-moe",
+                                                "internlm2",
+                                                "llama4",
+                                                "minimax-m2",
+                                                "mistral3",
+                                                "olmo2",
+                                                "olmoe",
+                                                "phi3-long",
+                                                "phimoe",
+                                                "qwen2moe",
+                                                "seed_oss",
+                                                "smollm3",
+                                                "stablelm",
+                                                "stablelm-parallel",
+                                                "starcoder2",
+                                                "qwen3next"};
+
+}  // namespace yoke
