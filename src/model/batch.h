@@ -48,6 +48,9 @@ struct WantedRow {
   std::int32_t vocabulary_limit = 0;  // only ids below it are candidates
   std::int32_t candidates = 0;        // how many each rank gives
   bool sums = false;                  // whether the ranks' sums of weights are needed as well
+
+  /// Whether ln p of some tokens is told.
+  bool tells_log_probabilities() const { return want == Want::log_probability; }
 };
 
 /// Pages of a sequence from its page `first` on, as ops::WindowTable.

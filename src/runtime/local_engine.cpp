@@ -255,7 +255,7 @@ class LocalEngine final : public Engine {
           take_logits(*owner, strip.logits(row));
           break;
         case model::Want::log_probability:
-          take_log_probability(*owner, strip.log_probability(row));
+          take_log_probability(*owner, strip.log_probabilities().of_target(row));
           break;
         case model::Want::candidates:
           if (!draw(strip, row, *owner)) undecided.push_back(static_cast<std::int32_t>(row));

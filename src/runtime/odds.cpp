@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 
 namespace yoke::runtime {
 namespace {
 
 constexpr std::size_t tile = 256;  // values at a time, so that they stay in the first-level cache
 constexpr float scale = full_odds;
+constexpr float high_units = 0x1p30F;  // of Exponentials, that make up 1
+constexpr float low_units = 0x1p31F;   // that make up a high one
 
 /// Calls body(distances, exponentials) for a tile of the logits after the other.
 template <class Body>
@@ -64,26 +65,23 @@ std::vector<TokenOdds> odds_of(const kernels::Kernels& kernels, std::span<const 
   return listed;
 }
 
-LogSumExp log_sum_exp(const kernels::Kernels& kernels, std::span<const float> logits) {
-  LogSumExp part{-std::numeric_limits<float>::infinity(), 0};
-  for (const float logit : logits) part.max = logit > part.max ? logit : part.max;
-  std::array<double, 16> sums{};
-  for_tiles(kernels, logits, part.max, 1, [&](auto, auto exponentials) {
-    for (std::size_t i = 0; i < exponentials.size(); ++i)
-      sums[i % sums.size()] += static_cast<double>(exponentials[i]);
+Exponentials add_exponentials(const kernels::Kernels& kernels, std::span<const float> logits, float top) {
+  Exponentials sum;
+  for_tiles(kernels, logits, top, 1, [&](auto, auto exponentials) {
+    for (const float exponential : exponentials) {
+      const float units = exponential * high_units;
+      const auto high = static_cast<std::int32_t>(units);
+      const auto low = static_cast<std::int32_t>((units - static_cast<float>(high)) * low_units);
+      sum.high += static_cast<std::uint32_t>(high);
+      sum.low += static_cast<std::uint32_t>(low);
+    }
   });
-  for (const double sum : sums) part.sum += sum;
-  return part;
+  return sum;
 }
 
-double joined(std::span<const LogSumExp> parts) {
-  float max = -std::numeric_limits<float>::infinity();
-  for (const LogSumExp& part : parts) max = std::max(max, part.max);
-  double sum = 0;
-  for (const LogSumExp& part : parts) {
-    if (part.sum != 0) sum += part.sum * std::exp(static_cast<double>(part.max) - static_cast<double>(max));
-  }
-  return static_cast<double>(max) + std::log(sum);
+double log_probability(float logit, float top, const Exponentials& sum) {
+  const double high = static_cast<double>(sum.high) + static_cast<double>(sum.low) / double{low_units};
+  return static_cast<double>(logit) - static_cast<double>(top) - std::log(high / double{high_units});
 }
 
 }  // namespace yoke::runtime

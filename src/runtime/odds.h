@@ -47,13 +47,24 @@ struct TokenOdds {
 std::vector<TokenOdds> odds_of(const kernels::Kernels& kernels, std::span<const Candidate> candidates,
                                float temperature);
 
-/// ln Σ e^logit, as a maximum and a sum of e^(logit − maximum) so that ranks' parts can be joined.
-struct LogSumExp {
-  float max = 0;  // −∞ where there is no logit
-  double sum = 0;
+/// Σ e^(logit − top), of which the largest logit adds 2⁶¹: finer than odds, so that ln p is exact also for a
+/// token that is nearly certain. Both parts of each addend, rounded down, are added up apart; of 2²⁴ tokens
+/// neither overflows.
+struct Exponentials {
+  std::uint64_t high = 0;  // in units of 2³¹
+  std::uint64_t low = 0;
+
+  Exponentials& operator+=(const Exponentials& other) {
+    high += other.high;
+    low += other.low;
+    return *this;
+  }
+  bool operator==(const Exponentials&) const = default;
 };
-LogSumExp log_sum_exp(const kernels::Kernels& kernels, std::span<const float> logits);
-/// ln of the sum over all parts; NaN where a logit was.
-double joined(std::span<const LogSumExp> parts);
+
+/// Over some of a row's logits, of which `top` is the largest anywhere; all are finite.
+Exponentials add_exponentials(const kernels::Kernels& kernels, std::span<const float> logits, float top);
+/// ln p of a token with this logit, by the sum over the whole row.
+double log_probability(float logit, float top, const Exponentials& sum);
 
 }  // namespace yoke::runtime

@@ -40,6 +40,7 @@ std::vector<float> RowGather::joined(std::size_t row) const {
 }
 
 void RowGather::exchange() {
+  if (values_.empty()) return;
   std::vector<std::int64_t> counts;
   for (int rank = 0; rank < comm_.size(); ++rank) {
     counts.push_back(static_cast<std::int64_t>(begins_[index(0, rank + 1)] - begins_[index(0, rank)]));

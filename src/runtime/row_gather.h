@@ -21,7 +21,7 @@ class RowGather {
 
   /// This rank's values of a row, to be written before exchange().
   std::span<float> mine(std::size_t row);
-  /// A collective.
+  /// A collective, but where nobody has anything.
   void exchange();
   /// What `rank` wrote of a row.
   std::span<const float> part(std::size_t row, int rank) const;

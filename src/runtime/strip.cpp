@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "runtime/logit_processor.h"
+#include "runtime/row_sums.h"
 
 namespace yoke::runtime {
 namespace {
@@ -19,47 +20,29 @@ struct CandidatesHead {
   std::int32_t count = 0;   // of the slots that follow, those in use
 };
 
-struct LogProbabilityPart {
-  double sum = 0;
-  float max = 0;
-  float target = 0;  // the target's logit, where it is this rank's
-};
-
 }  // namespace
 
 Strip::Strip(const StripTools& tools, std::span<const WantedRow> rows, MatrixView<float> logits)
     : tools_(tools),
       rows_(rows),
       logits_(logits),
-      columns_(tools.vocabulary[static_cast<std::size_t>(tools.comm.rank())]),
+      columns_(tools.columns(tools.comm.rank())),
+      log_probabilities_(tools, rows, logits),
       answers_(tools.comm, rows.size(),
                [this](std::size_t row, int rank) { return answer_length(rows_[row], rank); }),
       sums_(tools.comm, rows.size(),
             [this](std::size_t row, int) { return rows_[row].sums ? packed_floats<Sums> : 0; }) {
   assert(logits.rows == std::ssize(rows) && logits.cols == columns_.size());
-  on_all_threads(rows.size(), [this](std::size_t row) { answer(row); });
+  tools_.pool.split(std::ssize(rows), 1, [this](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) answer(static_cast<std::size_t>(row));
+  });
   answers_.exchange();
-  if (std::none_of(rows.begin(), rows.end(), [](const WantedRow& row) { return row.sums; })) return;
   answer_sums();
   sums_.exchange();
 }
 
-/// Calls body(i) for i in [0, n), on all threads.
-template <class Body>
-void Strip::on_all_threads(std::size_t n, Body body) {
-  tools_.pool.split(static_cast<std::int64_t>(n), 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) body(static_cast<std::size_t>(i));
-  });
-}
-
-/// How many of a rank's columns may be candidates.
-std::int64_t Strip::candidate_columns(const WantedRow& row, int rank) const {
-  const model::Range columns = tools_.vocabulary[static_cast<std::size_t>(rank)];
-  return std::clamp<std::int64_t>(row.vocabulary_limit - columns.begin, 0, columns.size());
-}
-
 std::int64_t Strip::candidate_slots(const WantedRow& row, int rank) const {
-  return std::min<std::int64_t>(row.candidates, candidate_columns(row, rank));
+  return std::min<std::int64_t>(row.candidates, tools_.columns_below(row.vocabulary_limit, rank));
 }
 
 std::int64_t Strip::answer_length(const WantedRow& row, int rank) const {
@@ -67,9 +50,9 @@ std::int64_t Strip::answer_length(const WantedRow& row, int rank) const {
     case Want::candidates:
       return packed_floats<CandidatesHead> + candidate_slots(row, rank) * packed_floats<Candidate>;
     case Want::log_probability:
-      return packed_floats<LogProbabilityPart>;
+      return 0;
     case Want::logits:
-      return tools_.vocabulary[static_cast<std::size_t>(rank)].size();
+      return tools_.columns(rank).size();
   }
   return 0;
 }
@@ -80,7 +63,7 @@ void Strip::answer(std::size_t row) {
     case Want::candidates:
       return answer_candidates(row);
     case Want::log_probability:
-      return answer_log_probability(row);
+      return;
     case Want::logits:
       std::copy(logits.begin(), logits.end(), answers_.mine(row).begin());
   }
@@ -88,7 +71,7 @@ void Strip::answer(std::size_t row) {
 
 void Strip::answer_candidates(std::size_t row) {
   const WantedRow& wanted = rows_[row];
-  const auto n = static_cast<std::size_t>(candidate_columns(wanted, tools_.comm.rank()));
+  const auto n = static_cast<std::size_t>(tools_.columns_below(wanted.vocabulary_limit, tools_.comm.rank()));
   const std::span<float> logits = logits_.row(static_cast<std::int64_t>(row)).first(n);
   const auto first = static_cast<Token>(columns_.begin);
   CandidatesHead head{all_finite(logits) ? 1 : 0, 0};
@@ -104,42 +87,22 @@ void Strip::answer_candidates(std::size_t row) {
   pack(head, answers_.mine(row));
 }
 
-void Strip::answer_log_probability(std::size_t row) {
-  const std::span<const float> logits = logits_.row(static_cast<std::int64_t>(row));
-  LogSumExp part = log_sum_exp(tools_.kernels, logits);
-  // An infinitely unlikely token would leave the sum as it is.
-  if (!all_finite(logits)) part.sum = std::numeric_limits<double>::quiet_NaN();
-  const std::int64_t target = rows_[row].target;
-  const bool mine = target >= columns_.begin && target < columns_.end;
-  pack(LogProbabilityPart{part.sum, part.max,
-                          mine ? logits[static_cast<std::size_t>(target - columns_.begin)] : 0},
-       answers_.mine(row));
-}
-
 void Strip::answer_sums() {
   std::vector<std::size_t> rows;
+  std::vector<std::span<const float>> logits;
   for (std::size_t row = 0; row < rows_.size(); ++row) {
-    if (rows_[row].sums) rows.push_back(row);
+    if (!rows_[row].sums) continue;
+    rows.push_back(row);
+    logits.emplace_back();
+    if (!finite(row)) continue;
+    const auto n =
+        static_cast<std::size_t>(tools_.columns_below(rows_[row].vocabulary_limit, tools_.comm.rank()));
+    logits.back() = logits_.row(static_cast<std::int64_t>(row)).first(n);
   }
-  // A row alone is cut, so that every thread has some of it.
-  const std::size_t cuts =
-      std::max<std::size_t>(1, static_cast<std::size_t>(tools_.pool.size()) / rows.size());
-  std::vector<Sums> parts(rows.size() * cuts);
-  on_all_threads(parts.size(), [&](std::size_t i) {
-    const std::size_t row = rows[i / cuts];
-    if (!finite(row)) return;
-    const auto n = static_cast<std::size_t>(candidate_columns(rows_[row], tools_.comm.rank()));
-    const std::size_t begin = n * (i % cuts) / cuts;
-    const std::size_t end = n * (i % cuts + 1) / cuts;
-    const std::span<const float> logits = logits_.row(static_cast<std::int64_t>(row));
-    parts[i] =
-        add_odds(tools_.kernels, logits.subspan(begin, end - begin), top_logit(row), rows_[row].temperature);
+  const auto sums = sum_rows<Sums>(tools_.pool, logits, [&](std::size_t i, std::span<const float> part) {
+    return add_odds(tools_.kernels, part, top_logit(rows[i]), rows_[rows[i]].temperature);
   });
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    Sums sums;
-    for (std::size_t cut = 0; cut < cuts; ++cut) sums += parts[i * cuts + cut];
-    pack(sums, sums_.mine(rows[i]));
-  }
+  for (std::size_t i = 0; i < rows.size(); ++i) pack(sums[i], sums_.mine(rows[i]));
 }
 
 bool Strip::finite(std::size_t row) const {
@@ -170,7 +133,7 @@ Ranking Strip::ranking_of(std::size_t row, int rank) const {
     part = part.subspan(i == 0 ? packed_floats<CandidatesHead> : packed_floats<Candidate>);
     ranking.candidates.push_back(unpack<Candidate>(part));
   }
-  ranking.complete = head.count < slots || slots == candidate_columns(rows_[row], rank);
+  ranking.complete = head.count < slots || slots == tools_.columns_below(rows_[row].vocabulary_limit, rank);
   return ranking;
 }
 
@@ -186,17 +149,6 @@ Sums Strip::sums(std::size_t row) const {
   return sums;
 }
 
-double Strip::log_probability(std::size_t row) const {
-  std::vector<LogSumExp> parts;
-  double target = 0;
-  for (int rank = 0; rank < tools_.comm.size(); ++rank) {
-    const auto part = unpack<LogProbabilityPart>(answers_.part(row, rank));
-    parts.push_back({part.max, part.sum});
-    target += static_cast<double>(part.target);  // all but one are 0
-  }
-  return target - joined(parts);
-}
-
 std::vector<float> Strip::logits(std::size_t row) const { return answers_.joined(row); }
 
 std::vector<std::vector<float>> Strip::whole(std::span<const std::int32_t> rows) const {
@@ -207,7 +159,7 @@ std::vector<std::vector<float>> Strip::whole(std::span<const std::int32_t> rows)
         rows_.size());
   }
   RowGather gather(tools_.comm, rows.size(), [&](std::size_t i, int rank) {
-    return candidate_columns(rows_[static_cast<std::size_t>(rows[i])], rank);
+    return tools_.columns_below(rows_[static_cast<std::size_t>(rows[i])].vocabulary_limit, rank);
   });
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const std::span<float> mine = gather.mine(i);

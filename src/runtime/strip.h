@@ -6,25 +6,16 @@
 #include <span>
 #include <vector>
 
-#include "base/thread_pool.h"
 #include "base/view.h"
-#include "comm/comm.h"
-#include "kernels/kernels.h"
 #include "model/batch.h"
 #include "model/partition.h"
 #include "runtime/candidates.h"
+#include "runtime/log_probabilities.h"
 #include "runtime/odds.h"
 #include "runtime/row_gather.h"
+#include "runtime/strip_tools.h"
 
 namespace yoke::runtime {
-
-/// What ranks work with on every strip; it outlives the strips.
-struct StripTools {
-  comm::Comm& comm;
-  ThreadPool& pool;
-  const kernels::Kernels& kernels;
-  std::vector<model::Range> vocabulary;  // of each rank, in rank order; together the whole
-};
 
 class Strip {
  public:
@@ -33,6 +24,7 @@ class Strip {
   Strip(const StripTools& tools, std::span<const model::WantedRow> rows, MatrixView<float> logits);
 
   std::span<const model::WantedRow> rows() const { return rows_; }
+  const LogProbabilities& log_probabilities() const { return log_probabilities_; }
 
   // What was gathered, the same on every rank. `row` counts from the strip's first and wants just that.
 
@@ -42,8 +34,6 @@ class Strip {
   Ranking ranking(std::size_t row) const;
   /// Over the whole row; only where the row wants sums.
   Sums sums(std::size_t row) const;
-  /// Not finite where a logit of the row is not.
-  double log_probability(std::size_t row) const;
   std::vector<float> logits(std::size_t row) const;
 
   /// A collective: gathers the logits, as they were processed, of all ids that may be drawn from some rows
@@ -51,22 +41,19 @@ class Strip {
   std::vector<std::vector<float>> whole(std::span<const std::int32_t> rows) const;
 
  private:
-  std::int64_t candidate_columns(const model::WantedRow& row, int rank) const;
   std::int64_t candidate_slots(const model::WantedRow& row, int rank) const;
   std::int64_t answer_length(const model::WantedRow& row, int rank) const;
   void answer(std::size_t row);
   void answer_candidates(std::size_t row);
-  void answer_log_probability(std::size_t row);
   void answer_sums();
   float top_logit(std::size_t row) const;
   Ranking ranking_of(std::size_t row, int rank) const;
-  template <class Body>
-  void on_all_threads(std::size_t n, Body body);
 
   const StripTools& tools_;
   std::span<const model::WantedRow> rows_;
   MatrixView<float> logits_;  // of this rank's columns
   model::Range columns_;
+  LogProbabilities log_probabilities_;
   RowGather answers_;
   RowGather sums_;
 };

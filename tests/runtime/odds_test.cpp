@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -72,34 +73,52 @@ TEST(OddsOf, GivesEachCandidateItsAddend) {
   EXPECT_EQ(sums, add_odds(kernels::best(), logits, candidates[0].logit, 0.7f));
 }
 
-TEST(LogSumExp, OfPartsIsThatOfTheWhole) {
-  const std::vector<float> logits = random_logits(5000);
+std::vector<float> finite_logits() {
+  std::vector<float> logits = random_logits(5000);
+  for (float& logit : logits) logit = std::isinf(logit) ? -1e38f : logit;
+  return logits;
+}
+
+TEST(AddExponentials, OfPartsAddUpToThoseOfTheWholeOnEveryInstructionSet) {
+  const std::vector<float> logits = finite_logits();
+  const float top = *std::max_element(logits.begin(), logits.end());
+  const Exponentials whole = add_exponentials(kernels::best(), logits, top);
+  for (const kernels::Kernels* kernels : kernels::available()) {
+    for (const std::size_t size : {1, 7, 256, 999, 5000}) {
+      Exponentials sum;
+      for (std::size_t begin = 0; begin < logits.size(); begin += size) {
+        const std::size_t n = std::min(size, logits.size() - begin);
+        sum += add_exponentials(*kernels, std::span(logits).subspan(begin, n), top);
+      }
+      EXPECT_EQ(sum, whole) << kernels->isa << ", parts of " << size;
+    }
+  }
+}
+
+TEST(LogProbability, IsThatOfTheDefinition) {
+  const std::vector<float> logits = finite_logits();
+  const float top = *std::max_element(logits.begin(), logits.end());
   double sum = 0;
   for (const float logit : logits) sum += std::exp(static_cast<double>(logit));
-  for (const std::size_t size : {1, 300, 5000}) {
-    std::vector<LogSumExp> parts{log_sum_exp(kernels::best(), {})};  // a rank that has nothing
-    for (std::size_t begin = 0; begin < logits.size(); begin += size) {
-      const std::size_t n = std::min(size, logits.size() - begin);
-      if (n == 1 && std::isinf(logits[begin])) continue;
-      parts.push_back(log_sum_exp(kernels::best(), std::span(logits).subspan(begin, n)));
-    }
-    EXPECT_NEAR(joined(parts), std::log(sum), 1e-7 * std::log(sum));
+  const Exponentials exponentials = add_exponentials(kernels::best(), logits, top);
+  for (const float logit : logits) {
+    const double expected = static_cast<double>(logit) - std::log(sum);
+    ASSERT_NEAR(log_probability(logit, top, exponentials), expected, 1e-7 * std::abs(expected));
   }
 }
 
-TEST(LogSumExp, IsExactWhereOneTokenIsNearlyCertain) {
+TEST(LogProbability, IsExactWhereOneTokenIsNearlyCertain) {
   std::vector<float> logits(1000, 0);
   logits[3] = 30;
-  const LogSumExp part = log_sum_exp(kernels::best(), logits);
-  EXPECT_NEAR(joined(std::vector{part}) - 30, 999 * std::exp(-30.0), 1e-14);
+  const Exponentials sum = add_exponentials(kernels::best(), logits, 30);
+  EXPECT_NEAR(log_probability(30, 30, sum), -999 * std::exp(-30.0), 1e-14);
 }
 
-TEST(LogSumExp, IsNotFiniteWhereALogitIsNot) {
-  for (const float damage : {std::numeric_limits<float>::quiet_NaN(), infinity}) {
-    std::vector<float> logits(500, 1);
-    logits[300] = damage;
-    EXPECT_FALSE(std::isfinite(joined(std::vector{log_sum_exp(kernels::best(), logits)})));
-  }
+TEST(AddExponentials, HasRoomForTheLargestVocabularyOfEquals) {
+  Exponentials sum;
+  const std::vector<float> logits(1 << 12, 5);
+  for (int i = 0; i < 1 << 12; ++i) sum += add_exponentials(kernels::best(), logits, 5);
+  EXPECT_NEAR(log_probability(5, 5, sum), -24 * std::log(2.0), 1e-14);
 }
 
 }  // namespace

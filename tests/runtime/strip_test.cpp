@@ -212,7 +212,7 @@ TEST(Strip, GivesLogProbabilitiesAndWholeRowsBesideCandidates) {
         double sum = 0;
         for (const float logit : row) sum += std::exp(static_cast<double>(logit));
         const double expected = static_cast<double>(row[i * 23]) - std::log(sum);
-        EXPECT_NEAR(strip.log_probability(i), expected, 1e-6);
+        EXPECT_NEAR(strip.log_probabilities().of_target(i), expected, 1e-6);
       }
     });
   }
@@ -235,8 +235,8 @@ TEST(Strip, SaysWhichRowsAreDamagedAndAnswersForTheOthers) {
       EXPECT_TRUE(strip.finite(1));
       EXPECT_FALSE(strip.finite(3));
       EXPECT_TRUE(strip.finite(4)) << "the damage lies beyond the limit";
-      EXPECT_NEAR(strip.log_probability(2), -std::log(40), 1e-6);
-      EXPECT_FALSE(std::isfinite(strip.log_probability(5)));
+      EXPECT_NEAR(strip.log_probabilities().of_target(2), -std::log(40), 1e-6);
+      EXPECT_FALSE(std::isfinite(strip.log_probabilities().of_target(5)));
       EXPECT_EQ(strip.sums(0).odds, 40 * full_odds);
     });
   }
