@@ -17,6 +17,8 @@ void check_candidates(const WantedRow& row) {
   require(row.vocabulary_limit > 0 && row.candidates > 0,
           "a peer sent a batch that wants {} candidates among {} tokens", row.candidates,
           row.vocabulary_limit);
+  require(row.log_probabilities >= -1, "a peer sent a batch that wants {} log-probabilities",
+          row.log_probabilities);
   require(std::isfinite(row.temperature) && row.temperature >= 0, "a peer sent a batch with temperature {}",
           row.temperature);
   require(std::isfinite(row.repetition_penalty) && row.repetition_penalty > 0 &&

@@ -48,9 +48,11 @@ struct WantedRow {
   std::int32_t vocabulary_limit = 0;  // only ids below it are candidates
   std::int32_t candidates = 0;        // how many each rank gives
   bool sums = false;                  // whether the ranks' sums of weights are needed as well
+  /// Of how many of the likeliest tokens ln p is told beside that of the one that is drawn; −1: of neither.
+  std::int32_t log_probabilities = -1;
 
   /// Whether ln p of some tokens is told.
-  bool tells_log_probabilities() const { return want == Want::log_probability; }
+  bool tells_log_probabilities() const { return want == Want::log_probability || log_probabilities >= 0; }
 };
 
 /// Pages of a sequence from its page `first` on, as ops::WindowTable.
@@ -97,7 +99,7 @@ void fields(auto& archive, Is<LogitBias> auto& m) { archive(m.token, m.bias); }
 void fields(auto& archive, Is<TokenCount> auto& m) { archive(m.token, m.count); }
 void fields(auto& archive, Is<WantedRow> auto& m) {
   archive(m.target, m.want, m.bias, m.recent, m.repetition_penalty, m.presence_penalty, m.frequency_penalty,
-          m.temperature, m.vocabulary_limit, m.candidates, m.sums);
+          m.temperature, m.vocabulary_limit, m.candidates, m.sums, m.log_probabilities);
 }
 void fields(auto& archive, Is<WindowPages> auto& m) { archive(m.first, m.pages); }
 void fields(auto& archive, Is<Batch> auto& m) {

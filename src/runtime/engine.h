@@ -48,6 +48,9 @@ enum class PromptReport : std::uint8_t {
   logits,             // of every position
 };
 
+/// The most alternatives that are told of with a generated token.
+inline constexpr std::int32_t most_log_probabilities = 20;
+
 struct Request {
   std::uint64_t id = 0;         // the caller's, unique among those in flight
   std::vector<Token> prompt;    // not empty
@@ -59,6 +62,8 @@ struct Request {
   std::int32_t vocabulary_limit = 0;  // ids from here on are never sampled; 0: any id may be
   std::int32_t given = 0;             // of the prompt's tokens; those behind were generated before. 0: all
   std::uint64_t salt = 0;             // what requests of another salt have computed is not used
+  /// With each generated token comes its ln p, and that of so many of the likeliest; −1: neither.
+  std::int32_t log_probabilities = -1;
 };
 
 struct Statistics {
@@ -74,9 +79,20 @@ struct Statistics {
 
 enum class FinishReason : std::uint8_t { length, stop_token, context_full, cancelled };
 
+struct TokenLogProbability {
+  Token token = 0;
+  float value = 0;  // ln p
+};
+/// A generated token. Where the request asks for log-probabilities, they are those of the model, given all
+/// tokens before and over its whole vocabulary: as in a report on a prompt, bias, penalties, temperature and
+/// narrowing do not count.
 struct TokenEvent {
   std::uint64_t request = 0;
   Token token = 0;
+  float log_probability = 0;
+  /// Of the ids below the request's vocabulary_limit, from the likeliest down, of equals the lowest id first.
+  /// Fewer than asked for where there are no more ids; the token may be among them or not.
+  std::vector<TokenLogProbability> likeliest{};
 };
 /// Rows of logits of consecutive prompt positions: (rows, vocabulary), float32.
 struct LogitsEvent {

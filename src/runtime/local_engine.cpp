@@ -13,6 +13,8 @@
 
 #include "base/error.h"
 #include "comm/gather.h"
+#include "runtime/candidates.h"
+#include "runtime/log_probabilities.h"
 #include "runtime/logit_processor.h"
 #include "runtime/request_check.h"
 #include "runtime/sampler.h"
@@ -291,9 +293,13 @@ class LocalEngine final : public Engine {
     }
     const Sums sums = strip.rows()[row].sums ? strip.sums(row) : Sums{};
     const Sampling& sampling = in_flight_.at(owner.request).sampling;
-    const std::optional<Token> token = choose(kernels_, strip.ranking(row), sums, sampling, owner.position);
-    if (token) take_token(owner.request, *token);
-    return token.has_value();
+    const Ranking ranking = strip.ranking(row);
+    const std::optional<Token> token = choose(kernels_, ranking, sums, sampling, owner.position);
+    if (!token) return false;
+    const auto drawn = std::find_if(ranking.candidates.begin(), ranking.candidates.end(),
+                                    [&](const Candidate& each) { return each.token == *token; });
+    take_token(told(strip, row, *drawn, owner.request));
+    return true;
   }
 
   void draw_from_whole(const Strip& strip, const std::vector<std::int32_t>& rows) {
@@ -302,8 +308,17 @@ class LocalEngine final : public Engine {
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const RowOwner& owner = *owner_of(static_cast<std::size_t>(rows[i]));
       const Sampling& sampling = in_flight_.at(owner.request).sampling;
-      take_token(owner.request, choose_from_whole(kernels_, whole[i], sampling, owner.position));
+      const Token token = choose_from_whole(kernels_, whole[i], sampling, owner.position);
+      const Candidate drawn{token, whole[i][static_cast<std::size_t>(token)]};
+      take_token(told(strip, static_cast<std::size_t>(rows[i]), drawn, owner.request));
     }
+  }
+
+  /// What is told of the token that was drawn from a row.
+  static TokenEvent told(const Strip& strip, std::size_t row, const Candidate& drawn, std::uint64_t request) {
+    if (!strip.rows()[row].tells_log_probabilities()) return {request, drawn.token};
+    const LogProbabilities& all = strip.log_probabilities();
+    return {request, drawn.token, static_cast<float>(all.of_drawn(row, drawn)), all.likeliest(row)};
   }
 
   /// Ends a request whose logits are not all finite; the others go on.
@@ -317,14 +332,15 @@ class LocalEngine final : public Engine {
                     model_, owner.position)});
   }
 
-  void take_token(std::uint64_t request, Token token) {
+  void take_token(TokenEvent event) {
+    const auto [request, token] = std::pair(event.request, event.token);
     InFlight& in_flight = in_flight_.at(request);
     if (!in_flight.first_token) {
       in_flight.first_token = Clock::now();
       in_flight.traffic_at_first_token = comm_.traffic();
     }
     ++in_flight.statistics.generated_tokens;
-    events_.push_back(TokenEvent{request, token});
+    events_.push_back(std::move(event));
     if (const std::optional<FinishReason> reason = scheduler_.accept(request, token))
       finish(request, *reason);
   }

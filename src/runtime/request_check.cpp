@@ -31,6 +31,10 @@ void check_tokens(const Request& request, std::int32_t vocabulary, std::int32_t 
           "{} of {} tokens are said to have been given; expected as many at most", request.given, prompt);
   require(request.vocabulary_limit >= 0 && request.vocabulary_limit <= vocabulary,
           "ids below {} were asked for; the vocabulary has {}", request.vocabulary_limit, vocabulary);
+  require(request.log_probabilities >= -1 && request.log_probabilities <= most_log_probabilities,
+          "the log-probabilities of {} alternatives were asked for with each token; expected 0 to {}, or -1 "
+          "for none at all",
+          request.log_probabilities, most_log_probabilities);
 }
 
 void check_narrowing(const Sampling& sampling) {

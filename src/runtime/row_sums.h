@@ -15,8 +15,8 @@ namespace yoke::runtime {
 /// rows each is cut, so that every thread has some of one. The order of addition must not matter.
 template <class Sum, class Add>
 std::vector<Sum> sum_rows(ThreadPool& pool, const std::vector<std::span<const float>>& rows, Add add) {
-  const std::size_t n = std::max<std::size_t>(1, rows.size());
-  const std::size_t cuts = std::max<std::size_t>(1, static_cast<std::size_t>(pool.size()) / n);
+  if (rows.empty()) return {};
+  const std::size_t cuts = std::max<std::size_t>(1, static_cast<std::size_t>(pool.size()) / rows.size());
   std::vector<Sum> parts(rows.size() * cuts);
   pool.split(std::ssize(parts), 1, [&](std::int64_t begin, std::int64_t end) {
     for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {

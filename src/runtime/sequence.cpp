@@ -78,6 +78,7 @@ model::WantedRow Sequence::drawn_row(std::int32_t vocabulary) const {
   row.vocabulary_limit = request.vocabulary_limit == 0 ? vocabulary : request.vocabulary_limit;
   row.candidates = candidates_worth_gathering(sampling);
   row.sums = needs_sums(sampling);
+  row.log_probabilities = request.log_probabilities;
   return row;
 }
 

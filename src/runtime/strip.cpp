@@ -106,6 +106,7 @@ void Strip::answer_sums() {
 }
 
 bool Strip::finite(std::size_t row) const {
+  if (rows_[row].tells_log_probabilities() && !log_probabilities_.finite(row)) return false;
   for (int rank = 0; rank < tools_.comm.size(); ++rank) {
     if (unpack<CandidatesHead>(answers_.part(row, rank)).finite == 0) return false;
   }

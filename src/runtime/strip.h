@@ -28,8 +28,8 @@ class Strip {
 
   // What was gathered, the same on every rank. `row` counts from the strip's first and wants just that.
 
-  /// False where a row that wants candidates holds what no undamaged model gives; then nothing else is known
-  /// of it.
+  /// False where a row that wants candidates holds what no undamaged model gives, below its limit or, where
+  /// it tells log-probabilities, anywhere; then nothing else is known of it.
   bool finite(std::size_t row) const;
   Ranking ranking(std::size_t row) const;
   /// Over the whole row; only where the row wants sums.

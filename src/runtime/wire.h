@@ -35,13 +35,16 @@ void fields(auto& archive, Is<Sampling> auto& m) {
 }
 void fields(auto& archive, Is<Request> auto& m) {
   archive(m.id, m.prompt, m.max_tokens, m.sampling, m.stop_tokens, m.report, m.report_from,
-          m.vocabulary_limit, m.given, m.salt);
+          m.vocabulary_limit, m.given, m.salt, m.log_probabilities);
 }
 void fields(auto& archive, Is<Statistics> auto& m) {
   archive(m.prompt_tokens, m.reused_tokens, m.generated_tokens, m.prompt_seconds, m.decode_seconds,
           m.reduced_bytes, m.exchange_seconds, m.decode_exchange_seconds);
 }
-void fields(auto& archive, Is<TokenEvent> auto& m) { archive(m.request, m.token); }
+void fields(auto& archive, Is<TokenLogProbability> auto& m) { archive(m.token, m.value); }
+void fields(auto& archive, Is<TokenEvent> auto& m) {
+  archive(m.request, m.token, m.log_probability, m.likeliest);
+}
 void fields(auto& archive, Is<LogitsEvent> auto& m) { archive(m.request, m.first_position, m.logits); }
 void fields(auto& archive, Is<LogProbabilitiesEvent> auto& m) {
   archive(m.request, m.first_position, m.values);

@@ -33,6 +33,7 @@ Request request() {
   request.vocabulary_limit = 31999;
   request.given = 11;
   request.salt = 77;
+  request.log_probabilities = 5;
   return request;
 }
 
@@ -69,7 +70,7 @@ std::vector<FromEngine> messages() {
           Reports{{rank_report(), rank_report()}},
           Rooflines{{{{1, 2}, "why", {3, 4}, {5}}}},
           Failure{"a sentence"},
-          TokenEvent{9, 5},
+          TokenEvent{9, 5, -1.5F, {{5, -1.5F}, {6, -2.5F}}},
           LogitsEvent{9, 3, {1.5F, -2.5F}},
           runtime::LogProbabilitiesEvent{9, 1, {-0.5F, -2.5F}},
           DoneEvent{9, FinishReason::cancelled, {4, 3, 5, 0.1, 0.2, 6, 0.3}},
@@ -186,6 +187,11 @@ TEST(Fields, ArriveAsTheyWere) {
   EXPECT_EQ(submit.request.report, runtime::PromptReport::log_probabilities);
   EXPECT_EQ(submit.request.report_from, 21);
   EXPECT_EQ(submit.request.vocabulary_limit, 31999);
+  EXPECT_EQ(submit.request.log_probabilities, 5);
+  const auto token = heard<TokenEvent>(FromEngine(TokenEvent{9, 5, -1.5F, {{5, -1.5F}, {6, -2.5F}}}));
+  EXPECT_EQ(token.log_probability, -1.5F);
+  EXPECT_EQ(token.likeliest.at(1).token, 6);
+  EXPECT_EQ(token.likeliest.at(1).value, -2.5F);
   const auto reports = heard<Reports>(FromEngine(Reports{{rank_report(), rank_report()}}));
   EXPECT_EQ(reports.ranks.at(1).share, "heads 0-1 of 8, FFN 0-191 of 768");
   EXPECT_EQ(reports.ranks.at(1).reduced_bytes, 77U);
@@ -218,7 +224,8 @@ TEST(Fields, WithImpossibleValuesAreErrors) {
   EXPECT_THAT(error_in<FromEngine>(payload(done)), testing::HasSubstr("choice 17 where the last is 3"));
   auto submit = encode<ToEngine>(Submit{request()});
   submit.at(submit.size() - 1 - sizeof(Request::report_from) - sizeof(Request::vocabulary_limit) -
-            sizeof(Request::given) - sizeof(Request::salt)) = std::byte{3};
+            sizeof(Request::given) - sizeof(Request::salt) - sizeof(Request::log_probabilities)) =
+      std::byte{3};
   EXPECT_THAT(error_in<ToEngine>(payload(submit)), testing::HasSubstr("choice 3 where the last is 2"));
 }
 

@@ -20,6 +20,7 @@ WantedRow drawn() {
   row.vocabulary_limit = 300;
   row.candidates = 64;
   row.sums = true;
+  row.log_probabilities = 5;
   return row;
 }
 
@@ -73,6 +74,7 @@ TEST(Batch, SurvivesTheWire) {
   EXPECT_EQ(row.vocabulary_limit, 300);
   EXPECT_EQ(row.candidates, 64);
   EXPECT_TRUE(row.sums);
+  EXPECT_EQ(row.log_probabilities, 5);
   EXPECT_EQ(copy.wanted[1].want, Want::log_probability);
   EXPECT_EQ(copy.wanted[1].target, 9);
   EXPECT_EQ(copy.page_tables, batch.page_tables);
@@ -162,6 +164,7 @@ TEST(Batch, RefusesSamplingFactsThatCannotBe) {
       [](WantedRow& row) { row.target = -1; },
       [](WantedRow& row) { row.vocabulary_limit = 0; },
       [](WantedRow& row) { row.candidates = 0; },
+      [](WantedRow& row) { row.log_probabilities = -2; },
       [](WantedRow& row) { row.temperature = -1; },
       [](WantedRow& row) { row.temperature = nan; },
       [](WantedRow& row) { row.repetition_penalty = 0; },

@@ -1,5 +1,6 @@
 #include "runtime/request_check.h"
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -47,6 +48,12 @@ TEST(Refusal, SaysWhatIsWrongWithTheTokens) {
             "ids below -1 were asked for; the vocabulary has 100");
   EXPECT_EQ(sentence([](Request& r) { r.vocabulary_limit = 101; }),
             "ids below 101 were asked for; the vocabulary has 100");
+  for (const std::int32_t odd : {-2, 21}) {
+    EXPECT_EQ(sentence([&](Request& r) { r.log_probabilities = odd; }),
+              fmt::format("the log-probabilities of {} alternatives were asked for with each token; expected "
+                          "0 to 20, or -1 for none at all",
+                          odd));
+  }
 }
 
 TEST(Refusal, SaysWhatIsWrongWithTheSampling) {
@@ -121,6 +128,7 @@ TEST(Refusal, SaysWhatIsWrongWithABias) {
 
 TEST(Refusal, LetsEverythingElsePass) {
   EXPECT_EQ(sentence([](Request&) {}), "");
+  EXPECT_EQ(sentence([](Request& r) { r.log_probabilities = 20; }), "");
   EXPECT_EQ(sentence([](Request& r) {
               r.max_tokens = 0;
               r.report = PromptReport::log_probabilities;

@@ -57,6 +57,7 @@ inline constexpr std::chrono::hours forever{
 
 struct Answer {
   std::vector<Token> tokens;
+  std::vector<TokenEvent> told;  // with each token
   std::vector<float> logits;
   std::vector<float> log_probabilities;
   std::optional<DoneEvent> done;
@@ -69,6 +70,7 @@ inline std::map<std::uint64_t, Answer> drain(Engine& engine) {
   while (const std::optional<Event> event = engine.next(forever)) {
     if (const auto* token = std::get_if<TokenEvent>(&*event)) {
       answers[token->request].tokens.push_back(token->token);
+      answers[token->request].told.push_back(*token);
     } else if (const auto* rows = std::get_if<LogitsEvent>(&*event)) {
       std::vector<float>& all = answers[rows->request].logits;
       all.insert(all.end(), rows->logits.begin(), rows->logits.end());
