@@ -52,9 +52,10 @@ void print_statistics(const runtime::Statistics& s, const std::vector<runtime::R
                  cached == 0 ? "" : fmt::format("; {} came packed from the cache", format_bytes(cached)));
   print_cache_writes(ranks);
   const std::int32_t computed = s.prompt_tokens - s.reused_tokens;
-  terminal::tell("prompt      {} tokens in {:.3f} s, {:.1f} tokens/s{}\n", computed, s.prompt_seconds,
+  terminal::tell("prompt      {} tokens in {:.3f} s, {:.1f} tokens/s{}{}\n", computed, s.prompt_seconds,
                  per_second(computed, s.prompt_seconds),
-                 s.reused_tokens == 0 ? "" : fmt::format("; {} more were known", s.reused_tokens));
+                 s.reused_tokens == 0 ? "" : fmt::format("; {} more were known", s.reused_tokens),
+                 s.queue_seconds < 0.001 ? "" : fmt::format("; waited {:.3f} s before", s.queue_seconds));
   terminal::tell("decode      {} tokens in {:.3f} s, {:.1f} tokens/s\n", decoded(s), s.decode_seconds,
                  decode_rate(s));
   if (ranks.size() > 1) {

@@ -70,10 +70,14 @@ struct Statistics {
   std::int32_t prompt_tokens = 0;
   std::int32_t reused_tokens = 0;  // of them, those that the engine knew from requests before
   std::int32_t generated_tokens = 0;
-  double prompt_seconds = 0;           // from the first step to the first sampled token
-  double decode_seconds = 0;           // of the generated_tokens − 1 that follow
-  std::uint64_t reduced_bytes = 0;     // on rank 0, over the request
-  double exchange_seconds = 0;         // likewise, waiting for slower ranks included
+  double queue_seconds = 0;   // from its submission to the first step that it has a token in, or its end
+  double prompt_seconds = 0;  // from that step to the first sampled token
+  double decode_seconds = 0;  // of the generated_tokens − 1 that follow
+  // Rank 0's, as far as they are this request's: what a step exchanges counts for all that have tokens in it,
+  // in proportion to these; for rows of logits, in proportion to the rows. So the sums over all requests that
+  // end are those over all steps, bytes exactly.
+  std::uint64_t reduced_bytes = 0;
+  double exchange_seconds = 0;         // waiting for slower ranks included
   double decode_exchange_seconds = 0;  // of them, after the first sampled token
 };
 

@@ -8,14 +8,17 @@
 #include <deque>
 #include <exception>
 #include <map>
+#include <numeric>
 #include <string>
 #include <utility>
 
 #include "base/error.h"
 #include "comm/gather.h"
+#include "runtime/apportion.h"
 #include "runtime/candidates.h"
 #include "runtime/log_probabilities.h"
 #include "runtime/logit_processor.h"
+#include "runtime/request_account.h"
 #include "runtime/request_check.h"
 #include "runtime/sampler.h"
 #include "runtime/scheduler.h"
@@ -52,12 +55,6 @@ double seconds_between(Clock::time_point start, Clock::time_point end) {
   return std::chrono::duration<double>(end - start).count();
 }
 
-void compute_step(Worker& worker, model::Batch batch) {
-  const bool wants = !batch.wanted.empty();
-  worker.start_step(std::move(batch));
-  if (wants) worker.compute_strip(0);
-}
-
 /// What follows a command, to the message's end.
 template <class Argument>
 Argument argument(ByteReader& reader) {
@@ -84,13 +81,9 @@ SchedulerLimits limits_of(const EngineOptions& options, const Worker& worker) {
           .expanded_cell = static_cast<std::int32_t>(config.expanded_cell())};
 }
 
-/// A request that has not ended, as far as its statistics go.
+/// A request that has not ended.
 struct InFlight {
-  Statistics statistics;
-  std::optional<Clock::time_point> started;  // of its first step
-  std::optional<Clock::time_point> first_token;
-  comm::Traffic traffic_before;  // of rank 0, when it started
-  comm::Traffic traffic_at_first_token;
+  RequestAccount account;
   Sampling sampling;
 };
 
@@ -150,9 +143,8 @@ class LocalEngine final : public Engine {
       events_.push_back(FailedEvent{request.id, *refused});
       return;
     }
-    InFlight& in_flight = in_flight_[request.id];
-    in_flight.statistics.prompt_tokens = static_cast<std::int32_t>(request.prompt.size());
-    in_flight.sampling = std::move(request.sampling);
+    const RequestAccount account(static_cast<std::int32_t>(request.prompt.size()), Clock::now());
+    in_flight_.emplace(request.id, InFlight{account, std::move(request.sampling)});
   }
 
   void cancel(std::uint64_t request) override {
@@ -214,7 +206,7 @@ class LocalEngine final : public Engine {
       begin_step();
     } else {
       command(Command::strip, step_->next);
-      worker_.compute_strip(step_->next);
+      compute_strip();
     }
     if (step_->next < step_->rows()) take_strip(worker_.strip());
     if (!step_->advance()) end_step();
@@ -225,25 +217,49 @@ class LocalEngine final : public Engine {
         scheduler_.plan(pace_.prompt_tokens(static_cast<std::int32_t>(worker_.caches().step_tokens)));
     const Clock::time_point start = Clock::now();
     for (std::size_t i = 0; i < planned.requests.size(); ++i)
-      start_clock(planned.requests[i], planned.reused[i], start);
+      in_flight_.at(planned.requests[i]).account.start(planned.reused[i], start);
     const std::int64_t tokens = planned.batch.size();
+    const comm::Traffic before = comm_.traffic();
     if (comm_.size() > 1) command(Command::step, memory_.tell(planned.batch));
-    compute_step(worker_, std::move(planned.batch));
-    pace_.saw(tokens, seconds_between(start, Clock::now()));
+    worker_.start_step(std::move(planned.batch));
+    charge(planned.requests, planned.tokens, before);
     step_ = {{planned.owners.begin(), planned.owners.end()}, std::move(planned.completed), 0};
+    if (step_->rows() > 0) compute_strip();
+    pace_.saw(tokens, seconds_between(start, Clock::now()));
+  }
+
+  /// The strip that begins with row step_->next.
+  void compute_strip() {
+    const comm::Traffic before = comm_.traffic();
+    const Strip& strip = worker_.compute_strip(step_->next);
+    std::vector<std::int32_t> rows(strip.rows().size());
+    std::iota(rows.begin(), rows.end(), 0);
+    charge_rows(rows, before);
+  }
+
+  /// What has been exchanged since `before` counts for the owners of these rows of the strip. What nobody
+  /// wants any more counts for nobody.
+  void charge_rows(const std::vector<std::int32_t>& rows, const comm::Traffic& before) {
+    std::vector<std::uint64_t> requests;
+    for (const std::int32_t row : rows) {
+      const std::optional<RowOwner>& owner = owner_of(static_cast<std::size_t>(row));
+      if (owner) requests.push_back(owner->request);
+    }
+    if (!requests.empty()) charge(requests, std::vector<std::int32_t>(requests.size(), 1), before);
+  }
+
+  /// What has been exchanged since `before` counts for these requests in proportion to the weights.
+  void charge(const std::vector<std::uint64_t>& requests, const std::vector<std::int32_t>& weights,
+              const comm::Traffic& before) {
+    const comm::Traffic& now = comm_.traffic();
+    const std::vector<comm::Traffic> shares =
+        apportion({0, now.bytes - before.bytes, now.seconds - before.seconds}, weights);
+    for (std::size_t i = 0; i < requests.size(); ++i) in_flight_.at(requests[i]).account.charge(shares[i]);
   }
 
   void end_step() {
     for (const std::uint64_t request : step_->completed) finish(request, FinishReason::length);
     step_.reset();
-  }
-
-  void start_clock(std::uint64_t request, std::int32_t reused, Clock::time_point now) {
-    InFlight& in_flight = in_flight_.at(request);
-    if (in_flight.started) return;
-    in_flight.started = now;
-    in_flight.statistics.reused_tokens = reused;
-    in_flight.traffic_before = comm_.traffic();
   }
 
   /// Tells of the rows of the strip that begins with row step_->next.
@@ -303,8 +319,10 @@ class LocalEngine final : public Engine {
   }
 
   void draw_from_whole(const Strip& strip, const std::vector<std::int32_t>& rows) {
+    const comm::Traffic before = comm_.traffic();
     command(Command::whole, rows);
     const std::vector<std::vector<float>> whole = strip.whole(rows);
+    charge_rows(rows, before);
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const RowOwner& owner = *owner_of(static_cast<std::size_t>(rows[i]));
       const Sampling& sampling = in_flight_.at(owner.request).sampling;
@@ -334,33 +352,15 @@ class LocalEngine final : public Engine {
 
   void take_token(TokenEvent event) {
     const auto [request, token] = std::pair(event.request, event.token);
-    InFlight& in_flight = in_flight_.at(request);
-    if (!in_flight.first_token) {
-      in_flight.first_token = Clock::now();
-      in_flight.traffic_at_first_token = comm_.traffic();
-    }
-    ++in_flight.statistics.generated_tokens;
+    in_flight_.at(request).account.take_token(Clock::now());
     events_.push_back(std::move(event));
     if (const std::optional<FinishReason> reason = scheduler_.accept(request, token))
       finish(request, *reason);
   }
 
   void finish(std::uint64_t request, FinishReason reason) {
-    const auto found = in_flight_.find(request);
-    const InFlight& ended = found->second;
-    Statistics statistics = ended.statistics;
-    if (ended.started) {
-      const Clock::time_point now = Clock::now();
-      const Clock::time_point prompt_end = ended.first_token.value_or(now);
-      statistics.prompt_seconds = seconds_between(*ended.started, prompt_end);
-      statistics.decode_seconds = seconds_between(prompt_end, now);
-      statistics.reduced_bytes = comm_.traffic().bytes - ended.traffic_before.bytes;
-      statistics.exchange_seconds = comm_.traffic().seconds - ended.traffic_before.seconds;
-      if (ended.first_token) {
-        statistics.decode_exchange_seconds = comm_.traffic().seconds - ended.traffic_at_first_token.seconds;
-      }
-    }
-    in_flight_.erase(found);
+    const Statistics statistics = in_flight_.at(request).account.statistics(Clock::now());
+    in_flight_.erase(request);
     events_.push_back(DoneEvent{request, reason, statistics});
   }
 
@@ -376,6 +376,12 @@ class LocalEngine final : public Engine {
   std::optional<StepUnderWay> step_;
   bool asleep_ = false;  // whether the followers are
 };
+
+void follow_step(Worker& worker, model::Batch batch) {
+  const bool wants = !batch.wanted.empty();
+  worker.start_step(std::move(batch));
+  if (wants) worker.compute_strip(0);
+}
 
 }  // namespace
 
@@ -395,7 +401,7 @@ void follow(const RankOptions& options, comm::Comm& comm, const Progress& progre
     reader(command);
     switch (command) {
       case Command::step:
-        compute_step(worker, memory.hear(argument<StepChange>(reader)));
+        follow_step(worker, memory.hear(argument<StepChange>(reader)));
         break;
       case Command::strip:
         worker.compute_strip(argument<std::int32_t>(reader));

@@ -259,6 +259,7 @@ void Scheduler::plan_sequence(Sequence& sequence, std::int32_t tokens, PlannedSt
                               {sequence.pages.window_first, sequence.pages.window});
   for (const KeptState& each : sequence.resumed) step.batch.resume(index, limits_.slots + each.state);
   step.requests.push_back(sequence.request.id);
+  step.tokens.push_back(tokens);
   step.reused.push_back(sequence.reused);
   for (std::int32_t i = 0; i < tokens; ++i) {
     const std::int32_t position = sequence.computed++;

@@ -41,6 +41,7 @@ struct PlannedStep {
   model::Batch batch;
   std::vector<RowOwner> owners;
   std::vector<std::uint64_t> requests;  // that have tokens in it
+  std::vector<std::int32_t> tokens;     // how many each has
   std::vector<std::int32_t> reused;     // tokens of each that were known when it was last admitted
   /// Requests that end with this step because their prompt was all there was to compute.
   std::vector<std::uint64_t> completed;

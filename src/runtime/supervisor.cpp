@@ -174,6 +174,7 @@ void Supervisor::note(DoneEvent& event, const Owed& owed) {
   event.statistics.prompt_tokens = static_cast<std::int32_t>(owed.request.prompt.size());
   event.statistics.reused_tokens = std::min(event.statistics.reused_tokens, event.statistics.prompt_tokens);
   event.statistics.generated_tokens = static_cast<std::int32_t>(owed.tokens.size());
+  event.statistics.queue_seconds = 0;
   event.statistics.prompt_seconds = seconds_between(owed.submitted, first);
   event.statistics.decode_seconds = seconds_between(first, now);
 }

@@ -27,7 +27,8 @@ struct SupervisorOptions {
 /// another is started, and what is left is asked of that: as draws depend on the tokens and their positions
 /// only, texts go on as if nothing had happened. Where engine after engine dies or does not start, and no
 /// event comes in between, it waits longer each time, and in the end throws what the last one threw. The
-/// times of a request that has outlived an engine have the pause in them.
+/// times of a request that has outlived an engine have the pause in them, and that before its first token is
+/// all told as the prompt's.
 class Supervisor final : public Engine {
  public:
   /// Deaths without an event in between that it bears.

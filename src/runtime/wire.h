@@ -38,8 +38,8 @@ void fields(auto& archive, Is<Request> auto& m) {
           m.vocabulary_limit, m.given, m.salt, m.log_probabilities);
 }
 void fields(auto& archive, Is<Statistics> auto& m) {
-  archive(m.prompt_tokens, m.reused_tokens, m.generated_tokens, m.prompt_seconds, m.decode_seconds,
-          m.reduced_bytes, m.exchange_seconds, m.decode_exchange_seconds);
+  archive(m.prompt_tokens, m.reused_tokens, m.generated_tokens, m.queue_seconds, m.prompt_seconds,
+          m.decode_seconds, m.reduced_bytes, m.exchange_seconds, m.decode_exchange_seconds);
 }
 void fields(auto& archive, Is<TokenLogProbability> auto& m) { archive(m.token, m.value); }
 void fields(auto& archive, Is<TokenEvent> auto& m) {

@@ -73,7 +73,7 @@ std::vector<FromEngine> messages() {
           TokenEvent{9, 5, -1.5F, {{5, -1.5F}, {6, -2.5F}}},
           LogitsEvent{9, 3, {1.5F, -2.5F}},
           runtime::LogProbabilitiesEvent{9, 1, {-0.5F, -2.5F}},
-          DoneEvent{9, FinishReason::cancelled, {4, 3, 5, 0.1, 0.2, 6, 0.3}},
+          DoneEvent{9, FinishReason::cancelled, {4, 3, 5, 0.1, 0.2, 0.3, 6, 0.4, 0.5}},
           FailedEvent{9, "no"}};
 }
 template <>
@@ -192,6 +192,10 @@ TEST(Fields, ArriveAsTheyWere) {
   EXPECT_EQ(token.log_probability, -1.5F);
   EXPECT_EQ(token.likeliest.at(1).token, 6);
   EXPECT_EQ(token.likeliest.at(1).value, -2.5F);
+  const DoneEvent ended{9, FinishReason::cancelled, {4, 3, 5, 0.1, 0.2, 0.3, 6, 0.4, 0.5}};
+  const auto done = heard<DoneEvent>(FromEngine(ended));
+  EXPECT_EQ(done.statistics.queue_seconds, 0.1);
+  EXPECT_EQ(done.statistics.decode_exchange_seconds, 0.5);
   const auto reports = heard<Reports>(FromEngine(Reports{{rank_report(), rank_report()}}));
   EXPECT_EQ(reports.ranks.at(1).share, "heads 0-1 of 8, FFN 0-191 of 768");
   EXPECT_EQ(reports.ranks.at(1).reduced_bytes, 77U);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 
@@ -177,10 +178,63 @@ TEST(LocalEngine, ReportsStatistics) {
     EXPECT_EQ(answer.done->reason, FinishReason::length);
     EXPECT_EQ(statistics.prompt_tokens, 7);
     EXPECT_EQ(statistics.generated_tokens, 5);
+    EXPECT_GT(statistics.queue_seconds, 0);
     EXPECT_GT(statistics.prompt_seconds, 0);
     EXPECT_GT(statistics.decode_seconds, 0);
     // Two all-reduces of 256 floats per layer and token; the last sampled token is not computed.
     EXPECT_EQ(statistics.reduced_bytes, 4 * 2 * 256 * sizeof(float) * (7 + 4));
+  });
+}
+
+TEST(LocalEngine, WhatRequestsExchangeAddsUpToWhatRankZeroExchanges) {
+  for (const int ranks : {2, 3}) {
+    with_engine(ranks, demo_options(), [&](Engine& engine) {
+      engine.submit(request(1, long_text(130), 30));
+      engine.submit(request(2, {5, 6, 7}, 25));
+      engine.submit(request(3, long_text(90), 0));
+      Request flat = request(4, {9, 9}, 20);
+      flat.sampling = {.temperature = 9};  // so that whole rows are gathered
+      engine.submit(flat);
+      Request reporting = request(5, long_text(100), 0);
+      reporting.report = PromptReport::log_probabilities;
+      engine.submit(reporting);
+      const std::map<std::uint64_t, Answer> answers = drain(engine);
+      std::uint64_t bytes = 0;
+      double seconds = 0;
+      for (const auto& [id, answer] : answers) {
+        const Statistics& s = answer.done->statistics;
+        const auto computed = static_cast<std::uint64_t>(s.prompt_tokens - s.reused_tokens +
+                                                         std::max(0, s.generated_tokens - 1));
+        EXPECT_EQ(s.reduced_bytes, 4 * 2 * 256 * sizeof(float) * computed) << id << ": it is each token's";
+        EXPECT_GT(s.exchange_seconds, 0);
+        EXPECT_LE(s.decode_exchange_seconds, s.exchange_seconds);
+        bytes += s.reduced_bytes;
+        seconds += s.exchange_seconds;
+      }
+      const RankReport report = engine.reports()[0];
+      EXPECT_EQ(bytes, report.reduced_bytes);
+      EXPECT_NEAR(seconds, report.exchange_seconds, 1e-9 * (1 + seconds));
+    });
+  }
+}
+
+TEST(LocalEngine, TellsHowLongARequestWaitedForOthers) {
+  RankOptions options = demo_options();
+  options.engine.sequences = 1;
+  with_engine(1, options, [&](Engine& engine) {
+    engine.submit(request(1, prompt, 40));
+    engine.submit(request(2, prompt, 3));
+    engine.submit(request(3, prompt, 3));
+    ASSERT_TRUE(engine.next(forever));
+    engine.cancel(3);
+    const std::map<std::uint64_t, Answer> answers = drain(engine);
+    const Statistics& first = answers.at(1).done->statistics;
+    const Statistics& second = answers.at(2).done->statistics;
+    EXPECT_GE(second.queue_seconds, first.prompt_seconds + first.decode_seconds);
+    EXPECT_LT(first.queue_seconds, second.queue_seconds);
+    const Statistics& cancelled = answers.at(3).done->statistics;
+    EXPECT_GT(cancelled.queue_seconds, 0);
+    EXPECT_EQ(cancelled.prompt_seconds + cancelled.decode_seconds, 0);
   });
 }
 

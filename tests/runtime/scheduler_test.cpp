@@ -222,6 +222,7 @@ TEST(Scheduler, DecodingSequencesAreNotHeldUpByAPrompt) {
   const PlannedStep step = scheduler.plan();
   EXPECT_EQ(step.batch.size(), 10);  // one decoded token and nine of the prompt
   EXPECT_THAT(step.requests, ElementsAre(1, 2));
+  EXPECT_THAT(step.tokens, ElementsAre(1, 9));
   EXPECT_EQ(step.owners.size(), 1);
   EXPECT_NE(step.batch.page_tables[0], step.batch.page_tables[1]);
 }
