@@ -64,6 +64,9 @@ struct Request {
   std::uint64_t salt = 0;             // what requests of another salt have computed is not used
   /// With each generated token comes its ln p, and that of so many of the likeliest; −1: neither.
   std::int32_t log_probabilities = -1;
+  /// So long after its submission the request ends, between two steps, whether it waits or runs; what it has
+  /// computed stays known as after a cancellation. 0: it has time.
+  std::int32_t deadline_milliseconds = 0;
 };
 
 struct Statistics {
@@ -81,7 +84,7 @@ struct Statistics {
   double decode_exchange_seconds = 0;  // of them, after the first sampled token
 };
 
-enum class FinishReason : std::uint8_t { length, stop_token, context_full, cancelled };
+enum class FinishReason : std::uint8_t { length, stop_token, context_full, cancelled, deadline };
 
 struct TokenLogProbability {
   Token token = 0;

@@ -16,6 +16,7 @@
 #include "comm/gather.h"
 #include "runtime/apportion.h"
 #include "runtime/candidates.h"
+#include "runtime/deadlines.h"
 #include "runtime/log_probabilities.h"
 #include "runtime/logit_processor.h"
 #include "runtime/request_account.h"
@@ -143,21 +144,23 @@ class LocalEngine final : public Engine {
       events_.push_back(FailedEvent{request.id, *refused});
       return;
     }
-    const RequestAccount account(static_cast<std::int32_t>(request.prompt.size()), Clock::now());
+    const Clock::time_point now = Clock::now();
+    if (request.deadline_milliseconds > 0)
+      deadlines_.set(request.id, now + std::chrono::milliseconds(request.deadline_milliseconds));
+    const RequestAccount account(static_cast<std::int32_t>(request.prompt.size()), now);
     in_flight_.emplace(request.id, InFlight{account, std::move(request.sampling)});
   }
 
-  void cancel(std::uint64_t request) override {
-    const bool was_ending = step_ && step_->forget(request);
-    if (scheduler_.cancel(request) || was_ending) finish(request, FinishReason::cancelled);
-  }
+  void cancel(std::uint64_t request) override { end_early(request, FinishReason::cancelled); }
 
   std::optional<Event> next(std::chrono::milliseconds patience) override {
     const PhaseScope working(comm_.pulse(), Phase::computing);
     const Clock::time_point deadline = Clock::now() + patience;
+    end_overdue();
     while (events_.empty()) {
       if (rest_if_idle()) return std::nullopt;
       advance();
+      end_overdue();
       if (events_.empty() && Clock::now() >= deadline) return std::nullopt;
     }
     Event event = std::move(events_.front());
@@ -182,6 +185,17 @@ class LocalEngine final : public Engine {
   }
 
  private:
+  /// Does nothing where the request has ended.
+  void end_early(std::uint64_t request, FinishReason reason) {
+    const bool was_ending = step_ && step_->forget(request);
+    if (scheduler_.cancel(request) || was_ending) finish(request, reason);
+  }
+
+  void end_overdue() {
+    while (const std::optional<std::uint64_t> request = deadlines_.overdue(Clock::now()))
+      end_early(*request, FinishReason::deadline);
+  }
+
   /// Sends the followers to sleep where there is nothing to do, and tells whether that is so.
   bool rest_if_idle() {
     if (step_ || !scheduler_.idle()) return false;
@@ -343,7 +357,7 @@ class LocalEngine final : public Engine {
   void fail(RowOwner owner) {
     step_->forget(owner.request);
     scheduler_.drop(owner.request);
-    in_flight_.erase(owner.request);
+    forget(owner.request);
     events_.push_back(FailedEvent{
         owner.request,
         fmt::format("{}: the model's logits at position {} are not all finite; its weights are damaged",
@@ -360,8 +374,13 @@ class LocalEngine final : public Engine {
 
   void finish(std::uint64_t request, FinishReason reason) {
     const Statistics statistics = in_flight_.at(request).account.statistics(Clock::now());
-    in_flight_.erase(request);
+    forget(request);
     events_.push_back(DoneEvent{request, reason, statistics});
+  }
+
+  void forget(std::uint64_t request) {
+    in_flight_.erase(request);
+    deadlines_.forget(request);
   }
 
   std::string model_;  // the file, for sentences
@@ -372,6 +391,7 @@ class LocalEngine final : public Engine {
   StepMemory memory_;  // what followers remember
   StepPace pace_{most_step_seconds};
   std::map<std::uint64_t, InFlight> in_flight_;
+  Deadlines deadlines_;
   std::deque<Event> events_;
   std::optional<StepUnderWay> step_;
   bool asleep_ = false;  // whether the followers are

@@ -35,6 +35,8 @@ void check_tokens(const Request& request, std::int32_t vocabulary, std::int32_t 
           "the log-probabilities of {} alternatives were asked for with each token; expected 0 to {}, or -1 "
           "for none at all",
           request.log_probabilities, most_log_probabilities);
+  require(request.deadline_milliseconds >= 0, "a deadline of {} ms was asked for; expected 0 (none) or more",
+          request.deadline_milliseconds);
 }
 
 void check_narrowing(const Sampling& sampling) {

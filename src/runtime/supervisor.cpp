@@ -20,14 +20,20 @@ double seconds_between(std::chrono::steady_clock::time_point start,
   return std::chrono::duration<double>(end - start).count();
 }
 
+bool is_overdue(const Request& request, std::chrono::milliseconds since) {
+  return request.deadline_milliseconds > 0 && since.count() >= request.deadline_milliseconds;
+}
+
 }  // namespace
 
-Request rest_of(const Request& request, const std::vector<Token>& tokens, std::int32_t told) {
+Request rest_of(const Request& request, const std::vector<Token>& tokens, std::int32_t told,
+                std::chrono::milliseconds since) {
   Request rest = request;
   if (rest.given == 0) rest.given = static_cast<std::int32_t>(rest.prompt.size());
   rest.prompt.insert(rest.prompt.end(), tokens.begin(), tokens.end());
   rest.max_tokens -= static_cast<std::int32_t>(tokens.size());
   rest.report_from += told;
+  if (rest.deadline_milliseconds > 0) rest.deadline_milliseconds -= static_cast<std::int32_t>(since.count());
   return rest;
 }
 
@@ -110,14 +116,17 @@ void Supervisor::relaunch(std::string sentence) {
 void Supervisor::resubmit() {
   for (auto owed = ledger_.begin(); owed != ledger_.end();) {
     owed->resubmitted = true;
-    if (const std::optional<FinishReason> reason = reason_of_end(*owed)) {
+    const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - owed->submitted);
+    std::optional<FinishReason> reason = reason_of_end(*owed);
+    if (!reason && is_overdue(owed->request, since)) reason = FinishReason::deadline;
+    if (reason) {
       DoneEvent done{owed->request.id, *reason, {}};
       note(done, *owed);
       own_events_.push_back(done);
       owed = ledger_.erase(owed);
       continue;
     }
-    engine_->submit(rest_of(owed->request, owed->tokens, owed->told));
+    engine_->submit(rest_of(owed->request, owed->tokens, owed->told, since));
     if (owed->cancelled) engine_->cancel(owed->request.id);
     ++owed;
   }

@@ -25,10 +25,10 @@ struct SupervisorOptions {
 
 /// Remembers what it was asked, with the tokens that came, until it is done. Where the engine behind it dies,
 /// another is started, and what is left is asked of that: as draws depend on the tokens and their positions
-/// only, texts go on as if nothing had happened. Where engine after engine dies or does not start, and no
-/// event comes in between, it waits longer each time, and in the end throws what the last one threw. The
-/// times of a request that has outlived an engine have the pause in them, and that before its first token is
-/// all told as the prompt's.
+/// only, texts go on as if nothing had happened. Deadlines count from when they were asked for. Where engine
+/// after engine dies or does not start, and no event comes in between, it waits longer each time, and in the
+/// end throws what the last one threw. The times of a request that has outlived an engine have the pause in
+/// them, and that before its first token is all told as the prompt's.
 class Supervisor final : public Engine {
  public:
   /// Deaths without an event in between that it bears.
@@ -79,7 +79,9 @@ class Supervisor final : public Engine {
   int deaths_ = 0;                // since the last event
 };
 
-/// What is left of a request of which these tokens came and so many positions of its prompt were told of.
-Request rest_of(const Request& request, const std::vector<Token>& tokens, std::int32_t told);
+/// What is left of a request of which these tokens came and so many positions of its prompt were told of, so
+/// long after its submission. Its deadline is not over.
+Request rest_of(const Request& request, const std::vector<Token>& tokens, std::int32_t told,
+                std::chrono::milliseconds since);
 
 }  // namespace yoke::runtime

@@ -25,7 +25,7 @@ constexpr ActivationType last_enumerator(ActivationType) { return ActivationType
 
 namespace yoke::runtime {
 
-constexpr FinishReason last_enumerator(FinishReason) { return FinishReason::cancelled; }
+constexpr FinishReason last_enumerator(FinishReason) { return FinishReason::deadline; }
 constexpr PromptReport last_enumerator(PromptReport) { return PromptReport::logits; }
 
 void fields(auto& archive, Is<TokenBias> auto& m) { archive(m.token, m.bias); }
@@ -35,7 +35,7 @@ void fields(auto& archive, Is<Sampling> auto& m) {
 }
 void fields(auto& archive, Is<Request> auto& m) {
   archive(m.id, m.prompt, m.max_tokens, m.sampling, m.stop_tokens, m.report, m.report_from,
-          m.vocabulary_limit, m.given, m.salt, m.log_probabilities);
+          m.vocabulary_limit, m.given, m.salt, m.log_probabilities, m.deadline_milliseconds);
 }
 void fields(auto& archive, Is<Statistics> auto& m) {
   archive(m.prompt_tokens, m.reused_tokens, m.generated_tokens, m.queue_seconds, m.prompt_seconds,

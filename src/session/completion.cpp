@@ -51,6 +51,7 @@ Finish why(runtime::FinishReason reason) {
     case runtime::FinishReason::context_full:
       return Finish::context_full;
     case runtime::FinishReason::cancelled:
+    case runtime::FinishReason::deadline:  // none is ever asked for
       break;
   }
   return Finish::cancelled;

@@ -34,6 +34,7 @@ Request request() {
   request.given = 11;
   request.salt = 77;
   request.log_probabilities = 5;
+  request.deadline_milliseconds = 1500;
   return request;
 }
 
@@ -188,12 +189,14 @@ TEST(Fields, ArriveAsTheyWere) {
   EXPECT_EQ(submit.request.report_from, 21);
   EXPECT_EQ(submit.request.vocabulary_limit, 31999);
   EXPECT_EQ(submit.request.log_probabilities, 5);
+  EXPECT_EQ(submit.request.deadline_milliseconds, 1500);
   const auto token = heard<TokenEvent>(FromEngine(TokenEvent{9, 5, -1.5F, {{5, -1.5F}, {6, -2.5F}}}));
   EXPECT_EQ(token.log_probability, -1.5F);
   EXPECT_EQ(token.likeliest.at(1).token, 6);
   EXPECT_EQ(token.likeliest.at(1).value, -2.5F);
-  const DoneEvent ended{9, FinishReason::cancelled, {4, 3, 5, 0.1, 0.2, 0.3, 6, 0.4, 0.5}};
+  const DoneEvent ended{9, FinishReason::deadline, {4, 3, 5, 0.1, 0.2, 0.3, 6, 0.4, 0.5}};
   const auto done = heard<DoneEvent>(FromEngine(ended));
+  EXPECT_EQ(done.reason, FinishReason::deadline);
   EXPECT_EQ(done.statistics.queue_seconds, 0.1);
   EXPECT_EQ(done.statistics.decode_exchange_seconds, 0.5);
   const auto reports = heard<Reports>(FromEngine(Reports{{rank_report(), rank_report()}}));
@@ -225,11 +228,11 @@ TEST(Fields, OfAStartAreEveryOption) {
 TEST(Fields, WithImpossibleValuesAreErrors) {
   auto done = encode<FromEngine>(DoneEvent{9, FinishReason::cancelled, {}});
   done[4 + 1 + 8] = std::byte{17};
-  EXPECT_THAT(error_in<FromEngine>(payload(done)), testing::HasSubstr("choice 17 where the last is 3"));
+  EXPECT_THAT(error_in<FromEngine>(payload(done)), testing::HasSubstr("choice 17 where the last is 4"));
   auto submit = encode<ToEngine>(Submit{request()});
   submit.at(submit.size() - 1 - sizeof(Request::report_from) - sizeof(Request::vocabulary_limit) -
-            sizeof(Request::given) - sizeof(Request::salt) - sizeof(Request::log_probabilities)) =
-      std::byte{3};
+            sizeof(Request::given) - sizeof(Request::salt) - sizeof(Request::log_probabilities) -
+            sizeof(Request::deadline_milliseconds)) = std::byte{3};
   EXPECT_THAT(error_in<ToEngine>(payload(submit)), testing::HasSubstr("choice 3 where the last is 2"));
 }
 

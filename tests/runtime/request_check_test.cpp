@@ -48,6 +48,8 @@ TEST(Refusal, SaysWhatIsWrongWithTheTokens) {
             "ids below -1 were asked for; the vocabulary has 100");
   EXPECT_EQ(sentence([](Request& r) { r.vocabulary_limit = 101; }),
             "ids below 101 were asked for; the vocabulary has 100");
+  EXPECT_EQ(sentence([](Request& r) { r.deadline_milliseconds = -1; }),
+            "a deadline of -1 ms was asked for; expected 0 (none) or more");
   for (const std::int32_t odd : {-2, 21}) {
     EXPECT_EQ(sentence([&](Request& r) { r.log_probabilities = odd; }),
               fmt::format("the log-probabilities of {} alternatives were asked for with each token; expected "

@@ -39,11 +39,13 @@ std::vector<Token> undisturbed(const Request& request) {
 /// Gives a token of each request by turns, and dies after so many events.
 class Mortal final : public Engine {
  public:
-  explicit Mortal(int events) : left_(events) {}
+  /// Appends the deadline of each request to `deadlines`.
+  Mortal(int events, std::vector<std::int32_t>& deadlines) : left_(events), deadlines_(deadlines) {}
 
   EngineInfo info() const override { return {1000, 4096, 4096}; }
   void submit(Request request) override {
     breathe();
+    deadlines_.push_back(request.deadline_milliseconds);
     requests_.push_back(std::move(request));
   }
   void cancel(std::uint64_t id) override {
@@ -91,6 +93,7 @@ class Mortal final : public Engine {
   }
 
   int left_;
+  std::vector<std::int32_t>& deadlines_;
   std::deque<Request> requests_;
   std::deque<Event> events_;
 };
@@ -105,6 +108,10 @@ class Lives {
   Supervisor* operator->() { return &supervisor_; }
   const std::vector<std::string>& losses() const { return losses_; }
   const std::vector<long>& waits() const { return waits_; }
+  /// Of requests, in the order in which the engines were given them.
+  const std::vector<std::int32_t>& deadlines() const { return deadlines_; }
+  /// Makes every death last so long.
+  void lie_dead(milliseconds span) { dead_ = span; }
 
   /// All that comes until nothing is in flight.
   std::map<std::uint64_t, std::vector<Token>> drain() {
@@ -126,19 +133,25 @@ class Lives {
     const int events = events_.front();
     events_.pop_front();
     require(events >= 0, "it does not start");
-    return std::make_unique<Mortal>(events);
+    return std::make_unique<Mortal>(events, deadlines_);
   }
   Supervisor make() {
     SupervisorOptions options;
     options.launch = [this] { return launch(); };
     options.lost = [this](const std::string& sentence) { losses_.push_back(sentence); };
-    options.wait = [this](milliseconds pause) { waits_.push_back(pause.count()); };
+    options.wait = [this](milliseconds pause) {
+      waits_.push_back(pause.count());
+      const auto end = std::chrono::steady_clock::now() + dead_;
+      while (std::chrono::steady_clock::now() < end) continue;
+    };
     return {launch(), std::move(options)};
   }
 
   std::deque<int> events_;
   std::vector<std::string> losses_;
   std::vector<long> waits_;
+  std::vector<std::int32_t> deadlines_;
+  milliseconds dead_{0};
   std::map<std::uint64_t, DoneEvent> done_;
   Supervisor supervisor_;
 };
@@ -215,6 +228,36 @@ TEST(Supervisor, WhatWasCancelledStaysSo) {
   EXPECT_EQ(tokens[2], undisturbed(request(2, {5}, 3)));
 }
 
+TEST(Supervisor, WhatIsLeftOfADeadlineIsAskedOfTheNextEngine) {
+  constexpr std::int32_t hour = 3'600'000;
+  Lives lives({2, 1000});
+  lives.lie_dead(milliseconds(3));
+  Request one = request(1, {4, 5}, 9);
+  one.deadline_milliseconds = hour;
+  lives->submit(one);
+  lives->submit(request(2, {6}, 3));
+  EXPECT_EQ(lives.drain()[1], undisturbed(one));
+  ASSERT_EQ(lives.deadlines().size(), 4U);
+  EXPECT_EQ(lives.deadlines()[0], hour);
+  EXPECT_LE(lives.deadlines()[2], hour - 3);
+  EXPECT_GT(lives.deadlines()[2], hour / 2);
+  EXPECT_EQ(lives.deadlines()[3], 0) << "it has none";
+}
+
+TEST(Supervisor, ADeadlineThatIsOverWhileNoEngineLivesEndsTheRequest) {
+  Lives lives({3, 1000});
+  lives.lie_dead(milliseconds(3));
+  Request one = request(1, {4, 5}, 9);
+  one.deadline_milliseconds = 2;
+  lives->submit(one);
+  lives->submit(request(2, {6}, 7));
+  auto tokens = lives.drain();
+  EXPECT_EQ(lives.done(1).reason, FinishReason::deadline);
+  EXPECT_EQ(lives.done(1).statistics.generated_tokens, 2);
+  EXPECT_EQ(tokens[1].size(), 2U);
+  EXPECT_EQ(tokens[2], undisturbed(request(2, {6}, 7)));
+}
+
 TEST(Supervisor, AnEngineThatDiesAtRestComesBackWithTheNextQuestion) {
   Lives lives({0, 1000});
   EXPECT_TRUE(lives->reports().empty());
@@ -257,10 +300,12 @@ TEST(RestOf, KeepsWhatWasGivenApartFromWhatCame) {
   Request request;
   request.prompt = {1, 2, 3};
   request.max_tokens = 10;
-  const Request rest = rest_of(request, {8, 9}, 0);
+  request.deadline_milliseconds = 1000;
+  const Request rest = rest_of(request, {8, 9}, 0, milliseconds(400));
   EXPECT_THAT(rest.prompt, ElementsAre(1, 2, 3, 8, 9));
   EXPECT_EQ(rest.given, 3);
   EXPECT_EQ(rest.max_tokens, 8);
+  EXPECT_EQ(rest.deadline_milliseconds, 600);
 }
 
 }  // namespace
