@@ -23,11 +23,13 @@ constexpr Want last_enumerator(Want) { return Want::logits; }
 struct LogitBias {
   std::int32_t token = 0;
   float bias = 0;  // finite, or −∞: the token is forbidden
+  bool operator==(const LogitBias&) const = default;
 };
 
 struct TokenCount {
   std::int32_t token = 0;
   std::int32_t count = 0;  // at least 1
+  bool operator==(const TokenCount&) const = default;
 };
 
 /// One row of logits that is asked for. Each rank has some columns of it, its vocabulary rows, and does there
@@ -53,6 +55,7 @@ struct WantedRow {
 
   /// Whether ln p of some tokens is told.
   bool tells_log_probabilities() const { return want == Want::log_probability || log_probabilities >= 0; }
+  bool operator==(const WantedRow&) const = default;
 };
 
 /// Pages of a sequence from its page `first` on, as ops::WindowTable.

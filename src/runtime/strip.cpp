@@ -22,23 +22,34 @@ struct CandidatesHead {
 
 }  // namespace
 
-Strip::Strip(const StripTools& tools, std::span<const WantedRow> rows, MatrixView<float> logits)
+Strip::Strip(const StripTools& tools, std::span<const WantedRow> rows, MatrixView<float> logits,
+             std::uint64_t digest)
     : tools_(tools),
       rows_(rows),
       logits_(logits),
       columns_(tools.columns(tools.comm.rank())),
       log_probabilities_(tools, rows, logits),
-      answers_(tools.comm, rows.size(),
-               [this](std::size_t row, int rank) { return answer_length(rows_[row], rank); }),
+      answers_(tools.comm, rows.size() + 1,
+               [this](std::size_t row, int rank) {
+                 return row == rows_.size() ? packed_floats<std::uint64_t> : answer_length(rows_[row], rank);
+               }),
       sums_(tools.comm, rows.size(),
             [this](std::size_t row, int) { return rows_[row].sums ? packed_floats<Sums> : 0; }) {
   assert(logits.rows == std::ssize(rows) && logits.cols == columns_.size());
   tools_.pool.split(std::ssize(rows), 1, [this](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) answer(static_cast<std::size_t>(row));
   });
+  pack(digest, answers_.mine(rows.size()));
   answers_.exchange();
   answer_sums();
   sums_.exchange();
+}
+
+std::vector<std::uint64_t> Strip::digests() const {
+  std::vector<std::uint64_t> digests;
+  for (int rank = 0; rank < tools_.comm.size(); ++rank)
+    digests.push_back(unpack<std::uint64_t>(answers_.part(rows_.size(), rank)));
+  return digests;
 }
 
 std::int64_t Strip::candidate_slots(const WantedRow& row, int rank) const {

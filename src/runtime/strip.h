@@ -20,11 +20,16 @@ namespace yoke::runtime {
 class Strip {
  public:
   /// A collective: processes this rank's columns of the rows (`logits`, which are changed) and gathers what
-  /// the rows want. Rows and logits outlive the strip.
-  Strip(const StripTools& tools, std::span<const model::WantedRow> rows, MatrixView<float> logits);
+  /// the rows want. Rows and logits outlive the strip. `digest` is what this rank has computed up to here
+  /// (step_digest.h).
+  Strip(const StripTools& tools, std::span<const model::WantedRow> rows, MatrixView<float> logits,
+        std::uint64_t digest = 0);
 
   std::span<const model::WantedRow> rows() const { return rows_; }
   const LogProbabilities& log_probabilities() const { return log_probabilities_; }
+
+  /// Of every rank, in rank order.
+  std::vector<std::uint64_t> digests() const;
 
   // What was gathered, the same on every rank. `row` counts from the strip's first and wants just that.
 

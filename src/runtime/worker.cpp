@@ -173,6 +173,7 @@ Worker::Worker(const RankOptions& options, comm::Comm& comm, const Progress& pro
   Loading(options, model, *partition_, comm.rank(), pool_, progress).run(*ops_, report_);
   family_ = std::move(model.family);
   family_->prepare(*ops_, *partition_, comm.rank(), caches_);
+  places_ = options.places;
   tools_.emplace(StripTools{comm_, pool_, kernels_, {}});
   for (int rank = 0; rank < comm.size(); ++rank) {
     tools_->vocabulary.push_back(partition_->range(model::Space::vocabulary, 0, rank));
@@ -201,6 +202,9 @@ void Worker::start_step(model::Batch batch) {
   strip_.reset();
   batch_ = std::move(batch);
   timed([&] { wanted_ = model::run_layers(*family_, *ops_, batch_.step()); });
+  if (comm_.size() == 1) return;
+  digest_.add(batch_);
+  if (!batch_.wanted.empty()) digest_.add(ops_->read(wanted_));
 }
 
 std::int32_t Worker::window() const {
@@ -213,8 +217,10 @@ const Strip& Worker::compute_strip(std::int32_t first) {
   const std::int32_t n = std::min(rows - first, strip_rows);
   timed([&] {
     strip_.emplace(*tools_, std::span<const model::WantedRow>(batch_.wanted).subspan(first, n),
-                   model::local_logits(*family_, *ops_, wanted_, first, n));
+                   model::local_logits(*family_, *ops_, wanted_, first, n), digest_.value());
   });
+  const std::optional<std::string> sentence = disagreement(strip_->digests(), places_);
+  require(!sentence, "{}", sentence.value_or(""));
   return *strip_;
 }
 

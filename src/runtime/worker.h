@@ -17,6 +17,7 @@
 #include "rates/roofline.h"
 #include "runtime/engine.h"
 #include "runtime/local_engine.h"
+#include "runtime/step_digest.h"
 #include "runtime/strip.h"
 
 namespace yoke::runtime {
@@ -45,7 +46,7 @@ class Worker {
   void start_step(model::Batch batch);
   /// A collective: wanted rows [first, first + strip_rows) of the step, or what there is of them, which is at
   /// least one. The strip lives until the next is computed or another step starts. Throws Error where the
-  /// step wants no row `first`.
+  /// step wants no row `first`, and on every rank where they have not all computed the same bits.
   const Strip& compute_strip(std::int32_t first);
   /// The strip that was computed last. Throws Error where there is none.
   const Strip& strip() const;
@@ -74,6 +75,8 @@ class Worker {
   std::unique_ptr<model::Family> family_;
   std::unique_ptr<model::Partition> partition_;
   std::optional<StripTools> tools_;
+  std::vector<Place> places_;
+  StepDigest digest_;
   // Of the current step:
   model::Batch batch_;
   ops::Activations wanted_{};
