@@ -10,11 +10,18 @@
 namespace yoke::cluster {
 
 void fields(auto& archive, Is<MemoryClaim> auto& m) {
-  archive(m.need.weights, m.need.kv, m.need.scratch, m.available, m.limited_by);
+  archive(m.need.weights, m.need.kv, m.need.scratch, m.need.page, m.need.pages, m.available, m.limited_by,
+          m.budget);
 }
 void fields(auto& archive, Is<Findings> auto& m) { archive(m.error, m.model, m.memory); }
 
 namespace {
+
+std::vector<MemoryClaim> claims_of(std::span<const Findings> findings) {
+  std::vector<MemoryClaim> claims;
+  for (const Findings& one : findings) claims.push_back(one.memory);
+  return claims;
+}
 
 std::string judge_errors(std::span<const Place> places, std::span<const Findings> findings) {
   for (std::size_t r = 0; r < findings.size(); ++r) {
@@ -39,15 +46,16 @@ std::string judge_findings(std::span<const Place> places, std::span<const Findin
   assert(places.size() == findings.size());
   if (std::string sentence = judge_errors(places, findings); !sentence.empty()) return sentence;
   if (std::string sentence = judge_models(places, findings); !sentence.empty()) return sentence;
-  std::vector<MemoryClaim> claims;
-  for (const Findings& one : findings) claims.push_back(one.memory);
-  return judge_memory(places, claims);
+  return judge_memory(places, claims_of(findings));
 }
 
-bool check_findings(comm::Comm& comm, std::span<const Place> places, const Findings& mine) {
-  const std::string sentence = judge_findings(places, comm::gather(comm, mine));
+std::optional<std::int64_t> check_findings(comm::Comm& comm, std::span<const Place> places,
+                                           const Findings& mine, std::int64_t contexts) {
+  const std::vector<Findings> all = comm::gather(comm, mine);
+  const std::string sentence = judge_findings(places, all);
   if (comm.rank() == 0) require(sentence.empty(), "{}", sentence);
-  return sentence.empty();
+  if (!sentence.empty()) return std::nullopt;
+  return affordable_pages(places, claims_of(all), contexts);
 }
 
 }  // namespace yoke::cluster

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -25,8 +26,9 @@ struct Findings {
 /// errors are found by every rank alike. Both are in rank order.
 std::string judge_findings(std::span<const Place> places, std::span<const Findings> findings);
 
-/// A collective. True if nothing is against it; else rank 0 throws Error with the sentence, and the others
-/// get false.
-bool check_findings(comm::Comm& comm, std::span<const Place> places, const Findings& mine);
+/// A collective. Where nothing is against it, how many pages of KV caches all have room for, at most those of
+/// so many contexts; else rank 0 throws Error with the sentence, and the others get nothing.
+std::optional<std::int64_t> check_findings(comm::Comm& comm, std::span<const Place> places,
+                                           const Findings& mine, std::int64_t contexts);
 
 }  // namespace yoke::cluster

@@ -123,12 +123,17 @@ Findings look(const runtime::RankOptions& options, const RankRoles& roles, int r
   return findings;
 }
 
-/// What can be told to be wrong before anything is loaded. Rank 0 throws then; the others wait for the end of
-/// the job that follows.
+/// What can be told to be wrong before anything is loaded: rank 0 throws then, and the others wait for the
+/// end of the job that follows. Else all know from here on how many pages they have.
 void check_before_loading(Group& group, const RankRoles& roles) {
   comm::Comm& comm = group.comm();
   const Findings mine = look(group.options, roles, comm.rank(), comm.size());
-  if (!check_findings(comm, group.places(), mine)) group.link->sleep();
+  const auto pages = check_findings(comm, group.places(), mine, group.options.engine.sequences);
+  if (pages) {
+    group.options.engine.pages = static_cast<std::int32_t>(*pages);
+  } else {
+    group.link->sleep();
+  }
 }
 
 /// The starter reads what its engine's processes print.

@@ -13,6 +13,9 @@ using runtime::Place;
 
 namespace {
 
+/// Of the memory that is free, what may be filled.
+constexpr std::uint64_t percent_of_free = 85;
+
 /// The ranks of one machine, what they need together, and the tightest of their limits.
 struct MachineClaim {
   std::vector<std::size_t> ranks;
@@ -63,8 +66,10 @@ std::string refusal(const MachineClaim& machine, std::span<const Place> places,
 }  // namespace
 
 MemoryClaim claim(const model::MemoryNeed& need, const Memory& memory, std::uint64_t most) {
-  if (most == 0 || most >= memory.available) return {need, memory.available, memory.limited_by};
-  return {need, most, "the memory it may have"};
+  const std::uint64_t budget = memory.available / 100 * percent_of_free;
+  if (most == 0) return {need, memory.available, memory.limited_by, budget};
+  if (most >= memory.available) return {need, memory.available, memory.limited_by, memory.available};
+  return {need, most, "the memory it may have", most};
 }
 
 std::string judge_memory(std::span<const Place> places, std::span<const MemoryClaim> claims) {
@@ -74,6 +79,23 @@ std::string judge_memory(std::span<const Place> places, std::span<const MemoryCl
     if (machine.bytes > claims[machine.tightest].available) return refusal(machine, places, claims);
   }
   return {};
+}
+
+std::int64_t affordable_pages(std::span<const Place> places, std::span<const MemoryClaim> claims,
+                              std::int64_t contexts) {
+  assert(places.size() == claims.size() && !claims.empty());
+  const std::int64_t needed = claims.front().need.pages;
+  std::int64_t more = std::max<std::int64_t>(contexts - 1, 0) * needed;
+  for (const Place& place : places) {
+    const MachineClaim machine = claim_of_machine(place.machine, places, claims);
+    std::uint64_t page = 0;
+    for (const std::size_t r : machine.ranks) page = saturating_sum(page, claims[r].need.page);
+    if (page == 0) continue;
+    const std::uint64_t budget = claims[machine.tightest].budget;
+    const std::uint64_t left = budget - std::min(budget, machine.bytes);
+    more = std::min(more, static_cast<std::int64_t>(left / page));
+  }
+  return needed + more;
 }
 
 }  // namespace yoke::cluster

@@ -58,7 +58,7 @@ class Decoder final : public Family {
   }
 
   void prepare(ops::Ops& ops, const Partition& partition, int rank, const ops::CacheSize& caches) override {
-    rotation_.prepare(ops, config_, caches.pages * ops::page_positions);
+    rotation_.prepare(ops, config_, caches.pages_of_sequence() * ops::page_positions);
     for (int i = 0; i < n_layers(); ++i) layers_[i].prepare(ops, config_, partition, i, rank, caches);
   }
 

@@ -272,8 +272,11 @@ MemoryNeed memory_need(const gguf::Model& file, const Config& config, const std:
     for (const ops::Slice& slice : loaded_shares_of(entry, *tensor, partition, rank))
       weights += is_matrix(entry.destination) ? ops.matrix_bytes(slice) : slice.bytes();
   }
-  return {weights, kv_bytes(config, partition, rank, limits.caches, ops),
-          scratch_bytes(config, partition, rank, limits, ops)};
+  const std::uint64_t kv = kv_bytes(config, partition, rank, limits.caches, ops);
+  ops::CacheSize larger = limits.caches;
+  ++larger.pages;
+  return {weights, kv, scratch_bytes(config, partition, rank, limits, ops),
+          kv_bytes(config, partition, rank, larger, ops) - kv, limits.caches.pages};
 }
 
 void load_tensors(const gguf::Model& file, const std::vector<TensorEntry>& table, const Partition& partition,

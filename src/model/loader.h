@@ -27,6 +27,8 @@ struct MemoryNeed {
   std::uint64_t weights = 0;
   std::uint64_t kv = 0;
   std::uint64_t scratch = 0;  // activations of the largest step, and logits
+  std::uint64_t page = 0;     // of the KV caches: what one page more takes
+  std::int64_t pages = 0;     // that they have
   std::uint64_t total() const;
 };
 

@@ -195,14 +195,16 @@ struct AttendSpec {
 
 /// What the caches of a model are to hold.
 struct CacheSize {
-  std::int64_t pages = 0;         // of what keeps every position, for all sequences together
-  std::int64_t slots = 0;         // the most sequences that run at once
-  std::int64_t step_tokens = 0;   // the most tokens of a step
-  std::int64_t window_pages = 0;  // of what keeps a window only, for all together; 0: nothing does
-  std::int64_t checkpoints = 0;   // states kept beside those of slots; 0 where no layer is recurrent
+  std::int64_t pages = 0;          // of what keeps every position, for all sequences together
+  std::int64_t slots = 0;          // the most sequences that run at once
+  std::int64_t step_tokens = 0;    // the most tokens of a step
+  std::int64_t window_pages = 0;   // of what keeps a window only, for all together; 0: nothing does
+  std::int64_t checkpoints = 0;    // states kept beside those of slots; 0 where no layer is recurrent
+  std::int64_t context_pages = 0;  // the most pages of one sequence; 0: all there are
 
   /// Of recurrent layers: those of the slots, then checkpoints.
   std::int64_t states() const { return slots + checkpoints; }
+  std::int64_t pages_of_sequence() const { return context_pages == 0 ? pages : context_pages; }
 };
 
 /// Latent attention: keys and values of a head are products of a latent with matrices of the head, and of one

@@ -23,6 +23,7 @@ struct EngineOptions {
   std::int32_t context = 0;          // positions of the KV cache; 0: what the model was trained for
   std::int32_t prefill_chunk = 512;  // most prompt tokens computed in one step
   std::int32_t sequences = 1;        // most that run at once; further requests wait
+  std::int32_t pages = 0;  // of the KV cache, for all sequences together; no fewer than one context has
   kernels::KvType kv_type = kernels::KvType::f16;  // how keys and values are stored
   kernels::ActivationType activations =
       kernels::ActivationType::q8;  // what quantised weights are multiplied with

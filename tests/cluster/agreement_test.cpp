@@ -16,7 +16,7 @@ namespace {
 Place place(int rank, const std::string& host) { return {rank, host, host, host, 10 + rank, 1, {}, 1}; }
 
 const std::vector<Place> places{place(0, "a"), place(1, "b"), place(2, "c")};
-const Findings sound{"", 0x1234, {{1, 0, 0}, 5, "memory of the machine"}};
+const Findings sound{"", 0x1234, {{1, 0, 0, 1, 8}, 5, "memory of the machine", 4}};
 const Findings other_file{"", 0x1235, sound.memory};
 const Findings too_large{"", 0x1234, {{9, 0, 0}, 5, "memory of the machine"}};
 
@@ -53,18 +53,18 @@ TEST(Agreement, IsAskedOfEveryRankAndOnlyRankZeroSpeaks) {
   for (const Findings& odd : {other_file, too_large, against("no")}) {
     for (int who = 0; who < 3; ++who) {
       comm::run_ranks(3, [&](comm::Comm& comm) {
-        EXPECT_TRUE(check_findings(comm, places, sound));
+        EXPECT_EQ(check_findings(comm, places, sound, 4), 8 + 3) << "a byte for each page";
         const Findings& mine = comm.rank() == who ? odd : sound;
         if (comm.rank() == 0) {
-          EXPECT_THROW(check_findings(comm, places, mine), Error);
+          EXPECT_THROW(check_findings(comm, places, mine, 4), Error);
         } else {
-          EXPECT_FALSE(check_findings(comm, places, mine));
+          EXPECT_EQ(check_findings(comm, places, mine, 4), std::nullopt);
         }
       });
     }
   }
   comm::SoloComm solo;
-  EXPECT_TRUE(check_findings(solo, std::span(places).first(1), sound));
+  EXPECT_EQ(check_findings(solo, std::span(places).first(1), sound, 1), 8);
 }
 
 }  // namespace

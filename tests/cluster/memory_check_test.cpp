@@ -79,5 +79,30 @@ TEST(MemoryCheck, WhatARankMayHaveIsWhatIsFreeOrLessWhereItIsGivenLess) {
             "0 bytes, scratch 0 bytes), but only 4.00 GB are available there (the memory it may have)");
 }
 
+TEST(MemoryCheck, PagesForMoreSequencesFillTheBudgetOfTheTightestMachine) {
+  const std::vector<Place> places{place(0, "a"), place(1, "a"), place(2, "b")};
+  const auto claim_with = [](std::uint64_t page, std::uint64_t budget) {
+    MemoryClaim made{{GB, 0, 0, page, 100}, 20 * GB, "x", budget};
+    return made;
+  };
+  // Machine a has 8 GB for pages of 20 MB (both ranks), machine b 9 GB for pages of 10 MB.
+  const std::vector<MemoryClaim> claims{claim_with(GB / 100, 10 * GB), claim_with(GB / 100, 10 * GB),
+                                        claim_with(GB / 100, 10 * GB)};
+  EXPECT_EQ(affordable_pages(places, claims, 100), 100 + 400);
+  EXPECT_EQ(affordable_pages(places, claims, 3), 300) << "no more than sequences may need";
+  EXPECT_EQ(affordable_pages(places, claims, 1), 100);
+  const std::vector<MemoryClaim> tight(3, claim_with(GB / 100, GB));
+  EXPECT_EQ(affordable_pages(places, tight, 100), 100) << "those that are needed fit all the same";
+  const std::vector<MemoryClaim> nothing(3, claim_with(0, GB));
+  EXPECT_EQ(affordable_pages(places, nothing, 2), 200);
+}
+
+TEST(MemoryCheck, OfFreeMemoryPagesFillSomeAndOfWhatIsGivenAll) {
+  const Memory memory{10 * GB, 5 * GB, "memory of the machine"};
+  EXPECT_EQ(claim({}, memory, 0).budget, 5 * GB / 100 * 85);
+  EXPECT_EQ(claim({}, memory, 4 * GB).budget, 4 * GB);
+  EXPECT_EQ(claim({}, memory, 6 * GB).budget, 5 * GB);
+}
+
 }  // namespace
 }  // namespace yoke::cluster

@@ -39,7 +39,7 @@ Request request() {
 }
 
 Start start() {
-  return {{4096, 512, 3, kernels::KvType::q8, kernels::ActivationType::f32, true},
+  return {{4096, 512, 3, 9, kernels::KvType::q8, kernels::ActivationType::f32, true},
           {{"m.gguf", 4, "cache", 5, 6}, {"n.gguf", 1, "", 7, 8}}};
 }
 
@@ -213,6 +213,7 @@ TEST(Fields, OfAStartAreEveryOption) {
   EXPECT_EQ(told.engine.context, 4096);
   EXPECT_EQ(told.engine.prefill_chunk, 512);
   EXPECT_EQ(told.engine.sequences, 3);
+  EXPECT_EQ(told.engine.pages, 9);
   EXPECT_EQ(told.engine.kv_type, kernels::KvType::q8);
   EXPECT_EQ(told.engine.activations, kernels::ActivationType::f32);
   EXPECT_TRUE(told.engine.tries_kernels);

@@ -169,6 +169,27 @@ TEST(LocalEngine, SequencesThatDoNotFitTogetherAnswerAsEachAlone) {
   }
 }
 
+TEST(LocalEngine, MorePagesThanOneContextHoldMoreSequences) {
+  RankOptions options = demo_options();
+  options.engine.context = 128;
+  options.engine.sequences = 3;
+  std::uint64_t kv_bytes = 0;
+  with_engine(2, options, [&](Engine& engine) { kv_bytes = engine.reports()[1].kv_bytes; });
+  options.engine.pages = 6;
+  with_engine(2, options, [&](Engine& engine) {
+    EXPECT_EQ(engine.info().context, 128);
+    EXPECT_EQ(engine.reports()[1].kv_bytes, 3 * kv_bytes);
+    for (std::uint64_t id = 1; id <= 3; ++id)
+      engine.submit(request(id, {static_cast<Token>(id), 17, 4}, 124));
+    auto answers = drain(engine);
+    for (std::uint64_t id = 1; id <= 3; ++id) {
+      EXPECT_EQ(answers[id].tokens.size(), 124U);
+      engine.submit(request(9, {static_cast<Token>(id), 17, 4}, 124));
+      EXPECT_EQ(drain(engine)[9].tokens, answers[id].tokens);
+    }
+  });
+}
+
 TEST(LocalEngine, ReportsStatistics) {
   with_engine(2, demo_options(), [&](Engine& engine) {
     engine.submit(request(9, prompt, 5));
