@@ -62,10 +62,10 @@ std::string program_of(const fs::path& process) {
   return first.substr(first.rfind('/') + 1);
 }
 
-/// Calls act(pid) for each of the run's processes until it returns false.
+/// Calls act(pid) for each process that was started with a path in the folder, until it returns false.
 template <class Act>
-void for_each_process(std::string_view name, Act act) {
-  const std::string folder = run_folder(name).native();
+void for_each_process(const fs::path& path, Act act) {
+  const std::string& folder = path.native();
   std::error_code error;
   for (fs::directory_iterator entry("/proc", error), end; !error && entry != end; entry.increment(error)) {
     const std::string pid = entry->path().filename().native();
@@ -80,7 +80,7 @@ void for_each_process(std::string_view name, Act act) {
 
 bool runs_here(std::string_view name) {
   bool found = false;
-  for_each_process(name, [&](pid_t) {
+  for_each_process(run_folder(name), [&](pid_t) {
     found = true;
     return false;
   });
@@ -89,7 +89,7 @@ bool runs_here(std::string_view name) {
 
 std::vector<StoppedProcess> stopped_processes(std::string_view name) {
   std::vector<StoppedProcess> stopped;
-  for_each_process(name, [&](pid_t pid) {
+  for_each_process(run_folder(name), [&](pid_t pid) {
     const fs::path process = fs::path("/proc") / std::to_string(pid);
     if (is_stopped(process)) stopped.push_back({pid, program_of(process)});
     return true;
@@ -97,8 +97,10 @@ std::vector<StoppedProcess> stopped_processes(std::string_view name) {
   return stopped;
 }
 
-void kill_processes_of_run(std::string_view name) {
-  for_each_process(name, [](pid_t pid) {
+void kill_processes_of_run(std::string_view name) { kill_processes_naming(run_folder(name)); }
+
+void kill_processes_naming(const fs::path& folder) {
+  for_each_process(folder, [](pid_t pid) {
     ::kill(pid, SIGKILL);
     return true;
   });

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,5 +26,8 @@ std::vector<StoppedProcess> stopped_processes(std::string_view name);
 /// daemons, mpirun itself. A process that is stopped dies, too. Throws Error for a name that is not of
 /// hexadecimal digits.
 void kill_processes_of_run(std::string_view name);
+
+/// The same of any folder, for instance of ssh's shared connections, whose sockets lie in it.
+void kill_processes_naming(const std::filesystem::path& folder);
 
 }  // namespace yoke::hosts

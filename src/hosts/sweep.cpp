@@ -80,9 +80,11 @@ void sweep_at_end(const FileDescriptor& input, const system::Environment& enviro
   const Sweep sweep = parse_sweep(read_all(input));
   SurveyRequest request;
   request.run = sweep.run;
-  std::error_code ignored;  // the next run tries again
-  if (!sweep.folder.empty()) std::filesystem::remove_all(sweep.folder, ignored);
-  // Connections of its own: the starter's shared ones are gone with the starter's folder.
+  if (!sweep.folder.empty()) {
+    kill_processes_naming(sweep.folder);  // connections of ssh that would stay for some seconds
+    std::error_code ignored;              // the next run tries again
+    std::filesystem::remove_all(sweep.folder, ignored);
+  }
   kill_processes_of_run(sweep.run);
   remove_run_folder(sweep.run);
   end_run(sweep.hosts, request, SshCommand(sweep.ssh, {}, environment), environment);

@@ -70,6 +70,11 @@ class Start(HostsTest):
         self.assertIn("45000-45031", out)
         self.assertIn("# messages go by tcp, for no host has an RDMA port that is up\n", out)
 
+    def test_what_it_has_started_ends_with_it(self):
+        run = self.start_on("node1", YOKE, "run", DEMO, "-p", PROMPT, "-n", 4, "-H", self.addresses(1, 2))
+        self.assertEqual(run.finish(60)[0], 0)
+        self.assert_nothing_left(run, 3)
+
     def test_other_commands_take_hosts_too(self):
         hosts = self.addresses(1, 2)
         code, out, err = self.yoke_on("node1", "bench", DEMO, "-H", hosts, "-p", 16, "-n", 4, "-r", 1, "--json")
