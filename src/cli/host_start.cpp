@@ -12,6 +12,7 @@
 #include "cli/host_needs.h"
 #include "cluster/hosts_launcher.h"
 #include "hosts/abandoned_runs.h"
+#include "hosts/daemon_port.h"
 #include "hosts/doctor.h"
 #include "hosts/run_folder.h"
 #include "hosts/starter_network.h"
@@ -132,6 +133,16 @@ std::string describe(const hosts::TransportChoice& choice) {
   return fmt::format("messages go by {}, for {}", name_of(choice.transport), choice.why);
 }
 
+/// Free on every host, and here, where mpirun runs.
+int daemon_port_of(const Asked& asked) {
+  std::vector<int> in_use = hosts::listening_ports(hosts::daemon_ports);
+  for (const hosts::SurveyedHost& each : asked.surveyed) {
+    const std::vector<int>& there = each.survey->daemon_ports_in_use;
+    in_use.insert(in_use.end(), there.begin(), there.end());
+  }
+  return hosts::choose_daemon_port(asked.request.run, in_use);
+}
+
 cluster::HostsLaunch launch_of(const Asked& asked, const HostFlags& flags,
                                const runtime::EngineOptions& engine, const runtime::HostOptions& common) {
   cluster::HostsLaunch launch;
@@ -140,6 +151,7 @@ cluster::HostsLaunch launch_of(const Asked& asked, const HostFlags& flags,
   launch.starts_here = asked.surveyed.front().is_here;
   launch.run = asked.request.run;
   launch.run_folder = hosts::run_folder(asked.request.run).native();
+  launch.daemon_port = daemon_port_of(asked);
   launch.transport = transport_of(asked, flags).transport;
   launch.mpi_args = hosts::split_words(flags.mpi_args);
   launch.verbose = flags.verbose;

@@ -30,8 +30,6 @@ class Command {
   int major_;
 };
 
-std::string dashed(const hosts::PortRange& ports) { return fmt::format("{}-{}", ports.first, ports.last); }
-
 /// How daemons are started on the other machines, and how they find each other and notice each other's end.
 void add_daemons(Command& command, const HostsJob& job) {
   const bool four = job.major_version == 4;
@@ -43,7 +41,7 @@ void add_daemons(Command& command, const HostsJob& job) {
   command.runtime("plm_" + launcher + "_no_tree_spawn", "1");  // every machine from here: others need no keys
   command.runtime(four ? "oob_tcp_if_include" : "prte_if_include", networks);
   const std::string prefix = four ? "oob_tcp_" : "prte_";
-  command.runtime(prefix + "dynamic_ipv4_ports", dashed(hosts::daemon_ports));
+  command.runtime(prefix + "dynamic_ipv4_ports", std::to_string(job.daemon_port));
   command.runtime(prefix + "keepalive_time", "2");
   command.runtime(prefix + "keepalive_intvl", "1");
   command.runtime(prefix + "keepalive_probes", "3");

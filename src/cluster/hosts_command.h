@@ -28,6 +28,7 @@ struct HostsJob {
       starter_network;     // CIDR by which machines reach the starter, where that is another one; else empty
   std::string agent;       // what runs a command on the machine of an address: "AGENT ADDRESS COMMAND…"
   std::string run_folder;  // on every machine, this one too: for Open MPI's files, so that they go with it
+  int daemon_port = 0;     // on every machine, and here
   Transport transport = Transport::tcp;
   bool cores_shared = false;       // more threads than cores somewhere: waiting ranks must yield
   std::vector<std::string> extra;  // --mpi-args, last of the options that are for all machines

@@ -60,6 +60,7 @@ HostsJob job_of(const HostsLaunch& launch, const fs::path& folder, const system:
   // The daemons look for the agent's first word, too, on machines that do not have the script.
   job.agent = "/bin/sh " + agent_path(folder).native();
   job.run_folder = launch.run_folder;
+  job.daemon_port = launch.daemon_port;
   job.transport = launch.transport;
   job.cores_shared = launch.shares_cores;
   job.extra = launch.mpi_args;
@@ -82,10 +83,9 @@ MeetingOptions meeting_of(const HostsLaunch& launch) {
   options.connection = connection_patience;
   options.late = fmt::format(
       "the machines did not come together within {} seconds: is there a firewall between them? They must "
-      "reach each "
-      "other and this machine on TCP ports {}-{}, {}-{} and {}-{} (yoke doctor -H … finds out)",
-      connection_patience.count(), hosts::daemon_ports.first, hosts::daemon_ports.last,
-      hosts::link_ports.first, hosts::link_ports.last, hosts::message_ports.first, hosts::message_ports.last);
+      "reach each other and this machine on TCP ports {}, {}-{} and {}-{} (yoke doctor -H … finds out)",
+      connection_patience.count(), launch.daemon_port, hosts::link_ports.first, hosts::link_ports.last,
+      hosts::message_ports.first, hosts::message_ports.last);
   options.helper_trouble = fmt::format(
       "ssh cannot lead the engine's socket on {} to this machine (sshd there must allow "
       "AllowStreamLocalForwarding; or start on the first machine of the list)",

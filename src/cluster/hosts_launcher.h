@@ -35,6 +35,7 @@ struct HostsLaunch {
   bool starts_here = false;     // the first machine is this one, with this file system
   std::string run;              // its name
   std::string run_folder;       // on every machine; it has the key of the links
+  int daemon_port = 0;          // of TCP, on every machine and here
   Transport transport = Transport::tcp;
   std::vector<std::string> mpi_args;
   bool shares_cores = false;  // more threads than cores on some machine

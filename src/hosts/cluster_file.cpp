@@ -10,6 +10,8 @@
 #include <optional>
 #include <span>
 
+// Some of what it asserts does not hold for bad texts, which it refuses with an error just behind.
+#define TOML_ASSERT(condition) static_cast<void>(0)
 #include <toml++/toml.h>  // takes seconds to compile: no other file includes it
 
 #include "base/byte_size.h"

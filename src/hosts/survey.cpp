@@ -16,6 +16,7 @@
 
 #include "base/file_descriptor.h"
 #include "base/topology.h"
+#include "hosts/daemon_port.h"
 #include "kernels/kernels.h"
 #include "system/open_mpi.h"
 
@@ -159,6 +160,7 @@ Survey take_survey(const SurveyQuestions& questions, const std::string& root) {
   survey.rdma_ports = read_rdma_ports(root);
   survey.model = look_at_model(questions.model);
   survey.cache = look_at_folder(questions.cache_dir);
+  survey.daemon_ports_in_use = listening_ports(daemon_ports, root);
   survey.temporary = look_at_folder("/tmp");
   survey.shared_memory_free = look_at_folder("/dev/shm").free_bytes;
   survey.clock = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();

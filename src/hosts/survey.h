@@ -57,6 +57,7 @@ struct Survey {
   std::uint64_t user_id = 0;
   std::vector<Interface> interfaces;
   std::vector<RdmaPort> rdma_ports;
+  std::vector<int> daemon_ports_in_use;  // of daemon_ports (ports.h)
   ModelState model;
   FolderState cache;
   FolderState temporary;

@@ -90,6 +90,7 @@ void fields(auto& archive, Is<Survey> auto& survey) {
   archive("user_id", survey.user_id);
   archive("interfaces", survey.interfaces);
   archive("rdma_ports", survey.rdma_ports);
+  archive("daemon_ports_in_use", survey.daemon_ports_in_use);
   archive("model", survey.model);
   archive("cache", survey.cache);
   archive("temporary", survey.temporary);

@@ -23,6 +23,7 @@ HostsJob job(int major) {
   job.network = "10.77.0.0/24";
   job.agent = "/run/dir/agent";
   job.run_folder = "/tmp/yoke-1";
+  job.daemon_port = 45007;
   return job;
 }
 
@@ -55,7 +56,7 @@ TEST(HostsCommand, KeepsToTheNetworkAndThePinnedPorts) {
   const auto command = hosts_command(job(4), engine);
   EXPECT_EQ(parameter(command, "oob_tcp_if_include"), "10.77.0.0/24");
   EXPECT_EQ(parameter(command, "btl_tcp_if_include"), "10.77.0.0/24");
-  EXPECT_EQ(parameter(command, "oob_tcp_dynamic_ipv4_ports"), "45000-45031");
+  EXPECT_EQ(parameter(command, "oob_tcp_dynamic_ipv4_ports"), "45007");
   EXPECT_EQ(parameter(command, "btl_tcp_port_min_v4"), "46000");
   EXPECT_EQ(parameter(command, "btl_tcp_port_range_v4"), "16");
   EXPECT_EQ(parameter(command, "plm_rsh_agent"), "/run/dir/agent");

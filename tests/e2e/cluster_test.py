@@ -67,8 +67,19 @@ class Start(HostsTest):
         self.assertEqual(code, 0, err)
         self.assertRegex(out, r"(?m)^\S*mpirun .*10\.77\.1\.1:1.* : .*10\.77\.1\.2:1.* : .*10\.77\.1\.3:1")
         self.assertIn("ssh", out)
-        self.assertIn("45000-45031", out)
+        self.assertRegex(out, r"dynamic_ipv4_ports 450[0-3]\d ")
         self.assertIn("# messages go by tcp, for no host has an RDMA port that is up\n", out)
+
+    def test_several_at_once(self):
+        runs = [self.start_on("node1", YOKE, "run", DEMO, "-q", "-p", PROMPT, "-n", TOKENS, "-H", self.addresses())
+                for _ in range(3)]
+        texts = set()
+        for run in runs:
+            code, out, err, _ = run.finish(60)
+            self.assertEqual(code, 0, err)
+            texts.add(out)
+        self.assertEqual(len(texts), 1)
+        self.assert_nothing_left(runs[0])
 
     def test_what_it_has_started_ends_with_it(self):
         run = self.start_on("node1", YOKE, "run", DEMO, "-p", PROMPT, "-n", 4, "-H", self.addresses(1, 2))
