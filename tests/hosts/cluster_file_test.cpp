@@ -60,6 +60,9 @@ user = "ann"
 TEST(ClusterFile, RefusesWithPlaceAndRemedy) {
   const std::pair<const char*, const char*> cases[] = {
       {"hosts = [", "c.toml, line 1: is no TOML: "},
+      {"[{", "c.toml, line 1: is no TOML: "},
+      {"[hösts]", "c.toml, line 1: is no TOML: "},
+      {"hosts = ['ä', 'ä']", "is no host; expected a name"},
       {"", "c.toml: names no hosts"},
       {"hosts = []", "c.toml: names no host"},
       {"hosts = 'a'", "c.toml, line 1: the value of 'hosts' is not a list"},
