@@ -80,13 +80,12 @@ std::int64_t checkpoints(std::int64_t slots) {
 }
 
 ops::CacheSize cache_size(const EngineOptions& options, const OpenModel& model) {
-  const std::int32_t positions = model.pages() * ops::page_positions;
   // Every sequence that runs has room for a token in each step.
   const std::int32_t pages = std::max(options.pages, model.pages());
   const std::int32_t slots = std::min(options.sequences, options.prefill_chunk);
   ops::CacheSize size{.pages = pages,
                       .slots = slots,
-                      .step_tokens = std::min(positions, options.prefill_chunk),
+                      .step_tokens = std::min(pages * ops::page_positions, options.prefill_chunk),
                       .context_pages = model.pages()};
   size.window_pages = window_pages(model.config().widest_window(), size);
   if (model.config().is_recurrent()) size.checkpoints = checkpoints(slots);
