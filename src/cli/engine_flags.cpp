@@ -200,7 +200,7 @@ std::unique_ptr<runtime::Engine> start_lasting_engine(const EngineFlags& flags,
   std::unique_ptr<runtime::Engine> engine = start_engine(flags);
   if (engine == nullptr || cluster::detect_mpi(system::current_environment()).under_mpi) return engine;
   runtime::SupervisorOptions options;
-  options.launch = [flags] { return start(flags, [](const cluster::GroupProgress&) {}); };
+  options.launch = [flags] { return start(flags, {}); };  // in mid-sentence: nothing may be shown
   options.lost = std::move(lost);
   options.wait = [](std::chrono::milliseconds pause) { std::this_thread::sleep_for(pause); };
   return std::make_unique<runtime::Supervisor>(std::move(engine), std::move(options));

@@ -93,14 +93,14 @@ std::string sentence_of(const hosts::Diagnosis& diagnosis) {
 
 Asked ask_hosts(const HostFlags& flags, const runtime::EngineOptions& engine,
                 const runtime::HostOptions& host, const hosts::SshCommand& ssh, hosts::HostList list,
-                const system::Environment& environment) {
+                const system::Environment& environment, bool shows) {
   Asked asked;
   asked.list = std::move(list);
   asked.request = {yoke_on_hosts(flags), path_on_hosts(host.model), path_on_hosts(host.cache_dir),
                    hosts::make_run_name(), hosts::make_key()};
   const std::size_t n = asked.list.hosts.size();
   terminal::StatusLine line;
-  line.show(fmt::format("asking {} host{}", n, n == 1 ? "" : "s"));
+  if (shows) line.show(fmt::format("asking {} host{}", n, n == 1 ? "" : "s"));
   asked.surveyed = hosts::survey_hosts(asked.list.hosts, asked.request, ssh, environment);
   put_this_machine_first(asked.surveyed);
   hosts::Examination examination;
@@ -210,7 +210,8 @@ std::unique_ptr<runtime::Engine> start_on_hosts(
   const hosts::SshCommand ssh(list.ssh, folder->path(), environment);
   const std::int64_t began = seconds_now();
   StageClock clock(flags.verbose);
-  const Asked asked = ask_hosts(flags, engine, host, ssh, std::move(list), environment);
+  const Asked asked =
+      ask_hosts(flags, engine, host, ssh, std::move(list), environment, progress != nullptr);
   // From here on there are folders on the hosts, which go however this process ends.
   FileDescriptor sweeper =
       hosts::start_sweeper(own_path(), sweep_of(asked, folder->path().native()), environment);

@@ -12,7 +12,29 @@ LIMIT_STARTING = 10  # of one that starts
 LIMIT_LEFT = 10  # until nothing is left of it anywhere
 
 
-class HostsTest(LabTest):
+class RanksTest(LabTest):
+    """Finds the ranks of a run."""
+
+    def ranks_on(self, host, command="engine"):
+        """The pids of the engines that run on a host."""
+        return [pid for pid in self.processes(host, YOKE.name) if self.command_of(pid) == command]
+
+    def rank_on(self, host, command="engine"):
+        found = self.ranks_on(host, command)
+        self.assertEqual(len(found), 1, host)
+        return found[0]
+
+    @staticmethod
+    def command_of(pid):
+        """Which of yoke's commands a process runs; empty where it has ended."""
+        try:
+            words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            return ""
+        return os.fsdecode(words[1]) if len(words) > 1 else ""
+
+
+class HostsTest(RanksTest):
     def run_on_hosts(self, hosts, *arguments, start="node1", timeout=60, **options):
         """(exit code, stdout, stderr) of `yoke run -H` of the demo model, of which nothing may be left."""
         return self.yoke_on(start, "run", DEMO, "-p", PROMPT, "-n", TOKENS, "-H", hosts, *arguments, timeout=timeout, **options)
@@ -49,24 +71,6 @@ class EndlessTest(HostsTest):
         run = self.start_loading(*arguments, start=start)
         run.wait_for_text(100)
         return run
-
-    def ranks_on(self, host, command="engine"):
-        """The pids of the engines that run on a host."""
-        return [pid for pid in self.processes(host, YOKE.name) if self.command_of(pid) == command]
-
-    def rank_on(self, host, command="engine"):
-        found = self.ranks_on(host, command)
-        self.assertEqual(len(found), 1, host)
-        return found[0]
-
-    @staticmethod
-    def command_of(pid):
-        """Which of yoke's commands a process runs; empty where it has ended."""
-        try:
-            words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except OSError:
-            return ""
-        return os.fsdecode(words[1]) if len(words) > 1 else ""
 
     def assert_ends(self, run, *mentions, limit=LIMIT_RUNNING, reachable=None):
         code, _, err, _ = run.finish(limit + 1)

@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""A conversation with an engine on several hosts outlives what happens to a rank there (a lab; root)."""
+import os
+import re
+import signal
+
+from conversation import ConversationTest
+from harness import DEMO, PROMPT, YOKE, main
+from on_hosts import LIMIT_LEFT, RanksTest
+from terminal import TerminalRun
+
+TOKENS = 400
+LOST = r"\n[^\n]+ \(starting again\)\n"
+
+
+class HostsConversationTest(RanksTest, ConversationTest):
+    nodes = 3
+
+    def converse_on(self, start, *arguments):
+        """A conversation that has shown its first prompt, from a host."""
+        command = self.command_on(start, YOKE, "run", DEMO, "-n", TOKENS, *arguments)
+        run = TerminalRun(command, {"XDG_STATE_HOME": "/root", "HOME": "/root"})
+        self.addCleanup(run.close)
+        run.greeting = run.expect_prompt()
+        return run
+
+    def interrupt(self, run, strike):
+        """What an answer shows where strike() comes in mid-sentence, without the line typed."""
+        run.enter(PROMPT)
+        shown = run.expect(r"\n.{40}")
+        strike()
+        return (shown + run.expect_prompt()).partition("\n")[2]
+
+    def leave_hosts(self, run):
+        run.type("\x04")
+        code, shown = run.end()
+        self.assertEqual(code, 0, shown)
+        self.assert_nothing_left(run, LIMIT_LEFT)
+
+
+class Failure(HostsConversationTest):
+    options = ("--network", "10.77.8.0/24")
+
+    def assert_outlives(self, strike, *mentions, start="node1", sampling=()):
+        options = ("-H", self.addresses(), *sampling)
+        expected = self.generate(*sampling, "--ranks", 3, tokens=TOKENS)
+        run = self.converse_on(start, *options)
+        shown = self.interrupt(run, strike)
+        lines = re.findall(LOST, shown)
+        self.assertEqual(len(lines), 1, shown)
+        for mention in mentions:
+            self.assertIn(mention, lines[0])
+        self.assertEqual(PROMPT + self.answer(re.sub(LOST, "", shown)) + "\n", expected)
+        self.leave_hosts(run)
+
+    def test_a_rank_killed(self):
+        for host, start in (("node2", "node1"), ("node1", "node1"), ("node1", "outside")):
+            with self.subTest(host=host, start=start):
+                self.assert_outlives(lambda: os.kill(self.rank_on(host), signal.SIGKILL), host, start=start)
+
+    def test_a_rank_killed_while_tokens_are_drawn(self):
+        self.assert_outlives(lambda: os.kill(self.rank_on("node3"), signal.SIGKILL), "node3",
+                             sampling=("--temp", 0.9, "--seed", 7))
+
+    def test_a_rank_stopped(self):
+        for host in ("node1", "node3"):
+            with self.subTest(host=host):
+                self.assert_outlives(lambda: os.kill(self.rank_on(host), signal.SIGSTOP), host)
+
+    def test_a_daemon_killed(self):
+        def strike():
+            for pid in self.processes("node2", "orted"):
+                os.kill(pid, signal.SIGKILL)
+        self.assert_outlives(strike, "node2")
+
+
+if __name__ == "__main__":
+    main()
