@@ -64,6 +64,11 @@ std::string EngineJob::explain(std::span<const runtime::Place> places) {
   return explain_end(child_.output(), status.value_or(-1), places, machines_);
 }
 
+runtime::DeathCause EngineJob::cause(milliseconds patience) {
+  const std::optional<int> status = child_.wait(patience);
+  return cause_of_end(child_.output(), status.value_or(-1));
+}
+
 void EngineJob::end(milliseconds patience) {
   if (child_.wait(patience)) return;
   child_.signal(SIGTERM);

@@ -1,6 +1,7 @@
 // The processes of an engine that was started: mpirun and its ranks, or the one rank itself.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <span>
 #include <string>
@@ -43,6 +44,8 @@ class EngineJob {
 
   /// One sentence on why it ended, or is ending: waits a moment for that.
   std::string explain(std::span<const runtime::Place> places);
+  /// What it died of: waits so long for its end, which tells.
+  runtime::DeathCause cause(std::chrono::milliseconds patience);
   /// Ends it: waits for `patience`, asks, kills. No process of the job runs after that.
   void end(std::chrono::milliseconds patience);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <csignal>
 #include <cstring>
 #include <optional>
 #include <sstream>
@@ -140,6 +141,11 @@ std::string describe_status(int status) {
   return fmt::format("ended with exit code {}", WEXITSTATUS(status));
 }
 
+/// Those that a process's own instructions raise.
+bool is_crash(int number) {
+  return number == SIGSEGV || number == SIGABRT || number == SIGFPE || number == SIGBUS;
+}
+
 void add(std::vector<std::string>& command, std::initializer_list<std::string> words) {
   command.insert(command.end(), words);
 }
@@ -212,6 +218,14 @@ std::string explain_end(const std::string& printed, int status, std::span<const 
   if (auto sentence = find_ended_daemon(printed, machines.names)) return *sentence;
   const auto line = find_first_line(printed);
   return "the engine " + describe_status(status) + (line ? " and said: " + *line : "");
+}
+
+runtime::DeathCause cause_of_end(const std::string& printed, int status) {
+  if (find_lost_daemon(printed, {})) return runtime::DeathCause::loss;
+  const bool of_rank = number_after(printed, "process rank ").has_value();
+  std::optional<int> signal = of_rank ? number_after(printed, "exited on signal ") : std::nullopt;
+  if (!signal && status >= 0 && WIFSIGNALED(status)) signal = WTERMSIG(status);
+  return signal && is_crash(*signal) ? runtime::DeathCause::crash : runtime::DeathCause::loss;
 }
 
 }  // namespace yoke::cluster

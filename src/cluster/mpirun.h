@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cluster/protocol.h"
+#include "runtime/engine_death.h"
 #include "system/environment.h"
 
 namespace yoke::cluster {
@@ -57,5 +58,8 @@ std::optional<std::string> find_ended_daemon(std::string_view printed, const Mac
 /// the status that waitpid() gave (or −1), and where its ranks ran as far as is known.
 std::string explain_end(const std::string& printed, int status, std::span<const runtime::Place> places,
                         const JobMachines& machines = {});
+
+/// What such an engine has died of, from the same.
+runtime::DeathCause cause_of_end(const std::string& printed, int status);
 
 }  // namespace yoke::cluster

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "runtime/engine_death.h"
 #include "system/socket.h"
 
 namespace yoke::cluster {
@@ -26,6 +27,8 @@ constexpr milliseconds poll_period{250};
 // A listener that was to run every quarter of a second and did not for so long was stopped itself (Ctrl-Z).
 constexpr milliseconds own_gap{1000};
 constexpr milliseconds goodbye_patience{500};
+// For a job that falls apart to say which rank a signal has ended: mpirun reports that within a tenth of it.
+constexpr milliseconds report_patience{500};
 // The listener reads on while fewer events wait for next(). One read brings some thousand more at most.
 constexpr std::size_t max_events = 256;
 
@@ -151,7 +154,7 @@ class RemoteEngine::State {
   }
 
   void throw_if_dead() const {
-    if (death_) fail("{}", *death_);
+    if (death_) throw runtime::EngineDeath(*death_, cause_);
   }
 
   template <class Answer>
@@ -198,7 +201,7 @@ class RemoteEngine::State {
         if (!channel_open_) return;
       }
       if (!open) {
-        die(job_ ? job_->explain(places()) : "the engine has closed its connection");
+        die(job_ ? job_->explain(places()) : "the engine has closed its connection", cause_of_loss());
       } else if (now - heard_ > timing_.silence) {
         die(silence_sentence());
       } else if (const std::optional<Verdict> verdict = judge_.judge()) {
@@ -220,7 +223,7 @@ class RemoteEngine::State {
   }
 
   void hear(const Heartbeat& heartbeat) { judge_.hear(0, since_start(heard_), heartbeat.beat); }
-  void hear(const Failure& failure) { die(failure.sentence); }
+  void hear(const Failure& failure) { die(failure.sentence, cause_of_loss()); }
   void hear(RanksMet& met) { note(places_, std::move(met.places)); }
   void hear(const GroupProgress& progress) { note(progress_, progress); }
   void hear(const Ready& ready) { note(info_, ready.info); }
@@ -243,17 +246,29 @@ class RemoteEngine::State {
 
   /// The engine is lost: nothing more is heard of it, and what is left of it ends now. (In good order, what
   /// it "died" of is the goodbye.)
-  void die(const std::string& sentence) {
+  void die(const std::string& sentence, runtime::DeathCause cause = runtime::DeathCause::loss) {
     channel_open_ = false;
     engine_.channel().shut_down();
     bool expected = false;
     {
       const std::lock_guard lock(mutex_);
       death_ = sentence;
+      cause_ = cause;
       expected = leaving_;
       changed_.notify_all();
     }
     if (job_ && !expected) job_->end(milliseconds{0});
+  }
+
+  /// Of an engine that has spoken of its end, or is gone.
+  runtime::DeathCause cause_of_loss() const {
+    const bool asked = job_ && !leaving();
+    return asked ? job_->cause(report_patience) : runtime::DeathCause::loss;
+  }
+
+  bool leaving() const {
+    const std::lock_guard lock(mutex_);
+    return leaving_;
   }
 
   std::vector<runtime::Place> places() const {
@@ -285,6 +300,7 @@ class RemoteEngine::State {
   std::condition_variable changed_;
   bool leaving_ = false;
   std::optional<std::string> death_;
+  runtime::DeathCause cause_{};
   std::vector<runtime::Place> places_;
   std::optional<GroupProgress> progress_;
   std::optional<runtime::EngineInfo> info_;

@@ -1,5 +1,7 @@
 #include "runtime/supervisor.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <utility>
 #include <variant>
@@ -24,6 +26,18 @@ bool is_overdue(const Request& request, std::chrono::milliseconds since) {
   return request.deadline_milliseconds > 0 && since.count() >= request.deadline_milliseconds;
 }
 
+std::chrono::milliseconds age_of(const Owed& owed) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(Owed::Clock::now() - owed.submitted);
+}
+
+FailedEvent failure_of(const Owed& guilty, const std::string& sentence) {
+  const std::size_t tokens = guilty.tokens.size();
+  return {guilty.request.id,
+          fmt::format("the engine has crashed twice over this request, after {} token{} of its answer each "
+                      "time, so it is not tried again: {}",
+                      tokens, tokens == 1 ? "" : "s", sentence)};
+}
+
 }  // namespace
 
 Request rest_of(const Request& request, const std::vector<Token>& tokens, std::int32_t told,
@@ -44,7 +58,7 @@ auto Supervisor::outlive(Act act) {
     try {
       return act();
     } catch (const Error& death) {
-      relaunch(death.what());
+      relaunch(death.what(), cause_of(death));
     }
   }
 }
@@ -53,33 +67,41 @@ Supervisor::Supervisor(std::unique_ptr<Engine> engine, SupervisorOptions options
     : engine_(std::move(engine)), options_(std::move(options)), info_(engine_->info()) {}
 
 void Supervisor::submit(Request request) {
-  if (find(request.id) != ledger_.end()) {
+  if (ledger_.find(request.id) != ledger_.end()) {
     own_events_.push_back(twice_in_flight(request.id));
     return;
   }
-  ledger_.push_back({request, Clock::now()});
+  if (ledger_.add(request, Clock::now()).held) return;
   try {
     engine_->submit(std::move(request));
   } catch (const Error& death) {
-    relaunch(death.what());
+    relaunch(death.what(), cause_of(death));
   }
 }
 
 void Supervisor::cancel(std::uint64_t request) {
-  if (const auto owed = find(request); owed != ledger_.end()) owed->cancelled = true;
+  const auto owed = ledger_.find(request);
+  if (owed != ledger_.end() && owed->held) {
+    end(owed, FinishReason::cancelled);
+    return;
+  }
+  if (owed != ledger_.end()) owed->cancelled = true;
   try {
     engine_->cancel(request);
   } catch (const Error& death) {
-    relaunch(death.what());
+    relaunch(death.what(), cause_of(death));
   }
 }
 
 std::optional<Event> Supervisor::next(std::chrono::milliseconds patience) {
+  end_what_is_over();
   if (own_events_.empty()) {
     std::optional<Event> event = outlive([&] { return engine_->next(patience); });
     if (event) {
       deaths_ = 0;
-      return noted(std::move(*event));
+      event = noted(std::move(*event));
+      hand_out_or_relaunch();
+      return event;
     }
   }
   // Of a death, most likely: what was done, though the dead engine had not said so yet.
@@ -98,37 +120,65 @@ std::vector<rates::Roofline> Supervisor::measure_rooflines() {
 }
 
 /// Until one has started and been given what is owed.
-void Supervisor::relaunch(std::string sentence) {
+void Supervisor::relaunch(std::string sentence, DeathCause cause) {
   while (true) {
+    take_back(sentence, cause);
     if (++deaths_ > most_deaths) throw Error(sentence);
     options_.lost(sentence);
     engine_.reset();
     options_.wait(pause_after(deaths_));
     try {
       engine_ = options_.launch();
-      return resubmit();
+      end_what_is_over();
+      return hand_out();
     } catch (const Error& failure) {
       sentence = failure.what();
+      cause = cause_of(failure);
     }
   }
 }
 
-void Supervisor::resubmit() {
-  for (auto owed = ledger_.begin(); owed != ledger_.end();) {
-    owed->resubmitted = true;
-    const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - owed->submitted);
+/// What the dead engine had.
+void Supervisor::take_back(const std::string& sentence, DeathCause cause) {
+  if (cause == DeathCause::loss) return ledger_.hold_all();
+  const std::optional<Owed> guilty = ledger_.blame();
+  if (!guilty) return;
+  own_events_.push_back(failure_of(*guilty, sentence));
+  deaths_ = 0;  // the others have had no part in those before
+}
+
+/// Of what no engine has.
+void Supervisor::end_what_is_over() {
+  for (auto next = ledger_.begin(); next != ledger_.end();) {
+    const auto owed = next++;
+    if (!owed->held) continue;
     std::optional<FinishReason> reason = reason_of_end(*owed);
-    if (!reason && is_overdue(owed->request, since)) reason = FinishReason::deadline;
-    if (reason) {
-      DoneEvent done{owed->request.id, *reason, {}};
-      note(done, *owed);
-      own_events_.push_back(done);
-      owed = ledger_.erase(owed);
-      continue;
-    }
-    engine_->submit(rest_of(owed->request, owed->tokens, owed->told, since));
+    if (!reason && is_overdue(owed->request, age_of(*owed))) reason = FinishReason::deadline;
+    if (reason) end(owed, *reason);
+  }
+}
+
+void Supervisor::end(Ledger::iterator owed, FinishReason reason) {
+  DoneEvent done{owed->request.id, reason, {}};
+  note(done, *owed);
+  own_events_.push_back(done);
+  ledger_.erase(owed);
+}
+
+/// What no engine has, as far as its turn has come.
+void Supervisor::hand_out() {
+  while (Owed* owed = ledger_.release()) {
+    owed->resubmitted = true;
+    engine_->submit(rest_of(owed->request, owed->tokens, owed->told, age_of(*owed)));
     if (owed->cancelled) engine_->cancel(owed->request.id);
-    ++owed;
+  }
+}
+
+void Supervisor::hand_out_or_relaunch() {
+  try {
+    hand_out();
+  } catch (const Error& death) {
+    relaunch(death.what(), cause_of(death));
   }
 }
 
@@ -143,35 +193,35 @@ std::optional<FinishReason> Supervisor::reason_of_end(const Owed& owed) const {
   return end_of(owed.request, prompt, owed.tokens.size(), owed.tokens.back(), info_.context);
 }
 
-Supervisor::Ledger::iterator Supervisor::find(std::uint64_t request) {
-  return std::find_if(ledger_.begin(), ledger_.end(),
-                      [&](const Owed& owed) { return owed.request.id == request; });
-}
-
 Event Supervisor::noted(Event event) {
   std::visit([this](auto& each) { note(each); }, event);
   return event;
 }
 
 void Supervisor::note(const TokenEvent& event) {
-  const auto owed = find(event.request);
+  const auto owed = ledger_.find(event.request);
   if (owed == ledger_.end()) return;
   owed->tokens.push_back(event.token);
   if (!owed->first_token) owed->first_token = Clock::now();
+  Ledger::advance(*owed);
 }
 
 void Supervisor::note(const LogitsEvent& event) {
-  const auto owed = find(event.request);
-  if (owed != ledger_.end()) owed->told += static_cast<std::int32_t>(event.logits.size()) / info_.vocabulary;
+  const auto owed = ledger_.find(event.request);
+  if (owed == ledger_.end()) return;
+  owed->told += static_cast<std::int32_t>(event.logits.size()) / info_.vocabulary;
+  Ledger::advance(*owed);
 }
 
 void Supervisor::note(const LogProbabilitiesEvent& event) {
-  const auto owed = find(event.request);
-  if (owed != ledger_.end()) owed->told += static_cast<std::int32_t>(event.values.size());
+  const auto owed = ledger_.find(event.request);
+  if (owed == ledger_.end()) return;
+  owed->told += static_cast<std::int32_t>(event.values.size());
+  Ledger::advance(*owed);
 }
 
 void Supervisor::note(DoneEvent& event) {
-  const auto owed = find(event.request);
+  const auto owed = ledger_.find(event.request);
   if (owed == ledger_.end()) return;
   if (owed->resubmitted) note(event, *owed);
   ledger_.erase(owed);
@@ -189,7 +239,7 @@ void Supervisor::note(DoneEvent& event, const Owed& owed) {
 }
 
 void Supervisor::note(const FailedEvent& event) {
-  const auto owed = find(event.request);
+  const auto owed = ledger_.find(event.request);
   if (owed != ledger_.end()) ledger_.erase(owed);
 }
 

@@ -5,13 +5,14 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <list>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "runtime/engine.h"
+#include "runtime/engine_death.h"
+#include "runtime/ledger.h"
 
 namespace yoke::runtime {
 
@@ -29,6 +30,9 @@ struct SupervisorOptions {
 /// after engine dies or does not start, and no event comes in between, it waits longer each time, and in the
 /// end throws what the last one threw. The times of a request that has outlived an engine have the pause in
 /// them, and that before its first token is all told as the prompt's.
+/// Where an engine dies of a crash, what it had is asked of the next one at a time (ledger.h); a request over
+/// which an engine crashes that has nothing else, at the place of the crash before, fails and the others go
+/// on. No other death counts against a request.
 class Supervisor final : public Engine {
  public:
   /// Deaths without an event in between that it bears.
@@ -44,25 +48,17 @@ class Supervisor final : public Engine {
   std::vector<rates::Roofline> measure_rooflines() override;
 
  private:
-  using Clock = std::chrono::steady_clock;
-  /// A request that is not done, and what has come of it.
-  struct Owed {
-    Request request;
-    Clock::time_point submitted;
-    std::vector<Token> tokens{};
-    std::int32_t told = 0;  // positions of a report
-    std::optional<Clock::time_point> first_token{};
-    bool cancelled = false;
-    bool resubmitted = false;
-  };
-  using Ledger = std::list<Owed>;
+  using Clock = Owed::Clock;
 
   template <class Act>
   auto outlive(Act act);
-  void relaunch(std::string sentence);
-  void resubmit();
+  void relaunch(std::string sentence, DeathCause cause);
+  void take_back(const std::string& sentence, DeathCause cause);
+  void end_what_is_over();
+  void end(Ledger::iterator owed, FinishReason reason);
+  void hand_out();
+  void hand_out_or_relaunch();
   std::optional<FinishReason> reason_of_end(const Owed& owed) const;
-  Ledger::iterator find(std::uint64_t request);
   Event noted(Event event);
   void note(const TokenEvent& event);
   void note(const LogitsEvent& event);
@@ -74,7 +70,7 @@ class Supervisor final : public Engine {
   std::unique_ptr<Engine> engine_;
   SupervisorOptions options_;
   EngineInfo info_;
-  Ledger ledger_;                 // in the order of submission
+  Ledger ledger_;
   std::deque<Event> own_events_;  // that no engine tells of
   int deaths_ = 0;                // since the last event
 };

@@ -171,6 +171,27 @@ TEST(ExplainEnd, PrefersTheEnginesOwnWords) {
       "rank 0 (host a, pid 10) stopped answering");
 }
 
+TEST(CauseOfEnd, IsACrashWhereASignalOfItsOwnEndedARank) {
+  using runtime::DeathCause;
+  const auto of = [](int signal) {
+    const std::string report = "mpirun noticed that process rank 2 with PID 0 on node vm exited on signal ";
+    return cause_of_end(report + std::to_string(signal) + " (…).", 128 << 8);
+  };
+  for (const int crash : {SIGSEGV, SIGABRT, SIGFPE, SIGBUS}) EXPECT_EQ(of(crash), DeathCause::crash) << crash;
+  for (const int loss : {SIGKILL, SIGTERM, SIGHUP}) EXPECT_EQ(of(loss), DeathCause::loss) << loss;
+  EXPECT_EQ(cause_of_end("", SIGSEGV), DeathCause::crash) << "of the one rank itself";
+  EXPECT_EQ(cause_of_end("", SIGKILL), DeathCause::loss);
+  EXPECT_EQ(cause_of_end("", -1), DeathCause::loss);
+  EXPECT_EQ(cause_of_end("", 1 << 8), DeathCause::loss);
+}
+
+TEST(CauseOfEnd, IsALossWhereAMachineIsGone) {
+  EXPECT_EQ(cause_of_end("Remote daemon: [[19871,0],1] on node 10.0.0.2\nprocess rank 1 with PID 0 on node a "
+                         "exited on signal 6 (Aborted).",
+                         205 << 8),
+            runtime::DeathCause::loss);
+}
+
 TEST(ExplainEnd, FallsBackToTheFirstLineAndTheStatus) {
   EXPECT_EQ(explain_end("\n-----\n  ORTE has lost its way\nmore\n", 1 << 8, places),
             "the engine ended with exit code 1 and said: ORTE has lost its way");

@@ -48,6 +48,19 @@ class Failure(ConversationTest):
         self.assert_outlived("\n" + run.ask(PROMPT).lstrip("\n"), expected)
         self.leave(run)
 
+    def test_a_rank_that_crashes_now_and_then_costs_no_answer(self):
+        expected = self.undisturbed("-n", 400, "--ranks", 3)
+        run = self.converse("-n", 400, "--ranks", 3)
+        run.enter(PROMPT)
+        shown = ""
+        for place in r"\n.{40}", r"\(starting again\)\n.{40}":
+            shown += run.expect(place)
+            os.kill(run.ranks()[1].pid, signal.SIGSEGV)
+        shown = (shown + run.expect_prompt()).partition("\n")[2]
+        self.assertEqual(len(re.findall(LOST, shown)), 2, shown)
+        self.assertEqual(self.answer(re.sub(LOST, "", shown)), expected)
+        self.leave(run)
+
     def test_what_was_said_outlives_the_ranks(self):
         run = self.converse("-n", 20, "--ranks", 3)
         first = self.answer(run.ask(PROMPT))
