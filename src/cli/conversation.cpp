@@ -1,7 +1,6 @@
 #include "cli/conversation.h"
 
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -11,6 +10,7 @@
 
 #include "cli/conversation_input.h"
 #include "cli/figures.h"
+#include "cli/loss_line.h"
 #include "cli/text_file.h"
 #include "terminal/interrupt.h"
 #include "terminal/line_editor.h"
@@ -27,12 +27,6 @@ constexpr std::string_view help =
     "/bye     leaves, as Ctrl-D does\n"
     "Ctrl-C   stops an answer, or gives up a line\n"
     "\"\"\"      begins a message of several lines, and ends it\n";
-
-/// What the program says beside the conversation, dim where there is a terminal to dim.
-void note(std::string_view sentence) {
-  const bool dim = isatty(STDERR_FILENO) == 1;
-  terminal::tell("{}{}{}\n", dim ? "\033[2m" : "", sentence, dim ? "\033[0m" : "");
-}
 
 std::string_view describe(session::Finish finish) {
   switch (finish) {
@@ -136,11 +130,6 @@ class Dialogue {
 };
 
 }  // namespace
-
-void note_loss(const std::string& sentence) {
-  terminal::tell("\n");  // most likely in mid-text
-  note(fmt::format("{} (starting again)", sentence));
-}
 
 void converse(runtime::Engine& engine, const text::Tokenizer& tokenizer, const ConversationOptions& options) {
   Dialogue(engine, tokenizer, options).run();

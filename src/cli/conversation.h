@@ -17,9 +17,6 @@ struct ConversationOptions {
   bool quiet = false;  // no figures after an answer
 };
 
-/// Tells a person that the engine is lost, whose sentence this is, and started again.
-void note_loss(const std::string& sentence);
-
 /// Talks until the person leaves; Ctrl-C ends an answer. Standard input and output must be terminals. Throws
 /// Error where the engine dies for good; what it only refuses is told, and the conversation goes on.
 void converse(runtime::Engine& engine, const text::Tokenizer& tokenizer, const ConversationOptions& options);

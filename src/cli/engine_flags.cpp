@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <cstdlib>
 #include <limits>
+#include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -151,26 +153,44 @@ bool follow(const EngineFlags& flags) {
 
 namespace {
 
-std::unique_ptr<runtime::Engine> start(EngineFlags flags, const LoadProgress& progress) {
-  flags.engine.tries_kernels = true;
-  const cluster::MpiStart job = cluster::detect_mpi(system::current_environment());
-  if (job.under_mpi) return join_job(flags, job, progress);
-  if (flags.hosts.given()) return start_on_hosts(flags.hosts, flags.engine, flags.host, progress);
-  require_hosts(flags.hosts);
-  if (!flags.links.key_file.empty() || !flags.hosts.network.empty())
-    throw UsageError(
-        "--key-file and --network are for ranks on several machines: give a list of hosts, or start with "
-        "mpirun or srun");
-  cluster::LaunchOptions options;
-  options.engine = flags.engine;
-  options.host = flags.host;
-  options.ranks = flags.ranks == 0 ? 1 : flags.ranks;
-  return cluster::launch(options, progress);
-}
+/// Starts the engine that the flags ask for, and others like it.
+class Starter {
+ public:
+  explicit Starter(const EngineFlags& given) : flags_(given) {
+    flags_.engine.tries_kernels = true;
+    if (flags_.hosts.given()) hosts_.emplace(flags_.hosts, flags_.engine, flags_.host);
+  }
 
-std::unique_ptr<runtime::Engine> start_with_bar(const EngineFlags& flags) {
+  std::unique_ptr<runtime::Engine> start(const LoadProgress& progress) {
+    const cluster::MpiStart job = cluster::detect_mpi(system::current_environment());
+    if (job.under_mpi) return join_job(flags_, job, progress);
+    return hosts_ ? hosts_->start(progress) : start_here(progress);
+  }
+  std::unique_ptr<runtime::Engine> start_again() { return hosts_ ? hosts_->start_again() : start_here({}); }
+  /// As HostStarter has it.
+  std::string change() const { return hosts_ ? hosts_->change() : std::string(); }
+
+ private:
+  std::unique_ptr<runtime::Engine> start_here(const LoadProgress& progress) const {
+    require_hosts(flags_.hosts);
+    if (!flags_.links.key_file.empty() || !flags_.hosts.network.empty())
+      throw UsageError(
+          "--key-file and --network are for ranks on several machines: give a list of hosts, or start with "
+          "mpirun or srun");
+    cluster::LaunchOptions options;
+    options.engine = flags_.engine;
+    options.host = flags_.host;
+    options.ranks = flags_.ranks == 0 ? 1 : flags_.ranks;
+    return cluster::launch(options, progress);
+  }
+
+  EngineFlags flags_;
+  std::optional<HostStarter> hosts_;
+};
+
+std::unique_ptr<runtime::Engine> start_with_bar(Starter& starter) {
   terminal::ProgressBar bar("loading");
-  return start(flags, [&bar](const cluster::GroupProgress& loaded) {
+  return starter.start([&bar](const cluster::GroupProgress& loaded) {
     bar.update(loaded.all.done, loaded.all.total, load_note(loaded));
   });
 }
@@ -184,10 +204,8 @@ void print_notices(const std::vector<runtime::RankReport>& ranks) {
   }
 }
 
-}  // namespace
-
-std::unique_ptr<runtime::Engine> start_engine(const EngineFlags& flags) {
-  std::unique_ptr<runtime::Engine> engine = start_with_bar(flags);
+std::unique_ptr<runtime::Engine> start_with_notices(Starter& starter, const EngineFlags& flags) {
+  std::unique_ptr<runtime::Engine> engine = start_with_bar(starter);
   if (engine == nullptr || flags.host.cache_dir.empty()) return engine;
   if (flags.engine.activations == kernels::ActivationType::f32)
     terminal::tell("--cache-dir has no effect: with --activations f32 no weights are packed\n");
@@ -195,13 +213,24 @@ std::unique_ptr<runtime::Engine> start_engine(const EngineFlags& flags) {
   return engine;
 }
 
-std::unique_ptr<runtime::Engine> start_lasting_engine(const EngineFlags& flags,
-                                                      std::function<void(const std::string&)> lost) {
-  std::unique_ptr<runtime::Engine> engine = start_engine(flags);
+}  // namespace
+
+std::unique_ptr<runtime::Engine> start_engine(const EngineFlags& flags) {
+  Starter starter(flags);
+  return start_with_notices(starter, flags);
+}
+
+std::unique_ptr<runtime::Engine> start_lasting_engine(const EngineFlags& flags, LossObserver observer) {
+  const auto starter = std::make_shared<Starter>(flags);
+  std::unique_ptr<runtime::Engine> engine = start_with_notices(*starter, flags);
   if (engine == nullptr || cluster::detect_mpi(system::current_environment()).under_mpi) return engine;
   runtime::SupervisorOptions options;
-  options.launch = [flags] { return start(flags, {}); };  // in mid-sentence: nothing may be shown
-  options.lost = std::move(lost);
+  options.launch = [starter, back = std::move(observer.back)] {
+    std::unique_ptr<runtime::Engine> next = starter->start_again();
+    back(starter->change());
+    return next;
+  };
+  options.lost = std::move(observer.lost);
   options.wait = [](std::chrono::milliseconds pause) { std::this_thread::sleep_for(pause); };
   return std::make_unique<runtime::Supervisor>(std::move(engine), std::move(options));
 }

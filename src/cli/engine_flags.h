@@ -54,11 +54,17 @@ bool follow(const EngineFlags& flags);
 /// on the job's other ranks, which have done their part then. Throws Error.
 std::unique_ptr<runtime::Engine> start_engine(const EngineFlags& flags);
 
+/// Who wants to know of the deaths of an engine.
+struct LossObserver {
+  /// Of each death, and of each start that failed, whose sentence this is: another start follows.
+  std::function<void(const std::string& sentence)> lost;
+  /// It has started; `change` (may be empty) is half a sentence on how it differs from the first.
+  std::function<void(const std::string& change)> back;
+};
+
 /// The same, as an engine that is started again where it dies, as long as this process may do so: not as a
-/// rank of a job that mpirun or srun has started. `lost` is told of each death, and of each start that
-/// failed.
-std::unique_ptr<runtime::Engine> start_lasting_engine(const EngineFlags& flags,
-                                                      std::function<void(const std::string&)> lost);
+/// rank of a job that mpirun or srun has started.
+std::unique_ptr<runtime::Engine> start_lasting_engine(const EngineFlags& flags, LossObserver observer);
 
 /// This process as a rank that runs a real model.
 cluster::EngineProcessOptions this_process(const cluster::LinkOptions& links);

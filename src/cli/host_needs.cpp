@@ -7,17 +7,26 @@
 
 namespace yoke::cli {
 
+std::vector<std::uint64_t> rank_needs(int ranks, const std::string& model,
+                                      const runtime::EngineOptions& engine) {
+  if (std::error_code error; model.empty() || !std::filesystem::exists(model, error)) return {};
+  std::vector<std::uint64_t> needs;
+  for (int rank = 0; rank < ranks; ++rank)
+    needs.push_back(runtime::memory_needed(model, engine, rank, ranks).total());
+  return needs;
+}
+
 std::vector<std::uint64_t> memory_needs(const std::vector<hosts::Host>& hosts, const std::string& model,
                                         const runtime::EngineOptions& engine) {
-  if (std::error_code error; model.empty() || !std::filesystem::exists(model, error)) return {};
   int ranks = 0;
   for (const hosts::Host& host : hosts) ranks += host.slots;
+  const std::vector<std::uint64_t> of_ranks = rank_needs(ranks, model, engine);
+  if (of_ranks.empty()) return {};
   std::vector<std::uint64_t> needs;
-  int rank = 0;
+  std::size_t rank = 0;
   for (const hosts::Host& host : hosts) {
     needs.push_back(0);
-    for (int slot = 0; slot < host.slots; ++slot)
-      needs.back() += runtime::memory_needed(model, engine, rank++, ranks).total();
+    for (int slot = 0; slot < host.slots; ++slot) needs.back() += of_ranks[rank++];
   }
   return needs;
 }

@@ -9,11 +9,13 @@
 #include <utility>
 
 #include "base/error.h"
+#include "cli/host_answers.h"
 #include "cli/host_needs.h"
 #include "cluster/hosts_launcher.h"
 #include "hosts/abandoned_runs.h"
 #include "hosts/daemon_port.h"
 #include "hosts/doctor.h"
+#include "hosts/regroup.h"
 #include "hosts/run_folder.h"
 #include "hosts/starter_network.h"
 #include "hosts/survey_hosts.h"
@@ -27,6 +29,9 @@ namespace yoke::cli {
 namespace {
 
 namespace fs = std::filesystem;
+
+// What is left of those before goes in the end, too: abandoned_runs.h.
+constexpr std::size_t most_former_runs = 16;
 
 /// The file behind /proc/self/exe.
 std::string own_path() { return fs::canonical("/proc/self/exe").native(); }
@@ -55,76 +60,29 @@ class StageClock {
   Clock::time_point last_ = Clock::now();
 };
 
-/// What a start has asked the hosts and knows of them.
-struct Asked {
-  hosts::HostList list;
-  hosts::SurveyRequest request;
-  std::vector<hosts::SurveyedHost> surveyed;  // the starter first, if it is among them
-  hosts::Diagnosis diagnosis;
-};
-
-/// Rank 0 has the starter's socket, and every token passes there: best on one machine.
-void put_this_machine_first(std::vector<hosts::SurveyedHost>& hosts) {
-  const auto here = std::find_if(hosts.begin(), hosts.end(), [](const auto& host) { return host.is_here; });
-  if (here != hosts.end()) std::rotate(hosts.begin(), here, here + 1);
-}
-
 std::vector<hosts::Host> hosts_of(const std::vector<hosts::SurveyedHost>& surveyed) {
   std::vector<hosts::Host> hosts;
   for (const hosts::SurveyedHost& each : surveyed) hosts.push_back(each.host);
   return hosts;
 }
 
-/// The first failure as a sentence with its remedy. How many others there are is told, not which.
-std::string sentence_of(const hosts::Diagnosis& diagnosis) {
-  std::vector<const hosts::Finding*> failures;
-  for (const hosts::Finding& finding : diagnosis.findings)
-    if (finding.level == hosts::Level::failure) failures.push_back(&finding);
-  const hosts::Finding& first = *failures.front();
-  std::string sentence = first.sentence;
-  if (!first.host.empty() && sentence.find(first.host) == std::string::npos)
-    sentence = first.host + ": " + sentence;
-  if (!first.remedy.empty()) sentence += " (" + first.remedy + ")";
-  if (failures.size() > 1)
-    sentence += fmt::format("; {} more {} wrong, which yoke doctor tells", failures.size() - 1,
-                            failures.size() == 2 ? "thing is" : "things are");
-  return sentence;
-}
-
-Asked ask_hosts(const HostFlags& flags, const runtime::EngineOptions& engine,
-                const runtime::HostOptions& host, const hosts::SshCommand& ssh, hosts::HostList list,
-                const system::Environment& environment, bool shows) {
-  Asked asked;
-  asked.list = std::move(list);
-  asked.request = {yoke_on_hosts(flags), path_on_hosts(host.model), path_on_hosts(host.cache_dir),
-                   hosts::make_run_name(), hosts::make_key()};
-  const std::size_t n = asked.list.hosts.size();
-  terminal::StatusLine line;
-  if (shows) line.show(fmt::format("asking {} host{}", n, n == 1 ? "" : "s"));
-  asked.surveyed = hosts::survey_hosts(asked.list.hosts, asked.request, ssh, environment);
-  put_this_machine_first(asked.surveyed);
-  hosts::Examination examination;
-  examination.hosts = asked.surveyed;
-  examination.need = memory_needs(hosts_of(asked.surveyed), host.model, engine);
-  examination.network = asked.list.network;
-  asked.diagnosis = hosts::judge_short(examination);
-  return asked;
-}
-
-/// What each of a host's ranks is to be: what its list says, else what is common to all.
+/// What each of a host's ranks is to be, of so many: what its list says, else what is common to all. Threads
+/// are those of as many ranks as the host was to have.
 runtime::HostOptions options_on(const hosts::SurveyedHost& surveyed, const hosts::SurveyRequest& request,
-                                const runtime::HostOptions& common) {
+                                const runtime::HostOptions& common, int ranks) {
   const hosts::Host& host = surveyed.host;
   runtime::HostOptions options = common;
   options.model = host.model.empty() ? request.model : host.model;
   options.cache_dir = host.cache_dir.empty() ? request.cache_dir : host.cache_dir;
   if (host.threads > 0) options.threads = host.threads;
   if (host.memory > 0) options.memory = host.memory;
+  if (options.threads > 0 && ranks > host.slots)
+    options.threads = std::max(1, options.threads * host.slots / ranks);
   return options;
 }
 
-hosts::TransportChoice transport_of(const Asked& asked, const HostFlags& flags) {
-  if (flags.transport == "auto") return asked.diagnosis.transport;
+hosts::TransportChoice transport_of(const hosts::Diagnosis& diagnosis, const HostFlags& flags) {
+  if (flags.transport == "auto") return diagnosis.transport;
   return {flags.transport == "ucx" ? hosts::Transport::ucx : hosts::Transport::tcp, "--transport says so",
           ""};
 }
@@ -134,54 +92,82 @@ std::string describe(const hosts::TransportChoice& choice) {
 }
 
 /// Free on every host, and here, where mpirun runs.
-int daemon_port_of(const Asked& asked) {
+int daemon_port_of(const HostAnswers& answers) {
   std::vector<int> in_use = hosts::listening_ports(hosts::daemon_ports);
-  for (const hosts::SurveyedHost& each : asked.surveyed) {
+  for (const hosts::SurveyedHost& each : answers.surveyed) {
+    if (!each.survey) continue;
     const std::vector<int>& there = each.survey->daemon_ports_in_use;
     in_use.insert(in_use.end(), there.begin(), there.end());
   }
-  return hosts::choose_daemon_port(asked.request.run, in_use);
+  return hosts::choose_daemon_port(answers.request.run, in_use);
 }
 
-cluster::HostsLaunch launch_of(const Asked& asked, const HostFlags& flags,
-                               const runtime::EngineOptions& engine, const runtime::HostOptions& common) {
-  cluster::HostsLaunch launch;
-  launch.engine = engine;
-  launch.network = asked.diagnosis.network->cidr;
-  launch.starts_here = asked.surveyed.front().is_here;
-  launch.run = asked.request.run;
-  launch.run_folder = hosts::run_folder(asked.request.run).native();
-  launch.daemon_port = daemon_port_of(asked);
-  launch.transport = transport_of(asked, flags).transport;
-  launch.mpi_args = hosts::split_words(flags.mpi_args);
-  launch.verbose = flags.verbose;
-  for (std::size_t i = 0; i < asked.surveyed.size(); ++i) {
-    const hosts::SurveyedHost& each = asked.surveyed[i];
-    const runtime::HostOptions options = options_on(each, asked.request, common);
-    launch.shares_cores |= each.host.slots * std::max(1, options.threads) > each.survey->cores;
-    launch.hosts.push_back({each.host, each.survey->host, asked.diagnosis.network->members[i].address,
-                            hosts::yoke_on(each.host, asked.request), options});
+/// What is free there for ranks.
+std::uint64_t memory_of(const hosts::SurveyedHost& host) {
+  if (!host.survey) return 0;
+  const std::uint64_t free = host.survey->memory_available;
+  return host.host.memory == 0 ? free : std::min(free, host.host.memory);
+}
+
+const std::string& address_of(const hosts::Diagnosis& diagnosis, std::size_t host) {
+  const auto member = std::find(diagnosis.members.begin(), diagnosis.members.end(), host);
+  return diagnosis.network->members.at(static_cast<std::size_t>(member - diagnosis.members.begin())).address;
+}
+
+/// Which host each rank is on, in rank order.
+using Places = std::vector<std::size_t>;
+
+/// Where all have what they were to have.
+Places places_of(const std::vector<hosts::SurveyedHost>& surveyed) {
+  Places places;
+  for (std::size_t i = 0; i < surveyed.size(); ++i)
+    places.insert(places.end(), static_cast<std::size_t>(surveyed[i].host.slots), i);
+  return places;
+}
+
+/// The ranks that follow each other on one host are one entry.
+std::vector<cluster::LaunchHost> launch_hosts(const HostAnswers& answers, const hosts::Diagnosis& diagnosis,
+                                              const Places& places, const runtime::HostOptions& common) {
+  std::vector<cluster::LaunchHost> hosts;
+  for (std::size_t rank = 0; rank < places.size(); ++rank) {
+    const std::size_t place = places[rank];
+    if (rank > 0 && places[rank - 1] == place) {
+      ++hosts.back().host.slots;
+      continue;
+    }
+    const hosts::SurveyedHost& each = answers.surveyed[place];
+    const auto ranks = static_cast<int>(std::count(places.begin(), places.end(), place));
+    hosts.push_back({each.host, each.survey->host, address_of(diagnosis, place),
+                     hosts::yoke_on(each.host, answers.request),
+                     options_on(each, answers.request, common, ranks)});
+    hosts.back().host.slots = 1;
   }
-  launch.starter_network = hosts::starter_network(launch.network, launch.hosts.front().address);
-  return launch;
+  return hosts;
+}
+
+bool shares_cores(const HostAnswers& answers, const Places& places, const runtime::HostOptions& common) {
+  return std::any_of(places.begin(), places.end(), [&](std::size_t place) {
+    const hosts::SurveyedHost& each = answers.surveyed[place];
+    const auto ranks = static_cast<int>(std::count(places.begin(), places.end(), place));
+    return ranks * std::max(1, options_on(each, answers.request, common, ranks).threads) > each.survey->cores;
+  });
 }
 
 /// What is to be cleared on every host that has answered.
-hosts::Sweep sweep_of(const Asked& asked, const std::string& folder) {
-  hosts::Sweep sweep{asked.list.ssh, asked.request.run, folder, {}};
-  for (const hosts::SurveyedHost& each : asked.surveyed) {
+hosts::Sweep sweep_of(const HostAnswers& answers, const std::string& ssh, const std::string& folder) {
+  hosts::Sweep sweep{ssh, answers.request.run, folder, {}};
+  for (const hosts::SurveyedHost& each : answers.surveyed) {
     if (!each.survey) continue;
     sweep.hosts.push_back(each.host);
-    sweep.hosts.back().yoke = hosts::yoke_on(each.host, asked.request);
+    sweep.hosts.back().yoke = hosts::yoke_on(each.host, answers.request);
   }
   return sweep;
 }
 
 /// The daemon of this machine, where no rank is, keeps its files in the same folder as those of the hosts.
-void make_own_folder(const Asked& asked) {
-  if (asked.surveyed.front().is_here) return;
+void make_own_folder(const hosts::SurveyRequest& request) {
   hosts::remove_abandoned_runs();
-  hosts::make_run_folder(asked.request.run, asked.request.key);
+  hosts::make_run_folder(request.run, request.key);
 }
 
 void require_fresh(std::int64_t asked) {
@@ -201,33 +187,111 @@ void print_commands(const cluster::HostsCommands& commands) {
 
 }  // namespace
 
-std::unique_ptr<runtime::Engine> start_on_hosts(
-    const HostFlags& flags, const runtime::EngineOptions& engine, const runtime::HostOptions& host,
-    const std::function<void(const cluster::GroupProgress&)>& progress) {
-  const system::Environment environment = system::current_environment();
-  hosts::HostList list = read_hosts(flags, environment);
-  auto folder = std::make_unique<system::RunDirectory>();
-  const hosts::SshCommand ssh(list.ssh, folder->path(), environment);
-  const std::int64_t began = seconds_now();
-  StageClock clock(flags.verbose);
-  const Asked asked =
-      ask_hosts(flags, engine, host, ssh, std::move(list), environment, progress != nullptr);
-  // From here on there are folders on the hosts, which go however this process ends.
-  FileDescriptor sweeper =
-      hosts::start_sweeper(own_path(), sweep_of(asked, folder->path().native()), environment);
-  if (!asked.diagnosis.sound()) fail("{}", sentence_of(asked.diagnosis));
-  clock.reach("the hosts have answered");
-  cluster::HostsLaunch launch = launch_of(asked, flags, engine, host);
-  if (flags.dry_run) {
-    fmt::print("# {}\n", describe(transport_of(asked, flags)));
-    print_commands(cluster::hosts_commands(launch, ssh, folder->path(), environment));
+/// One start, with connections, a folder and a run of its own.
+struct HostStarter::Attempt {
+  Attempt(const std::string& command, const system::Environment& environment, bool tells)
+      : ssh(command, folder->path(), environment), clock(tells) {}
+
+  std::unique_ptr<system::RunDirectory> folder = std::make_unique<system::RunDirectory>();
+  hosts::SshCommand ssh;
+  StageClock clock;
+  std::int64_t began = seconds_now();
+  HostAnswers answers{};
+  hosts::Diagnosis diagnosis{};
+  FileDescriptor sweeper{};
+};
+
+HostStarter::HostStarter(HostFlags flags, const runtime::EngineOptions& engine, runtime::HostOptions host)
+    : flags_(std::move(flags)),
+      engine_(engine),
+      host_(std::move(host)),
+      environment_(system::current_environment()) {}
+
+std::unique_ptr<runtime::Engine> HostStarter::start(const Progress& progress) {
+  list_ = read_hosts(flags_, environment_);
+  Attempt attempt(list_.ssh, environment_, flags_.verbose);
+  {
+    terminal::StatusLine line;
+    const std::size_t n = list_.hosts.size();
+    line.show(fmt::format("asking {} host{}", n, n == 1 ? "" : "s"));
+    ask(attempt);
+    list_.hosts = hosts_of(attempt.answers.surveyed);
+    attempt.diagnosis =
+        judge(attempt.answers, list_.network, memory_needs(list_.hosts, host_.model, engine_));
+  }
+  if (!attempt.diagnosis.sound()) fail("{}", sentence_of(attempt.diagnosis));
+  list_.network = attempt.diagnosis.network->cidr;
+  for (const hosts::SurveyedHost& each : attempt.answers.surveyed) names_.push_back(each.survey->host);
+  return launch(attempt, places_of(attempt.answers.surveyed), progress);
+}
+
+std::unique_ptr<runtime::Engine> HostStarter::start_again() {
+  Attempt attempt(list_.ssh, environment_, flags_.verbose);
+  ask(attempt);
+  attempt.diagnosis = judge(attempt.answers, list_.network, {});
+  const std::vector<std::size_t> fit = attempt.diagnosis.fit(attempt.answers.surveyed);
+  if (fit.empty()) fail("{}", sentence_of(attempt.diagnosis));
+  require(attempt.diagnosis.network.has_value(), "the machines that are left share no network any more");
+  std::vector<hosts::Member> members;
+  for (std::size_t i = 0; i < list_.hosts.size(); ++i) {
+    const bool answers = std::find(fit.begin(), fit.end(), i) != fit.end();
+    members.push_back({names_[i], list_.hosts[i].slots, answers, memory_of(attempt.answers.surveyed[i])});
+  }
+  hosts::Grouping grouping =
+      hosts::regroup(members, [this](int ranks) { return rank_needs(ranks, host_.model, engine_); });
+  auto engine = launch(attempt, grouping.machine_of_rank, {});
+  change_ = std::move(grouping.change);
+  return engine;
+}
+
+/// What is left of the runs before goes first. From here on there are folders on the hosts, which go however
+/// this process ends.
+void HostStarter::ask(Attempt& attempt) {
+  run_ = hosts::make_run_name();
+  const hosts::SurveyRequest request{yoke_on_hosts(flags_),
+                                     path_on_hosts(host_.model),
+                                     path_on_hosts(host_.cache_dir),
+                                     run_,
+                                     hosts::make_key(),
+                                     former_runs_};
+  attempt.answers = ask_hosts(list_.hosts, request, attempt.ssh, environment_);
+  const auto& surveyed = attempt.answers.surveyed;
+  if (std::all_of(surveyed.begin(), surveyed.end(), [](const auto& each) { return each.survey.has_value(); }))
+    former_runs_.clear();
+  former_runs_.push_back(run_);
+  if (former_runs_.size() > most_former_runs) former_runs_.erase(former_runs_.begin());
+  attempt.sweeper = hosts::start_sweeper(
+      own_path(), sweep_of(attempt.answers, list_.ssh, attempt.folder->path().native()), environment_);
+  attempt.clock.reach("the hosts have answered");
+}
+
+std::unique_ptr<runtime::Engine> HostStarter::launch(Attempt& attempt, const Places& places,
+                                                     const Progress& progress) {
+  const hosts::TransportChoice transport = transport_of(attempt.diagnosis, flags_);
+  cluster::HostsLaunch launch;
+  launch.engine = engine_;
+  launch.hosts = launch_hosts(attempt.answers, attempt.diagnosis, places, host_);
+  launch.network = attempt.diagnosis.network->cidr;
+  launch.starter_network = hosts::starter_network(launch.network, launch.hosts.front().address);
+  launch.starts_here = attempt.answers.surveyed[places.front()].is_here;
+  launch.run = run_;
+  launch.run_folder = hosts::run_folder(run_).native();
+  launch.daemon_port = daemon_port_of(attempt.answers);
+  launch.transport = transport.transport;
+  launch.mpi_args = hosts::split_words(flags_.mpi_args);
+  launch.shares_cores = shares_cores(attempt.answers, places, host_);
+  launch.verbose = flags_.verbose;
+  launch.stage = [&attempt](std::string_view stage) { attempt.clock.reach(stage); };
+  if (flags_.dry_run) {
+    fmt::print("# {}\n", describe(transport));
+    print_commands(cluster::hosts_commands(launch, attempt.ssh, attempt.folder->path(), environment_));
     return nullptr;
   }
-  if (flags.verbose) terminal::tell("{}\n", describe(transport_of(asked, flags)));
-  launch.stage = [&clock](std::string_view stage) { clock.reach(stage); };
-  make_own_folder(asked);
-  require_fresh(began);
-  return cluster::launch_on_hosts(launch, ssh, std::move(folder), std::move(sweeper), environment, progress);
+  if (flags_.verbose) terminal::tell("{}\n", describe(transport));
+  if (!launch.starts_here) make_own_folder(attempt.answers.request);
+  require_fresh(attempt.began);
+  return cluster::launch_on_hosts(launch, attempt.ssh, std::move(attempt.folder), std::move(attempt.sweeper),
+                                  environment_, progress);
 }
 
 }  // namespace yoke::cli

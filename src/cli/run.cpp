@@ -15,6 +15,7 @@
 #include "cli/conversation.h"
 #include "cli/engine_flags.h"
 #include "cli/figures.h"
+#include "cli/loss_line.h"
 #include "cli/prompt_text.h"
 #include "cli/read_tokenizer.h"
 #include "cli/sampling_flags.h"
@@ -153,8 +154,12 @@ int run(const RunOptions& options) {
   session::EncodeTurns turns = encoder ? session::template_turns(*encoder, {options.system, local_time()})
                                        : session::raw_turns(tokenizer);
 
+  LossLine losses;
   const std::unique_ptr<runtime::Engine> engine =
-      prompt ? start_engine(options.engine) : start_lasting_engine(options.engine, note_loss);
+      prompt ? start_engine(options.engine)
+             : start_lasting_engine(options.engine,
+                                    {[&losses](const std::string& sentence) { losses.lost(sentence); },
+                                     [&losses](const std::string& change) { losses.back(change); }});
   if (engine == nullptr) return 0;  // --dry-run
   if (!prompt) {
     converse(*engine, tokenizer,

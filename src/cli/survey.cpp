@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "cli/commands.h"
@@ -20,6 +22,7 @@ namespace {
 struct SurveyOptions {
   hosts::SurveyQuestions questions;
   std::string run;
+  std::vector<std::string> after;
   std::string stopped;
   std::string end;
   std::string serve;
@@ -41,6 +44,9 @@ std::string read_key_line() {
   return line;
 }
 
+// The kernel takes a while to free the memory of a process that it has ended.
+constexpr std::chrono::milliseconds end_patience{3000};
+
 int survey(const SurveyOptions& options) {
   if (!options.end.empty()) {
     hosts::kill_processes_of_run(options.end);
@@ -55,6 +61,10 @@ int survey(const SurveyOptions& options) {
   if (!options.serve.empty()) {
     hosts::serve_transfers(options.serve, read_key_line());
     return 0;
+  }
+  for (const std::string& before : options.after) {
+    hosts::end_processes_of_run(before, end_patience);
+    hosts::remove_run_folder(before);
   }
   if (!options.run.empty()) {
     hosts::remove_abandoned_runs();
@@ -73,6 +83,8 @@ void add_survey(CLI::App& app, Action& action) {
   command->add_option("--model", options->questions.model, "GGUF file to look at");
   command->add_option("--cache-dir", options->questions.cache_dir, "Folder for packed weights to look at");
   command->add_option("--run", options->run, "Make this run's folder, with the key from standard input");
+  command->add_option("--after", options->after, "First end what is left of that run")
+      ->allow_extra_args(false);
   command->add_option("--stopped", options->stopped,
                       "Tell which processes of that run are stopped, and do nothing else");
   command->add_option("--end", options->end,

@@ -51,6 +51,13 @@ void add_daemons(Command& command, const HostsJob& job) {
   if (four) command.runtime("state_base_verbose", "1");
 }
 
+int ranks_on(const HostsJob& job, const std::string& address) {
+  int ranks = 0;
+  for (const JobHost& host : job.hosts)
+    if (host.address == address) ranks += host.slots;
+  return ranks;
+}
+
 /// What carries the ranks' messages: only that is loaded, which also makes the start faster.
 void add_messages(Command& command, const HostsJob& job) {
   if (job.transport == Transport::ucx) {
@@ -58,8 +65,8 @@ void add_messages(Command& command, const HostsJob& job) {
     command.mpi("osc", "ucx");
     return;
   }
-  const bool alone =
-      std::all_of(job.hosts.begin(), job.hosts.end(), [](const JobHost& host) { return host.slots == 1; });
+  const bool alone = std::all_of(job.hosts.begin(), job.hosts.end(),
+                                 [&](const JobHost& host) { return ranks_on(job, host.address) == 1; });
   const std::string shared = job.major_version == 4 ? "vader" : "sm";
   command.mpi("pml", "ob1");
   command.mpi("btl", "self" + (alone ? "" : "," + shared) + ",tcp");
@@ -71,10 +78,13 @@ void add_messages(Command& command, const HostsJob& job) {
   command.mpi("osc", "^ucx,rdma");
 }
 
-void add_host(Command& command, const JobHost& host, const std::vector<std::string>& engine) {
-  const std::string slots = std::to_string(host.slots);
+/// mpirun counts what a machine has room for over all its entries, each of which has to say it.
+void add_host(Command& command, const HostsJob& job, const JobHost& host,
+              const std::vector<std::string>& engine) {
+  const std::string room = std::to_string(ranks_on(job, host.address));
   // The root is a folder that every machine has: the starter's own need not be there.
-  command.add({"-n", slots, "--host", host.address + ":" + slots, "--wdir", "/", host.yoke});
+  command.add(
+      {"-n", std::to_string(host.slots), "--host", host.address + ":" + room, "--wdir", "/", host.yoke});
   command.add(engine);
 }
 
@@ -90,7 +100,7 @@ std::vector<std::string> hosts_command(const HostsJob& job, const std::vector<st
   command.add(job.extra);
   for (const JobHost& host : job.hosts) {
     if (&host != &job.hosts.front()) command.add({":"});
-    add_host(command, host, engine);
+    add_host(command, job, host, engine);
   }
   return command.take();
 }

@@ -22,7 +22,7 @@ struct HostsJob {
   std::filesystem::path mpirun;
   int major_version = 4;  // of Open MPI
   bool as_root = false;
-  std::vector<JobHost> hosts;  // ranks are numbered in this order
+  std::vector<JobHost> hosts;  // ranks are numbered in this order; a machine may stand in several places
   std::string network;         // CIDR; messages and daemons keep to it
   std::string
       starter_network;     // CIDR by which machines reach the starter, where that is another one; else empty

@@ -18,7 +18,7 @@
 
 namespace yoke::cluster {
 
-/// A machine of the list, and what its ranks are to be.
+/// A machine of the list, and what ranks on it are to be that follow each other.
 struct LaunchHost {
   hosts::Host host;              // how ssh reaches it, and how many ranks it has
   std::string name;              // as the machine calls itself, for people
@@ -29,7 +29,8 @@ struct LaunchHost {
 
 struct HostsLaunch {
   runtime::EngineOptions engine;
-  std::vector<LaunchHost> hosts;  // ranks are numbered in this order; at least one
+  std::vector<LaunchHost> hosts;  // ranks are numbered in this order; a machine may stand in several places;
+                                  // at least one
   std::string network;            // CIDR that all addresses are in
   std::string starter_network;  // CIDR by which they reach this machine, where it is another one; else empty
   bool starts_here = false;     // the first machine is this one, with this file system

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "hosts/run_folder.h"
@@ -18,6 +19,8 @@ namespace yoke::hosts {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::chrono::milliseconds look_period{10};
 
 bool is_number(const std::string& text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -104,6 +107,14 @@ void kill_processes_naming(const fs::path& folder) {
     ::kill(pid, SIGKILL);
     return true;
   });
+}
+
+void end_processes_of_run(std::string_view name, std::chrono::milliseconds patience) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (runs_here(name) && std::chrono::steady_clock::now() < deadline) {
+    kill_processes_of_run(name);
+    std::this_thread::sleep_for(look_period);
+  }
 }
 
 }  // namespace yoke::hosts

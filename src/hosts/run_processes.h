@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -29,5 +30,8 @@ void kill_processes_of_run(std::string_view name);
 
 /// The same of any folder, for instance of ssh's shared connections, whose sockets lie in it.
 void kill_processes_naming(const std::filesystem::path& folder);
+
+/// The same, and waits so long at most until there are none.
+void end_processes_of_run(std::string_view name, std::chrono::milliseconds patience);
 
 }  // namespace yoke::hosts

@@ -21,6 +21,8 @@ RemoteCommand command_for(const Host& host, const SurveyRequest& request) {
   RemoteCommand command{host, {yoke_on(host, request), "survey"}, ""};
   add_path(command.words, "--model", host.model, request.model);
   add_path(command.words, "--cache-dir", host.cache_dir, request.cache_dir);
+  for (const std::string& before : request.after)
+    command.words.insert(command.words.end(), {"--after", before});
   if (request.run.empty()) return command;
   command.words.insert(command.words.end(), {"--run", request.run});
   command.input = request.key + "\n";

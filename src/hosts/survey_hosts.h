@@ -16,11 +16,12 @@ namespace yoke::hosts {
 
 /// What is asked of every host; its own entry in the list goes first.
 struct SurveyRequest {
-  std::string yoke;       // path of the program there
-  std::string model;      // empty: not asked
-  std::string cache_dir;  // empty: not asked
-  std::string run;        // name of the run whose folder each host is to make; empty: none
-  std::string key;        // for that folder
+  std::string yoke;                  // path of the program there
+  std::string model;                 // empty: not asked
+  std::string cache_dir;             // empty: not asked
+  std::string run;                   // name of the run whose folder each host is to make; empty: none
+  std::string key;                   // for that folder
+  std::vector<std::string> after{};  // names of runs of which nothing may be left before the host looks
 };
 
 struct SurveyedHost {

@@ -116,5 +116,14 @@ TEST(HostsCommand, PassesAUsersOwnArgumentsOnBeforeTheFirstHost) {
   EXPECT_LT(verbose, std::find(command.begin(), command.end(), "-n"));
 }
 
+TEST(HostsCommand, AMachineThatStandsInSeveralPlacesHasRoomForAllItsRanks) {
+  HostsJob twice = job(4);
+  twice.hosts = {{"10.77.0.1", 1, "/opt/yoke"}, {"10.77.0.2", 1, "/opt/yoke"}, {"10.77.0.1", 1, "/opt/yoke"}};
+  const auto command = hosts_command(twice, engine);
+  EXPECT_EQ(std::count(command.begin(), command.end(), "10.77.0.1:2"), 2);
+  EXPECT_EQ(std::count(command.begin(), command.end(), "10.77.0.2:1"), 1);
+  EXPECT_EQ(parameter(command, "btl"), "self,vader,tcp");
+}
+
 }  // namespace
 }  // namespace yoke::cluster

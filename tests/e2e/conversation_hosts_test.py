@@ -74,5 +74,53 @@ class Failure(HostsConversationTest):
         self.assert_outlives(strike, "node2")
 
 
+class LostMachine(HostsConversationTest):
+    options = ("--network", "10.77.9.0/24")
+
+    def setUp(self):
+        super().setUp()
+        self.expected = self.generate("--ranks", 3, tokens=TOKENS)
+
+    def end_of(self, run, *reachable):
+        run.type("\x04")
+        code, shown = run.end()
+        self.assertEqual(code, 0, shown)
+        self.assert_nothing_left(run, LIMIT_LEFT, reachable)
+
+    def assert_goes_on(self, run, strike, change):
+        """The whole text, with one line that says so."""
+        shown = self.interrupt(run, strike)
+        lost = re.compile(rf"\n[^\n]+ \(starting again; {change}\)\n")
+        self.assertEqual(len(lost.findall(shown)), 1, shown)
+        self.assertEqual(PROMPT + self.answer(lost.sub("", shown)) + "\n", self.expected)
+
+    def test_the_rank_of_a_machine_without_power_moves_to_another_and_back(self):
+        run = self.converse_on("node1", "-H", self.addresses())
+        self.assert_goes_on(run, lambda: self.plant("off", "node3"), "node3 is gone, node1 does its part too")
+        self.assertEqual(len(self.ranks_on("node1")), 2)
+        self.lab("on", "node3")
+        self.assertEqual(self.ranks_on("node3"), [])
+        os.kill(self.rank_on("node2"), signal.SIGKILL)
+        run.wait_for(lambda: not self.ranks_on("node2"), LIMIT_LEFT, "the end of the ranks")
+        run.ask("The people")
+        for node in range(1, 4):
+            self.rank_on(node)
+        self.leave_hosts(run)
+
+    def test_another_machine_takes_the_place_of_the_first(self):
+        run = self.converse_on("outside", "-H", self.addresses())
+        self.assert_goes_on(run, lambda: self.plant("link", "node1", "down"), "node1 is gone, node2 does its part too")
+        self.end_of(run, "node2", "node3", "outside")
+
+    def test_a_starter_that_is_left_alone_does_everything(self):
+        run = self.converse_on("node1", "-H", self.addresses())
+
+        def strike():
+            self.plant("off", "node2")
+            self.plant("off", "node3")
+        self.assert_goes_on(run, strike, "node2 and node3 are gone, node1 does their part too")
+        self.end_of(run, "node1", "outside")
+
+
 if __name__ == "__main__":
     main()
