@@ -225,10 +225,15 @@ std::unique_ptr<runtime::Engine> start_lasting_engine(const EngineFlags& flags, 
   std::unique_ptr<runtime::Engine> engine = start_with_notices(*starter, flags);
   if (engine == nullptr || cluster::detect_mpi(system::current_environment()).under_mpi) return engine;
   runtime::SupervisorOptions options;
-  options.launch = [starter, back = std::move(observer.back)] {
-    std::unique_ptr<runtime::Engine> next = starter->start_again();
-    back(starter->change());
-    return next;
+  options.launch = [starter, over = std::move(observer.over)] {
+    try {
+      std::unique_ptr<runtime::Engine> next = starter->start_again();
+      over(starter->change());
+      return next;
+    } catch (const Error&) {
+      over("");
+      throw;
+    }
   };
   options.lost = std::move(observer.lost);
   options.wait = [](std::chrono::milliseconds pause) { std::this_thread::sleep_for(pause); };

@@ -58,8 +58,9 @@ std::unique_ptr<runtime::Engine> start_engine(const EngineFlags& flags);
 struct LossObserver {
   /// Of each death, and of each start that failed, whose sentence this is: another start follows.
   std::function<void(const std::string& sentence)> lost;
-  /// It has started; `change` (may be empty) is half a sentence on how it differs from the first.
-  std::function<void(const std::string& change)> back;
+  /// That start is over. Where it has worked, `change` (may be empty) is half a sentence on how the engine
+  /// differs from the first; where not, `lost` or an Error follows.
+  std::function<void(const std::string& change)> over;
 };
 
 /// The same, as an engine that is started again where it dies, as long as this process may do so: not as a

@@ -22,7 +22,7 @@ void LossLine::lost(const std::string& sentence) {
   open_ = true;
 }
 
-void LossLine::back(const std::string& change) { close(change.empty() ? "" : "; " + change); }
+void LossLine::over(const std::string& change) { close(change.empty() ? "" : "; " + change); }
 
 void LossLine::close(const std::string& last) {
   if (std::exchange(open_, false)) terminal::tell("{}{}){}\n", dim(), last, plain());

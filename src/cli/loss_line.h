@@ -5,7 +5,7 @@
 
 namespace yoke::cli {
 
-/// "rank 1 on node2 was lost: … (starting again; node2 is gone, node1 does its part too)", on standard error,
+/// "node2 was lost: … (starting again; node2 is gone, node1 does its part too)", on standard error,
 /// dim on a terminal: what is known is shown at once. Its end closes the line.
 class LossLine {
  public:
@@ -16,8 +16,8 @@ class LossLine {
 
   /// The engine is lost, whose sentence this is, and started again; most likely in mid-text.
   void lost(const std::string& sentence);
-  /// It has started; `change` (may be empty) says how it differs from the one before.
-  void back(const std::string& change);
+  /// That start is over; `change` (may be empty) says how the engine differs from the first.
+  void over(const std::string& change);
 
  private:
   void close(const std::string& last);

@@ -159,7 +159,7 @@ int run(const RunOptions& options) {
       prompt ? start_engine(options.engine)
              : start_lasting_engine(options.engine,
                                     {[&losses](const std::string& sentence) { losses.lost(sentence); },
-                                     [&losses](const std::string& change) { losses.back(change); }});
+                                     [&losses](const std::string& change) { losses.over(change); }});
   if (engine == nullptr) return 0;  // --dry-run
   if (!prompt) {
     converse(*engine, tokenizer,
