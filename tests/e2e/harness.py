@@ -40,12 +40,14 @@ class Run:
     """A started command whose descendants can be found, however far they went: all inherit one variable."""
 
     def __init__(self, command, cwd=None, environment=None, combined=False, stdin=b""):
-        """`combined`: stderr goes where stdout goes, as on a terminal. `stdin`: the bytes that it holds."""
+        """`combined`: stderr goes where stdout goes, as on a terminal. `stdin`: the bytes that it holds; None: a pipe,
+        which ends when it is closed."""
         self.prepare(environment)
         with tempfile.TemporaryFile() as held:
-            held.write(stdin)
+            held.write(stdin or b"")
             held.seek(0)
-            self.process = subprocess.Popen([str(part) for part in command], stdin=held, stdout=subprocess.PIPE,
+            self.process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE,
+                                            stdin=subprocess.PIPE if stdin is None else held,
                                             stderr=subprocess.STDOUT if combined else subprocess.PIPE, cwd=cwd,
                                             env=self.environment, start_new_session=True)
 
