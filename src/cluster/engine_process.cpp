@@ -349,7 +349,7 @@ std::unique_ptr<runtime::Engine> join_as_leader(std::unique_ptr<Group> group,
   try {
     const auto tell = [told, last_words = options.last_words](const LinkLoss& loss) {
       if (told->exchange(true)) return;
-      if (last_words) last_words(loss.sentence);
+      if (last_words && !loss.given_up) last_words(loss.sentence);
       end_process();
     };
     connect(

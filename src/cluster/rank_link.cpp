@@ -164,6 +164,16 @@ class Link final : public RankLink {
     note_loss({sentence, peer.place.rank == 0 && !by_its_word}, delay);
   }
 
+  /// The peer has gone while this process was stopped: it has ended over that.
+  void note_given_up(Peer& peer) {
+    {
+      const std::lock_guard lock(mutex_);
+      peer.ended = true;
+    }
+    note_loss({describe(places_[static_cast<std::size_t>(rank_)]) + " stopped answering",
+               peer.place.rank == 0, true});
+  }
+
   /// Keeps the first; `delay` postpones telling the observer, not check().
   void note_loss(const LinkLoss& what, milliseconds delay = {}) {
     const std::lock_guard lock(mutex_);
@@ -177,14 +187,17 @@ class Link final : public RankLink {
 
   void watch() {
     auto last = Clock::now();
-    auto next_beat = last;
+    auto next_beat = last, continued = last - own_gap;
     // Rank 0 says nothing before the last of its followers has connected.
     for (Peer& peer : peers_) peer.heard = rank_ == 0 ? last : last + timing_.meeting;
     while (!stopping_) {
       wait_for_something(next_beat);
       const auto now = Clock::now();
-      was_stopped_ = now - last > own_gap;
-      if (was_stopped_) forgive(now);
+      if (now - last > own_gap) {
+        forgive(now);
+        continued = now;
+      }
+      was_stopped_ = now - continued < own_gap;
       last = now;
       for (Peer& peer : peers_)
         if (peer.open) listen_to(peer, now);
@@ -250,10 +263,10 @@ class Link final : public RankLink {
       changed_.notify_all();
     }
     if (ended(peer)) return;
-    if (!peer.open) {
-      // A peer that has gone while this process was stopped has given it up.
-      lose(peer, was_stopped_ ? describe(places_[static_cast<std::size_t>(rank_)]) + " stopped answering"
-                              : describe(peer.place) + " was lost");
+    if (!peer.open && was_stopped_) {
+      note_given_up(peer);
+    } else if (!peer.open) {
+      lose(peer, describe(peer.place) + " was lost");
     } else if (now - peer.heard > timing_.silence) {
       lose(peer, describe(peer.place) + " stopped answering");
     }
@@ -326,7 +339,7 @@ class Link final : public RankLink {
   system::Alarm alarm_;
   std::atomic<bool> stopping_ = false;
   bool told_ = false;         // the monitor's
-  bool was_stopped_ = false;  // the monitor's: since it last listened
+  bool was_stopped_ = false;  // the monitor's: until a moment ago
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

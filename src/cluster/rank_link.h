@@ -20,6 +20,7 @@ namespace yoke::cluster {
 struct LinkLoss {
   std::string sentence;
   bool leader_vanished = false;  // rank 0 is gone without a word: it cannot tell anybody
+  bool given_up = false;         // this rank was stopped, and the others have ended over it and said so
 };
 
 /// What somebody wants to hear from a link. Called on the link's own thread; may be empty.
