@@ -50,8 +50,7 @@ std::optional<std::string> disagreement(std::span<const std::uint64_t> digests,
         odd);
   return fmt::format(
       "{} and {} have computed different values from the same: on one of them the memory, the processor or "
-      "the "
-      "copy of the model may be damaged",
+      "the copy of the model may be damaged",
       describe(places.front()), odd);
 }
 
