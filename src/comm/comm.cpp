@@ -1,5 +1,7 @@
 #include "comm/comm.h"
 
+#include "base/seconds.h"
+
 #include <algorithm>
 #include <array>
 #include <cassert>
@@ -9,10 +11,6 @@ namespace yoke::comm {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 }  // namespace
 

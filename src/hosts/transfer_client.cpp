@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/printable.h"
+#include "base/seconds.h"
 #include "hosts/transfer_proof.h"
 #include "hosts/transfer_server.h"
 #include "hosts/transfer_socket.h"
@@ -32,10 +33,6 @@ constexpr milliseconds stream_time{250};
 constexpr milliseconds longest_stream{3000};
 constexpr std::size_t least_answers = 2;
 constexpr std::size_t frame_bytes = std::size_t{1} << 16;
-
-double seconds_between(Moment begin, Moment end) {
-  return std::chrono::duration<double>(end - begin).count();
-}
 
 struct Connection {
   FileDescriptor socket;

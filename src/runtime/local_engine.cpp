@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/seconds.h"
 #include "comm/gather.h"
 #include "runtime/apportion.h"
 #include "runtime/candidates.h"
@@ -51,10 +52,6 @@ constexpr int leader_rank = 0;
 constexpr std::int32_t most_waiting = 1024;
 /// Longest step in which sequences decode, as far as prompts make it long.
 constexpr double most_step_seconds = 0.25;
-
-double seconds_between(Clock::time_point start, Clock::time_point end) {
-  return std::chrono::duration<double>(end - start).count();
-}
 
 /// What follows a command, to the message's end.
 template <class Argument>

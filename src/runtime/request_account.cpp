@@ -1,14 +1,8 @@
 #include "runtime/request_account.h"
 
+#include "base/seconds.h"
+
 namespace yoke::runtime {
-namespace {
-
-double seconds_between(RequestAccount::Time start, RequestAccount::Time end) {
-  return std::chrono::duration<double>(end - start).count();
-}
-
-}  // namespace
-
 void RequestAccount::start(std::int32_t reused_tokens, Time now) {
   if (started_) return;
   started_ = now;

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "base/error.h"
+#include "base/seconds.h"
 #include "runtime/request_check.h"
 
 namespace yoke::runtime {
@@ -15,11 +16,6 @@ namespace {
 /// Before another engine is started, after so many deaths: whoever restarts a machine needs a while.
 std::chrono::milliseconds pause_after(int deaths) {
   return std::chrono::milliseconds(deaths <= 1 ? 0 : 1000 << (2 * (deaths - 2)));
-}
-
-double seconds_between(std::chrono::steady_clock::time_point start,
-                       std::chrono::steady_clock::time_point end) {
-  return std::chrono::duration<double>(end - start).count();
 }
 
 bool is_overdue(const Request& request, std::chrono::milliseconds since) {

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/resident.h"
+#include "base/seconds.h"
 #include "comm/solo.h"
 #include "kernels/kernels.h"
 #include "model/forward.h"
@@ -20,10 +21,6 @@
 
 namespace yoke::runtime {
 namespace {
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 /// A file that has been found fit to run.
 struct OpenModel {
