@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cassert>
 #include <limits>
-#include <map>
 #include <utility>
 
 #include "base/error.h"
@@ -34,32 +33,35 @@ void apply(const ListChange& change, List& list) {
   list.insert(list.end(), change.added.begin(), change.added.end());
 }
 
-std::map<std::int32_t, std::int32_t> by_token(const std::vector<model::TokenCount>& counts) {
-  std::map<std::int32_t, std::int32_t> found;
-  for (const model::TokenCount& each : counts) found[each.token] = each.count;
-  return found;
-}
+/// In the order of tokens, as RecentTokens has them.
+using Counts = std::vector<model::TokenCount>;
 
 /// The counts that are others now, and those that are no more, as 0.
-std::vector<model::TokenCount> changes_of(const std::vector<model::TokenCount>& before,
-                                          const std::vector<model::TokenCount>& now) {
-  std::map<std::int32_t, std::int32_t> old = by_token(before);
-  std::vector<model::TokenCount> changed;
+Counts changes_of(const Counts& before, const Counts& now) {
+  Counts changed;
+  auto old = before.begin();
   for (const model::TokenCount& each : now) {
-    const auto known = old.find(each.token);
-    if (known == old.end() || known->second != each.count) changed.push_back(each);
-    if (known != old.end()) old.erase(known);
+    for (; old != before.end() && old->token < each.token; ++old) changed.push_back({old->token, 0});
+    const bool known = old != before.end() && old->token == each.token;
+    if (!known || old->count != each.count) changed.push_back(each);
+    if (known) ++old;
   }
-  for (const auto& [token, count] : old) changed.push_back({token, 0});
+  for (; old != before.end(); ++old) changed.push_back({old->token, 0});
   return changed;
 }
 
-void apply(const std::vector<model::TokenCount>& changes, std::vector<model::TokenCount>& counts) {
-  std::map<std::int32_t, std::int32_t> now = by_token(counts);
-  for (const model::TokenCount& each : changes) now[each.token] = each.count;
-  std::erase_if(now, [](const auto& each) { return each.second == 0; });
-  counts.clear();
-  for (const auto& [token, count] : now) counts.push_back({token, count});
+Counts changed_by(const Counts& changes, const Counts& before) {
+  Counts now;
+  const auto add = [&](const model::TokenCount& count) {
+    if (count.count != 0) now.push_back(count);
+  };
+  auto change = changes.begin();
+  for (const model::TokenCount& each : before) {
+    for (; change != changes.end() && change->token < each.token; ++change) add(*change);
+    add(change != changes.end() && change->token == each.token ? *change++ : each);
+  }
+  std::for_each(change, changes.end(), add);
+  return now;
 }
 
 std::int32_t slot_of_token(const model::Batch& batch, std::int32_t token) {
@@ -167,7 +169,7 @@ model::WantedRow StepMemory::hear_row(const RowChange& told, std::int32_t slot) 
   model::WantedRow row = told.row;
   if (told.as_before) {
     row = at(slot).row;
-    apply(told.counts, row.recent);
+    row.recent = changed_by(told.counts, row.recent);
   }
   if (row.want == model::Want::candidates) at(slot).row = row;
   return row;
