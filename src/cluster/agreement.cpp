@@ -10,8 +10,7 @@
 namespace yoke::cluster {
 
 void fields(auto& archive, Is<MemoryClaim> auto& m) {
-  archive(m.need.weights, m.need.kv, m.need.scratch, m.need.page, m.need.pages, m.available, m.limited_by,
-          m.budget);
+  archive(m.need.weights, m.need.kv, m.need.scratch, m.need.page, m.need.pages, m.free, m.limited_by, m.most);
 }
 void fields(auto& archive, Is<Findings> auto& m) { archive(m.error, m.model, m.memory); }
 

@@ -68,22 +68,28 @@ TEST(MemoryCheck, ASumThatWrapsAroundDoesNotFit) {
             "");
 }
 
-TEST(MemoryCheck, WhatARankMayHaveIsWhatIsFreeOrLessWhereItIsGivenLess) {
+TEST(MemoryCheck, WhatAHostMayHaveIsForItsRanksTogetherAndWhatIsFreeForAllOfItsMachine) {
   const Memory memory{10 * GB, 5 * GB, "memory of the machine"};
-  EXPECT_EQ(claim({}, memory, 0).available, 5 * GB);
-  EXPECT_EQ(claim({}, memory, 6 * GB).available, 5 * GB);
-  EXPECT_EQ(claim({}, memory, 6 * GB).limited_by, "memory of the machine");
-  EXPECT_EQ(claim({}, memory, 4 * GB).available, 4 * GB);
   EXPECT_EQ(judge_memory(std::vector{place(0, "a")}, std::vector{claim({5 * GB, 0, 0}, memory, 4 * GB)}),
             "the model does not fit: rank 0 (host host-a, pid 100) needs 5.00 GB (weights 5.00 GB, KV cache "
             "0 bytes, scratch 0 bytes), but only 4.00 GB are available there (the memory it may have)");
+  EXPECT_THAT(judge_memory(std::vector{place(0, "a")}, std::vector{claim({6 * GB, 0, 0}, memory, 7 * GB)}),
+              testing::HasSubstr("only 5.00 GB are available there (memory of the machine)"));
+  // Two hosts that are one machine, as containers are.
+  std::vector<Place> places{place(0, "a"), place(1, "a")};
+  const auto sentence = [&](std::uint64_t weights) {
+    return judge_memory(places, std::vector(2, claim({weights, 0, 0}, memory, 3 * GB)));
+  };
+  EXPECT_THAT(sentence(2 * GB), testing::HasSubstr("2 ranks on host-a need")) << "together, of one host";
+  places[1].host = "host-b";
+  EXPECT_EQ(sentence(2 * GB), "");
+  EXPECT_THAT(sentence(3 * GB), testing::HasSubstr("only 5.00 GB are available there"));
 }
 
 TEST(MemoryCheck, PagesForMoreSequencesFillTheBudgetOfTheTightestMachine) {
   const std::vector<Place> places{place(0, "a"), place(1, "a"), place(2, "b")};
   const auto claim_with = [](std::uint64_t page, std::uint64_t budget) {
-    MemoryClaim made{{GB, 0, 0, page, 100}, 20 * GB, "x", budget};
-    return made;
+    return MemoryClaim{{GB, 0, 0, page, 100}, 20 * GB, "x", budget};
   };
   // Machine a has 8 GB for pages of 20 MB (both ranks), machine b 9 GB for pages of 10 MB.
   const std::vector<MemoryClaim> claims{claim_with(GB / 100, 10 * GB), claim_with(GB / 100, 10 * GB),
@@ -99,9 +105,13 @@ TEST(MemoryCheck, PagesForMoreSequencesFillTheBudgetOfTheTightestMachine) {
 
 TEST(MemoryCheck, OfFreeMemoryPagesFillSomeAndOfWhatIsGivenAll) {
   const Memory memory{10 * GB, 5 * GB, "memory of the machine"};
-  EXPECT_EQ(claim({}, memory, 0).budget, 5 * GB / 100 * 85);
-  EXPECT_EQ(claim({}, memory, 4 * GB).budget, 4 * GB);
-  EXPECT_EQ(claim({}, memory, 6 * GB).budget, 5 * GB);
+  const auto pages = [&](std::uint64_t most) {
+    return affordable_pages(std::vector{place(0, "a")},
+                            std::vector{claim({GB, 0, 0, GB / 100, 1}, memory, most)}, 10'000);
+  };
+  EXPECT_EQ(pages(0), 1 + 325) << "85% of 5 GB";
+  EXPECT_EQ(pages(4 * GB), 1 + 300);
+  EXPECT_EQ(pages(6 * GB), 1 + 400);
 }
 
 }  // namespace

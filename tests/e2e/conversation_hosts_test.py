@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """A conversation with an engine on several hosts outlives what happens to a rank there (a lab; root)."""
+import json
 import os
 import re
 import signal
@@ -120,6 +121,55 @@ class LostMachine(HostsConversationTest):
             self.plant("off", "node3")
         self.assert_goes_on(run, strike, "node2 and node3 are gone, node1 does their part too")
         self.end_of(run, "node1", "outside")
+
+
+class LittleMemory(HostsConversationTest):
+    """Machines on which no rank fits beside another."""
+    options = ("--network", "10.77.12.0/24")
+
+    def need(self, ranks):
+        """The bytes that the largest of so many ranks takes."""
+        code, out, err = self.yoke("info", DEMO, "--ranks", ranks, "--json")
+        self.assertEqual(code, 0, err)
+        kinds = ("weight_bytes", "kv_bytes", "scratch_bytes")
+        return max(sum(rank[kind] for kind in kinds) for rank in json.loads(out)["ranks"])
+
+    def lose_a_machine(self, memory):
+        """What an answer shows of a machine that is lost where each may take so many bytes, and the run."""
+        path = self.root("node1") / "tmp" / "cluster.toml"
+        hosts = ", ".join(f'"node{node}"' for node in range(1, 4))
+        path.write_text(f'network = "10.77.12.0/24"\nmemory = "{memory / 1e6:.3f}MB"\nhosts = [{hosts}]\n', encoding="utf-8")
+        self.files_before["node1"] |= {"tmp/cluster.toml"}
+        self.addCleanup(path.unlink)
+        run = self.converse_on("node1", "--cluster", "/tmp/cluster.toml")
+        run.enter(PROMPT)
+        shown = run.expect(r"\n.{40}")
+        self.plant("off", "node3")
+        return run, shown
+
+    def test_fewer_ranks_go_on_and_say_so(self):
+        expected = self.generate("--ranks", 3, tokens=TOKENS)[len(PROMPT):]
+        run, before = self.lose_a_machine(1.2 * self.need(2))
+        shown = (before + run.expect_prompt()).partition("\n")[2]
+        lost = re.compile(r"\n[^\n]+ \(starting again; node3 is gone, going on with 2 ranks in place of 3: from here on texts "
+                          r"may differ from what those would write\)\n")
+        self.assertEqual(len(lost.findall(shown)), 1, shown)
+        text = self.answer(lost.sub("", shown))
+        kept = lost.split(shown)[0]
+        self.assertEqual(kept, expected[:len(kept)])
+        self.assertGreater(len(text), 2 * len(kept))
+        self.assertEqual([len(self.ranks_on(f"node{node}")) for node in (1, 2)], [1, 1])
+        run.type("\x04")
+        self.assertEqual(run.end()[0], 0)
+        self.assert_nothing_left(run, LIMIT_LEFT, ("node1", "node2", "outside"))
+
+    def test_a_model_that_fits_no_more_ends_the_conversation_with_that_sentence(self):
+        run, _ = self.lose_a_machine((self.need(3) + self.need(2)) / 2)
+        code, shown = run.end()
+        self.assertEqual(code, 1, shown)
+        self.assertRegex(shown, r"node3 is gone, and the model does not fit the machines that are left: the part of node\d needs "
+                                r"[\d.]+ MB, but only [\d.]+ MB are available there")
+        self.assert_nothing_left(run, LIMIT_LEFT, ("node1", "node2", "outside"))
 
 
 if __name__ == "__main__":
