@@ -1,11 +1,9 @@
 // What the runtime of sequences costs and saves: sequences_bench MODEL [THREADS [many]]
 //
 // * A turn of 32 new tokens after a history of 8192 and an answer of 128, until its first token, against the
-// time
-//   that the history took; as much of them as the model's context holds.
+//   time that the history took; as much of them as the model's context holds.
 // * Sixteen sequences that decode together, drawing among 40: tokens/s, and what of the time is neither
-// computing
-//   nor exchange. With `many` this alone.
+//   computing nor exchange. With `many` this alone.
 #include <fmt/core.h>
 
 #include <algorithm>

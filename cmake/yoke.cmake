@@ -65,6 +65,7 @@ function(yoke_test name)
   add_dependencies(${name}_test tiny_models)
   target_include_directories(${name}_test PRIVATE ${CMAKE_SOURCE_DIR}/tests)
   target_link_libraries(${name}_test PRIVATE yoke_options ${ARG_LINKS} GTest::gmock GTest::gtest_main)
+  target_compile_options(${name}_test PRIVATE ${YOKE_TEST_OPTIONS})
   target_compile_definitions(${name}_test PRIVATE
     YOKE_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data"
     YOKE_GENERATED_DATA="${CMAKE_BINARY_DIR}/tests/data"
