@@ -22,12 +22,6 @@ struct GemvRate {
   kernels::Gemv better() const;
 };
 
-/// Bytes of memory that measure_gemv() should have on a machine with a last-level cache of `cache` bytes and
-/// `available` bytes of free memory, each divided by the ranks that measure at once: more than the cache
-/// holds, and no more than an eighth of what is free. Nothing where that cannot be, and where the weights
-/// that are to be multiplied are fewer than the trial would read.
-std::optional<std::uint64_t> gemv_bytes(std::uint64_t cache, std::uint64_t available, std::uint64_t weights);
-
 /// Multiplies one token, in each of the ways of `kernels` by turns, with weights of each of `types` that has
 /// more than one, in panels that lie in anonymous memory of `bytes` bytes: the pool's threads at once, each
 /// its own panels front to back. Takes about a tenth of a second and gives the memory back. A rate is the
@@ -38,7 +32,7 @@ std::vector<GemvRate> measure_gemv(ThreadPool& pool, const kernels::Kernels& ker
 
 /// The way of each of `types` in which the pool's threads are to multiply `weights` bytes of weights: what
 /// the environment asks for; or the better one, measured beside so many ranks of this machine as
-/// `ranks_here`; or the default, where there is no choice or gemv_bytes() has nothing. Throws Error as
+/// `ranks_here`; or the default, where there is no choice or walk_bytes() has nothing. Throws Error as
 /// asked_gemv() does.
 kernels::GemvOfTypes choose_gemv(ThreadPool& pool, const kernels::Kernels& kernels,
                                  std::span<const quant::Type> types, std::uint64_t weights, int ranks_here);

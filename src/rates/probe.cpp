@@ -8,6 +8,7 @@
 
 #include "base/thread_pool.h"
 #include "rates/barrier_time.h"
+#include "rates/panel_walk.h"
 #include "rates/stream_rate.h"
 
 namespace yoke::rates {
@@ -56,7 +57,7 @@ void probe_multiply(ProbeReport& report, const Progress& progress) {
 
 void probe_gemv(ProbeReport& report, const std::optional<kernels::Gemv>& asked, const Progress& progress) {
   const std::optional<std::uint64_t> bytes =
-      gemv_bytes(report.topology.cache, read_memory().available, std::numeric_limits<std::uint64_t>::max());
+      walk_bytes(report.topology.cache, read_memory().available, std::numeric_limits<std::uint64_t>::max());
   if (!bytes) return;
   for (const int threads : one_and_all(report.topology.cores)) {
     progress("multiplying one token, " + threads_text(threads));

@@ -10,24 +10,7 @@ namespace {
 using kernels::Gemv;
 using quant::Type;
 
-constexpr std::uint64_t mebi = std::uint64_t{1} << 20, plenty = 1024 * 1024 * mebi;
-
-TEST(GemvBytes, AreMoreThanTheCacheHolds) {
-  EXPECT_EQ(gemv_bytes(0, plenty, plenty), 64 * mebi);
-  EXPECT_EQ(gemv_bytes(32 * mebi, plenty, plenty), 64 * mebi);
-  EXPECT_EQ(gemv_bytes(260 * mebi, plenty, plenty), 390 * mebi);
-}
-
-TEST(GemvBytes, AreNoneWhereTheyWouldBeMuchOfTheFreeMemory) {
-  EXPECT_EQ(gemv_bytes(0, 512 * mebi, plenty), 64 * mebi);
-  EXPECT_EQ(gemv_bytes(0, 511 * mebi, plenty), std::nullopt);
-  EXPECT_EQ(gemv_bytes(260 * mebi, 2048 * mebi, plenty), std::nullopt);
-}
-
-TEST(GemvBytes, AreNoneWhereTheTrialWouldReadMoreThanTheModelHas) {
-  EXPECT_EQ(gemv_bytes(0, plenty, 64 * mebi), 64 * mebi);
-  EXPECT_EQ(gemv_bytes(0, plenty, 63 * mebi), std::nullopt);
-}
+constexpr std::uint64_t mebi = std::uint64_t{1} << 20;
 
 TEST(GemvRate, TakesTheFasterWayAndTheDefaultWhereTheyAreAboutAsFast) {
   EXPECT_EQ((GemvRate{Type::q4_0, {8.8e9, 12.2e9}}).better(), Gemv::ahead);
