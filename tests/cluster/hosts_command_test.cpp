@@ -58,7 +58,7 @@ TEST(HostsCommand, KeepsToTheNetworkAndThePinnedPorts) {
   EXPECT_EQ(parameter(command, "btl_tcp_if_include"), "10.77.0.0/24");
   EXPECT_EQ(parameter(command, "oob_tcp_dynamic_ipv4_ports"), "45007");
   EXPECT_EQ(parameter(command, "btl_tcp_port_min_v4"), "46000");
-  EXPECT_EQ(parameter(command, "btl_tcp_port_range_v4"), "16");
+  EXPECT_EQ(parameter(command, "btl_tcp_port_range_v4"), "1000");
   EXPECT_EQ(parameter(command, "plm_rsh_agent"), "/run/dir/agent");
   EXPECT_EQ(parameter(command, "orte_tmpdir_base"), "/tmp/yoke-1");
 }

@@ -83,7 +83,7 @@ class Doctor(LabTest):
                       self.sentence(report, self.address(1), "MTU"))
 
     def test_a_firewall(self):
-        self.plant("firewall", "node3", "block", "46000-46015")
+        self.plant("firewall", "node3", "block", "46000-46999")
         report = self.assert_named({(self.address(3), "firewall"): "failure"})
         self.assertIn(f"{self.address(1)} and {self.address(2)} cannot reach {self.address(3)} on port 46000",
                       self.sentence(report, self.address(3), "firewall"))
