@@ -11,6 +11,7 @@
 #include "cli/engine_flags.h"
 #include "cli/host_flags.h"
 #include "cli/host_needs.h"
+#include "cli/host_shares.h"
 #include "cli/number_check.h"
 #include "cli/usage.h"
 #include "hosts/run_folder.h"
@@ -68,14 +69,22 @@ void close_connections(const hosts::HostList& list, const Call& call) {
   }
 }
 
+void divide_work(hosts::Examination& examination, const DoctorOptions& options, const hosts::HostList& list) {
+  const HostShares shares = divide(examination.hosts, options.model, options.engine);
+  runtime::EngineOptions engine = options.engine;
+  engine.shares = shares.of_ranks();
+  examination.need = memory_needs(list.hosts, options.model, engine);
+  for (std::size_t i = 0; i < list.hosts.size(); ++i) examination.shares.push_back(shares.describe(i));
+}
+
 hosts::Examination examine(const DoctorOptions& options, const hosts::HostList& list, const Call& call) {
   terminal::StatusLine line;
   line.show(fmt::format("asking {} host{}", list.hosts.size(), list.hosts.size() == 1 ? "" : "s"));
   hosts::Examination examination;
-  examination.need = memory_needs(list.hosts, options.model, options.engine);
   examination.model_bytes = file_bytes(options.model);
   examination.network = list.network;
   examination.hosts = survey_hosts(list.hosts, call.request, call.ssh, call.environment);
+  divide_work(examination, options, list);
   if (!options.no_transfers) add_transfers(examination, call, line);
   close_connections(list, call);
   return examination;
@@ -92,6 +101,7 @@ int doctor(const DoctorOptions& options) {
   request.yoke = yoke_on_hosts(options.flags);
   request.model = path_on_hosts(options.model);
   request.cache_dir = options.cache_dir;
+  request.speed = speed_question(options.model, 0, options.flags.weights.kind == WeightsFlag::Kind::anew);
   const hosts::Examination examination = examine(options, list, {environment, ssh, request});
   const hosts::Diagnosis diagnosis = judge(examination);
   fmt::print("{}", options.json ? doctor_json(examination, diagnosis) : doctor_text(examination, diagnosis));

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <limits>
@@ -40,7 +41,9 @@ std::unique_ptr<runtime::Engine> join_job(const EngineFlags& flags, const cluste
           flags.ranks, job.ranks);
   cluster::LinkOptions links = flags.links;
   links.network = flags.hosts.network;
-  return cluster::join(this_process(links), flags.engine, flags.host, progress);
+  runtime::EngineOptions engine = flags.engine;
+  engine.shares = shares_of_ranks(flags.hosts.weights, std::max(job.ranks, 1));
+  return cluster::join(this_process(links), engine, flags.host, progress);
 }
 
 /// A flag whose values are names; named() throws Error for what is none.
@@ -181,6 +184,7 @@ class Starter {
     options.engine = flags_.engine;
     options.host = flags_.host;
     options.ranks = flags_.ranks == 0 ? 1 : flags_.ranks;
+    options.engine.shares = shares_of_ranks(flags_.hosts.weights, options.ranks);
     return cluster::launch(options, progress);
   }
 

@@ -43,9 +43,8 @@ CLI::Validator check_of(void (*parse)(const std::string&)) {
           ""};
 }
 
-}  // namespace
-
-void add_host_list_flags(CLI::App& command, HostFlags& flags) {
+/// -H, --hostfile, --cluster and what they are divided by.
+void add_list_flags(CLI::App& command, HostFlags& flags) {
   CLI::Option* list =
       command.add_option("-H,--hosts", flags.hosts, "Hosts: node1,node2:2 (:2 for two ranks)")
           ->type_name("LIST")
@@ -64,10 +63,13 @@ void add_host_list_flags(CLI::App& command, HostFlags& flags) {
       ->trigger_on_parse()
       ->excludes(list)
       ->excludes(file);
+  add_weights(command, flags.weights);
 }
 
+}  // namespace
+
 void add_host_flags(CLI::App& command, HostFlags& flags) {
-  add_host_list_flags(command, flags);
+  add_list_flags(command, flags);
   command
       .add_option("--network", flags.network,
                   "Network that the hosts use (default: the fastest that they share)")
@@ -111,6 +113,7 @@ hosts::HostList read_hosts(const HostFlags& flags, const system::Environment& en
   if (!flags.ssh.empty()) list.ssh = flags.ssh;
   if (!flags.yoke.empty())
     for (hosts::Host& host : list.hosts) host.yoke = flags.yoke;
+  if (!list.hosts.empty()) give_weights(flags.weights, list.hosts);
   return list;
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "cli/weights_flag.h"
 #include "hosts/cluster_file.h"
 #include "system/environment.h"
 
@@ -16,6 +17,8 @@ struct HostFlags {
   std::string hosts;                   // -H
   std::string hostfile;                // --hostfile
   std::optional<std::string> cluster;  // --cluster; empty: the user's own cluster file
+
+  WeightsFlag weights;
 
   std::string network;  // CIDR; empty: the one that all hosts share
   std::string ssh;      // command with its options; empty: the cluster file's, or ssh
@@ -28,9 +31,7 @@ struct HostFlags {
   bool given() const { return !hosts.empty() || !hostfile.empty() || cluster.has_value(); }
 };
 
-/// Adds -H, --hostfile and --cluster, for commands that ask no host.
-void add_host_list_flags(CLI::App& command, HostFlags& flags);
-/// Adds these, --network, --ssh and --yoke.
+/// Adds -H, --hostfile, --cluster, --weights, --network, --ssh and --yoke: all that asking hosts takes.
 void add_host_flags(CLI::App& command, HostFlags& flags);
 /// Adds --transport, --mpi-args, --dry-run and -v, for commands that start mpirun.
 void add_mpi_flags(CLI::App& command, HostFlags& flags);

@@ -1,4 +1,4 @@
-// What a model takes of each host of a list.
+// What a model takes of each host of a list, and what each has.
 #pragma once
 
 #include <cstdint>
@@ -6,18 +6,23 @@
 #include <vector>
 
 #include "hosts/host_list.h"
+#include "hosts/shares.h"
+#include "hosts/survey_hosts.h"
 #include "runtime/local_engine.h"
 
 namespace yoke::cli {
 
-/// Bytes that each rank of so many needs, in rank order; nothing where the model's file is not on this
-/// machine.
-std::vector<std::uint64_t> rank_needs(int ranks, const std::string& model,
-                                      const runtime::EngineOptions& engine);
+/// What each rank of so many needs, in rank order, where the work is divided as `engine` says; nothing where
+/// the model's file is not on this machine.
+std::vector<hosts::RankNeed> rank_needs(int ranks, const std::string& model,
+                                        const runtime::EngineOptions& engine);
 
 /// Bytes that the ranks of each host need together, ranks being numbered in the order of the hosts; nothing
 /// where the model's file is not on this machine.
 std::vector<std::uint64_t> memory_needs(const std::vector<hosts::Host>& hosts, const std::string& model,
                                         const runtime::EngineOptions& engine);
+
+/// Bytes that ranks may take on a host; 0 where it has not answered.
+std::uint64_t memory_of(const hosts::SurveyedHost& host);
 
 }  // namespace yoke::cli

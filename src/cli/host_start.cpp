@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "cli/host_answers.h"
 #include "cli/host_needs.h"
+#include "cli/host_shares.h"
 #include "cluster/hosts_launcher.h"
 #include "hosts/abandoned_runs.h"
 #include "hosts/daemon_port.h"
@@ -100,13 +101,6 @@ int daemon_port_of(const HostAnswers& answers) {
     in_use.insert(in_use.end(), there.begin(), there.end());
   }
   return hosts::choose_daemon_port(answers.request.run, in_use);
-}
-
-/// What is free there for ranks.
-std::uint64_t memory_of(const hosts::SurveyedHost& host) {
-  if (!host.survey) return 0;
-  const std::uint64_t free = host.survey->memory_available;
-  return host.host.memory == 0 ? free : std::min(free, host.host.memory);
 }
 
 const std::string& address_of(const hosts::Diagnosis& diagnosis, std::size_t host) {
@@ -214,20 +208,21 @@ std::unique_ptr<runtime::Engine> HostStarter::start(const Progress& progress) {
     terminal::StatusLine line;
     const std::size_t n = list_.hosts.size();
     line.show(fmt::format("asking {} host{}", n, n == 1 ? "" : "s"));
-    ask(attempt);
+    ask(attempt, speed_question(host_.model, host_.threads, flags_.weights.kind == WeightsFlag::Kind::anew));
     list_.hosts = hosts_of(attempt.answers.surveyed);
+    divide_work(attempt);
     attempt.diagnosis =
         judge(attempt.answers, list_.network, memory_needs(list_.hosts, host_.model, engine_));
   }
   if (!attempt.diagnosis.sound()) fail("{}", sentence_of(attempt.diagnosis));
   list_.network = attempt.diagnosis.network->cidr;
   for (const hosts::SurveyedHost& each : attempt.answers.surveyed) names_.push_back(each.survey->host);
-  return launch(attempt, places_of(attempt.answers.surveyed), progress);
+  return launch(attempt, places_of(attempt.answers.surveyed), engine_, progress);
 }
 
 std::unique_ptr<runtime::Engine> HostStarter::start_again() {
   Attempt attempt(list_.ssh, environment_, flags_.verbose);
-  ask(attempt);
+  ask(attempt, {});
   attempt.diagnosis = judge(attempt.answers, list_.network, {});
   const std::vector<std::size_t> fit = attempt.diagnosis.fit(attempt.answers.surveyed);
   if (fit.empty()) fail("{}", sentence_of(attempt.diagnosis));
@@ -237,23 +232,43 @@ std::unique_ptr<runtime::Engine> HostStarter::start_again() {
     const bool answers = std::find(fit.begin(), fit.end(), i) != fit.end();
     members.push_back({names_[i], list_.hosts[i].slots, answers, memory_of(attempt.answers.surveyed[i])});
   }
-  hosts::Grouping grouping =
-      hosts::regroup(members, [this](int ranks) { return rank_needs(ranks, host_.model, engine_); });
-  auto engine = launch(attempt, grouping.machine_of_rank, {});
+  hosts::Grouping grouping = hosts::regroup(members, [this](const std::vector<std::size_t>& ranks) {
+    return rank_needs(static_cast<int>(ranks.size()), host_.model, engine_of(ranks));
+  });
+  auto engine = launch(attempt, grouping.machine_of_rank, engine_of(grouping.ranks), {});
   change_ = std::move(grouping.change);
+  return engine;
+}
+
+/// By what the hosts have answered.
+void HostStarter::divide_work(const Attempt& attempt) {
+  const HostShares shares = divide(attempt.answers.surveyed, host_.model, engine_);
+  engine_.shares = shares.of_ranks();
+  if (!flags_.verbose) return;
+  for (std::size_t i = 0; i < list_.hosts.size(); ++i)
+    terminal::tell("{} does {}\n", list_.hosts[i].name, shares.describe(i));
+}
+
+/// Where there are only these ranks of the first start, each as fast as it was then.
+runtime::EngineOptions HostStarter::engine_of(const std::vector<std::size_t>& ranks) const {
+  runtime::EngineOptions engine = engine_;
+  if (engine.shares.empty()) return engine;
+  engine.shares.clear();
+  for (const std::size_t rank : ranks) engine.shares.push_back(engine_.shares.at(rank));
   return engine;
 }
 
 /// What is left of the runs before goes first. From here on there are folders on the hosts, which go however
 /// this process ends.
-void HostStarter::ask(Attempt& attempt) {
+void HostStarter::ask(Attempt& attempt, hosts::SpeedQuestion speed) {
   run_ = hosts::make_run_name();
   const hosts::SurveyRequest request{yoke_on_hosts(flags_),
                                      path_on_hosts(host_.model),
                                      path_on_hosts(host_.cache_dir),
                                      run_,
                                      hosts::make_key(),
-                                     former_runs_};
+                                     former_runs_,
+                                     std::move(speed)};
   attempt.answers = ask_hosts(list_.hosts, request, attempt.ssh, environment_);
   const auto& surveyed = attempt.answers.surveyed;
   if (std::all_of(surveyed.begin(), surveyed.end(), [](const auto& each) { return each.survey.has_value(); }))
@@ -266,10 +281,11 @@ void HostStarter::ask(Attempt& attempt) {
 }
 
 std::unique_ptr<runtime::Engine> HostStarter::launch(Attempt& attempt, const Places& places,
+                                                     const runtime::EngineOptions& engine,
                                                      const Progress& progress) {
   const hosts::TransportChoice transport = transport_of(attempt.diagnosis, flags_);
   cluster::HostsLaunch launch;
-  launch.engine = engine_;
+  launch.engine = engine;
   launch.hosts = launch_hosts(attempt.answers, attempt.diagnosis, places, host_);
   launch.network = attempt.diagnosis.network->cidr;
   launch.starter_network = hosts::starter_network(launch.network, launch.hosts.front().address);

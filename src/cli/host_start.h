@@ -10,6 +10,7 @@
 #include "cli/host_flags.h"
 #include "cluster/protocol.h"
 #include "hosts/host_list.h"
+#include "hosts/host_speed.h"
 #include "runtime/engine.h"
 #include "runtime/local_engine.h"
 #include "system/environment.h"
@@ -40,12 +41,14 @@ class HostStarter {
  private:
   struct Attempt;
 
-  void ask(Attempt& attempt);
+  void ask(Attempt& attempt, hosts::SpeedQuestion speed);
+  void divide_work(const Attempt& attempt);
+  runtime::EngineOptions engine_of(const std::vector<std::size_t>& ranks) const;
   std::unique_ptr<runtime::Engine> launch(Attempt& attempt, const std::vector<std::size_t>& places,
-                                          const Progress& progress);
+                                          const runtime::EngineOptions& engine, const Progress& progress);
 
   const HostFlags flags_;
-  const runtime::EngineOptions engine_;
+  runtime::EngineOptions engine_;  // with the shares of the first start
   const runtime::HostOptions host_;
   const system::Environment environment_;
   hosts::HostList list_;                  // of the first start, in the order of its ranks, with its network

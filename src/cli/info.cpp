@@ -11,15 +11,19 @@
 #include <utility>
 #include <vector>
 
+#include "base/error.h"
 #include "base/topology.h"
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
+#include "cli/host_answers.h"
 #include "cli/host_flags.h"
+#include "cli/host_shares.h"
 #include "cli/number_check.h"
 #include "gguf/reader.h"
 #include "model/family.h"
 #include "model/partition.h"
 #include "runtime/worker.h"
+#include "system/run_directory.h"
 
 namespace yoke::cli {
 namespace {
@@ -31,8 +35,18 @@ struct InfoOptions {
   int ranks = 1;
   kernels::KvType kv_type = kernels::KvType::f16;
   bool json = false;
-  HostFlags hosts;                 // ranks on these, in place of `ranks`
-  std::vector<std::string> names;  // of the host of each rank; empty where no hosts were named
+  HostFlags hosts;  // ranks on these, in place of `ranks`
+};
+
+/// The ranks that a model is divided among.
+struct Ranks {
+  runtime::EngineOptions engine;
+  int count = 1;
+  std::vector<std::string> names;    // of the host of each; empty where no hosts were named
+  std::vector<std::string> reasons;  // of each host, with its name
+  std::vector<double> shares() const {
+    return engine.shares.empty() ? model::equal_shares(count) : engine.shares;
+  }
 };
 
 struct Contents {
@@ -117,49 +131,42 @@ void print_config(const gguf::Model& file, const model::Config& config) {
              file.metadata().string_or("tokenizer.ggml.pre", "no pre-tokenizer named"));
 }
 
-runtime::EngineOptions engine_options(const InfoOptions& options) {
-  runtime::EngineOptions engine;
-  engine.kv_type = options.kv_type;
-  return engine;
+std::string name_of_host(const Ranks& ranks, int rank) {
+  return ranks.names.empty() ? "" : ranks.names[static_cast<std::size_t>(rank)];
 }
 
-std::string name_of_host(const InfoOptions& info, int rank) {
-  return info.names.empty() ? "" : info.names[static_cast<std::size_t>(rank)];
-}
-
-void print_ranks(const InfoOptions& info, const model::Partition& partition) {
-  const runtime::EngineOptions options = engine_options(info);
-  fmt::print("\n{} rank{}, full context, keys and values as {}:\n", partition.size(),
-             partition.size() == 1 ? "" : "s", kernels::name_of(options.kv_type));
+void print_ranks(const InfoOptions& info, const Ranks& ranks, const model::Partition& partition) {
+  fmt::print("\n{} rank{}, full context, keys and values as {}:\n", ranks.count, ranks.count == 1 ? "" : "s",
+             kernels::name_of(ranks.engine.kv_type));
   std::size_t width = 0;
-  for (const std::string& name : info.names) width = std::max(width, name.size() + 2);
-  fmt::print("rank  {:<{}}weights   KV cache  scratch   share\n", info.names.empty() ? "" : "host", width);
-  for (int rank = 0; rank < partition.size(); ++rank) {
-    const runtime::MemoryNeed need = runtime::memory_needed(info.model, options, rank, partition.size());
-    fmt::print("{:<4}  {:<{}}{:<8}  {:<8}  {:<8}  {}\n", rank, name_of_host(info, rank), width,
+  for (const std::string& name : ranks.names) width = std::max(width, name.size() + 2);
+  fmt::print("rank  {:<{}}weights   KV cache  scratch   share\n", ranks.names.empty() ? "" : "host", width);
+  for (int rank = 0; rank < ranks.count; ++rank) {
+    const runtime::MemoryNeed need = runtime::memory_needed(info.model, ranks.engine, rank, ranks.count);
+    fmt::print("{:<4}  {:<{}}{:<8}  {:<8}  {:<8}  {}\n", rank, name_of_host(ranks, rank), width,
                format_bytes(need.weights), format_bytes(need.kv), format_bytes(need.scratch),
                partition.describe(rank));
   }
+  for (const std::string& reason : ranks.reasons) fmt::print("{}\n", reason);
 }
 
-Json json_of_ranks(const InfoOptions& info, const model::Partition& partition) {
-  const runtime::EngineOptions options = engine_options(info);
+Json json_of_ranks(const InfoOptions& info, const Ranks& divided, const model::Partition& partition) {
   Json ranks = Json::array();
-  for (int rank = 0; rank < partition.size(); ++rank) {
-    const runtime::MemoryNeed need = runtime::memory_needed(info.model, options, rank, partition.size());
+  for (int rank = 0; rank < divided.count; ++rank) {
+    const runtime::MemoryNeed need = runtime::memory_needed(info.model, divided.engine, rank, divided.count);
     ranks.push_back({{"rank", rank},
                      {"weight_bytes", need.weights},
                      {"kv_bytes", need.kv},
                      {"scratch_bytes", need.scratch},
                      {"share", partition.describe(rank)}});
-    if (!info.names.empty()) ranks.back()["host"] = name_of_host(info, rank);
+    if (!divided.names.empty()) ranks.back()["host"] = name_of_host(divided, rank);
   }
   return ranks;
 }
 
 /// The names are those of the metadata, but for what stands in the file only implicitly.
-Json json_of(const InfoOptions& info, const gguf::Model& file, const model::Config& config,
-             const model::Partition& partition) {
+Json json_of(const InfoOptions& info, const Ranks& ranks, const gguf::Model& file,
+             const model::Config& config, const model::Partition& partition) {
   const gguf::Metadata& metadata = file.metadata();
   const Contents contents = contents_of(file);
   Json types = Json::object();
@@ -193,37 +200,59 @@ Json json_of(const InfoOptions& info, const gguf::Model& file, const model::Conf
           {"vocabulary", config.vocabulary},
           {"tokenizer_model", metadata.string_or("tokenizer.ggml.model", "")},
           {"tokenizer_pre", metadata.string_or("tokenizer.ggml.pre", "")},
-          {"ranks", json_of_ranks(info, partition)}};
+          {"ranks", json_of_ranks(info, ranks, partition)},
+          {"shares", ranks.reasons}};
 }
 
-int info_json(const InfoOptions& options) {
-  const gguf::Model file = gguf::Model::open(options.model);
-  const model::Config config = model::read_config(file);
-  const std::unique_ptr<model::Family> family = model::make_family(config);
-  const model::Partition partition(config, family->tensors(), file, model::equal_shares(options.ranks));
-  // What is no UTF-8 in a name is shown as U+FFFD.
-  fmt::print("{}\n",
-             json_of(options, file, config, partition).dump(2, ' ', false, Json::error_handler_t::replace));
-  return 0;
+/// The ranks that hosts would have, which are asked what they are.
+Ranks ranks_on_hosts(const InfoOptions& options, runtime::EngineOptions engine) {
+  const system::Environment environment = system::current_environment();
+  const hosts::HostList list = read_hosts(options.hosts, environment);
+  const system::RunDirectory folder;
+  const hosts::SshCommand ssh(list.ssh, folder.path(), environment);
+  hosts::SurveyRequest request;
+  request.yoke = yoke_on_hosts(options.hosts);
+  request.speed = speed_question(options.model, 0, options.hosts.weights.kind == WeightsFlag::Kind::anew);
+  const HostAnswers answers = ask_hosts(list.hosts, request, ssh, environment);
+  const bool all = std::all_of(answers.surveyed.begin(), answers.surveyed.end(),
+                               [](const hosts::SurveyedHost& each) { return each.survey.has_value(); });
+  if (!all) fail("{}", sentence_of(judge(answers, list.network, {})));
+  const HostShares shares = divide(answers.surveyed, options.model, engine);
+  Ranks ranks{std::move(engine), 0, {}, {}};
+  ranks.engine.shares = shares.of_ranks();
+  for (std::size_t i = 0; i < answers.surveyed.size(); ++i) {
+    const hosts::Host& host = answers.surveyed[i].host;
+    ranks.names.insert(ranks.names.end(), static_cast<std::size_t>(host.slots), host.name);
+    ranks.reasons.push_back(host.name + " does " + shares.describe(i));
+  }
+  ranks.count = static_cast<int>(ranks.names.size());
+  return ranks;
 }
 
-/// The ranks that the flags' hosts would have, where they name any.
-InfoOptions with_hosts(InfoOptions options) {
-  if (!options.hosts.given()) return options;
-  for (const hosts::Host& host : read_hosts(options.hosts, system::current_environment()).hosts)
-    options.names.insert(options.names.end(), static_cast<std::size_t>(host.slots), host.name);
-  options.ranks = static_cast<int>(options.names.size());
-  return options;
+Ranks ranks_of(const InfoOptions& options) {
+  runtime::EngineOptions engine;
+  engine.kv_type = options.kv_type;
+  if (options.hosts.given()) return ranks_on_hosts(options, std::move(engine));
+  engine.shares = shares_of_ranks(options.hosts.weights, options.ranks);
+  return {std::move(engine), options.ranks, {}, {}};
 }
 
 int info(const InfoOptions& options) {
-  if (options.json) return info_json(options);
   const gguf::Model file = gguf::Model::open(options.model);
-  print_file(file);
   const model::Config config = model::read_config(file);
-  print_config(file, config);
   const std::unique_ptr<model::Family> family = model::make_family(config);
-  print_ranks(options, {config, family->tensors(), file, model::equal_shares(options.ranks)});
+  const Ranks ranks = ranks_of(options);
+  const model::Partition partition(config, family->tensors(), file, ranks.shares());
+  if (options.json) {
+    // What is no UTF-8 in a name is shown as U+FFFD.
+    fmt::print(
+        "{}\n",
+        json_of(options, ranks, file, config, partition).dump(2, ' ', false, Json::error_handler_t::replace));
+    return 0;
+  }
+  print_file(file);
+  print_config(file, config);
+  print_ranks(options, ranks, partition);
   return 0;
 }
 
@@ -236,13 +265,13 @@ void add_info(CLI::App& app, Action& action) {
   add_model(*command, options->model);
   CLI::Option* ranks = add_number(*command, "--ranks", options->ranks, whole_number_check(1, max_ranks),
                                   "Ranks to divide the model by");
-  add_host_list_flags(*command, options->hosts);
+  add_host_flags(*command, options->hosts);
   for (const char* list : {"--hosts", "--hostfile", "--cluster"}) command->get_option(list)->excludes(ranks);
   add_kv_type(*command, options->kv_type);
   command->add_flag("--json", options->json, "Print JSON");
   command->footer(
       "Example:\n  yoke info models/demo.gguf --ranks 4\n  yoke info models/demo.gguf -H node1,node2:2");
-  command->callback([options, &action] { action = [options] { return info(with_hosts(*options)); }; });
+  command->callback([options, &action] { action = [options] { return info(*options); }; });
 }
 
 }  // namespace yoke::cli

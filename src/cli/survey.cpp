@@ -82,6 +82,11 @@ void add_survey(CLI::App& app, Action& action) {
   command->group("");  // not shown
   command->add_option("--model", options->questions.model, "GGUF file to look at");
   command->add_option("--cache-dir", options->questions.cache_dir, "Folder for packed weights to look at");
+  hosts::SpeedQuestion& speed = options->questions.speed;
+  command->add_option("--speed-of", speed.format, "Format of the weights whose speed is asked for");
+  command->add_option("--weights-bytes", speed.weights, "Bytes of all weights");
+  command->add_option("--speed-threads", speed.threads, "Threads of all ranks here");
+  command->add_flag("--speed-anew", speed.anew, "Measure even what is known");
   command->add_option("--run", options->run, "Make this run's folder, with the key from standard input");
   command->add_option("--after", options->after, "First end what is left of that run")
       ->allow_extra_args(false);

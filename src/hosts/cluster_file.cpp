@@ -141,14 +141,15 @@ Host host_of_string(const std::string& entry, const Host& defaults, const std::s
   return host;
 }
 
-/// A weight that is read and then forgotten would have people wait for what never comes.
-void require_equal_weights(const std::vector<Host>& hosts, const std::string& path) {
-  for (const Host& host : hosts)
-    require(
-        host.weight == hosts.front().weight,
-        "{}: 'weight' is {} for {} and {} for {}, but shares that differ are not there yet: leave it out, "
-        "and give a host that is to do more of the work more 'slots'",
-        path, hosts.front().weight, hosts.front().name, host.weight, host.name);
+/// What the work is divided by is either told of every host or found out of every host.
+void require_weights_of_all_or_none(const std::vector<Host>& hosts, const std::string& path) {
+  const auto weighs = [](const Host& host) { return host.weight > 0; };
+  const auto with = std::find_if(hosts.begin(), hosts.end(), weighs);
+  const auto without = std::find_if_not(hosts.begin(), hosts.end(), weighs);
+  require(
+      with == hosts.end() || without == hosts.end(),
+      "{}: {} has a 'weight' and {} has none; give one to every host, or to none: then their speeds count",
+      path, with->name, without->name);
 }
 
 std::vector<Host> hosts_of(const toml::table& file, const Host& defaults, const std::string& path) {
@@ -168,7 +169,7 @@ std::vector<Host> hosts_of(const toml::table& file, const Host& defaults, const 
     }
   }
   require_list(hosts, path);
-  require_equal_weights(hosts, path);
+  require_weights_of_all_or_none(hosts, path);
   return hosts;
 }
 

@@ -33,8 +33,8 @@ struct HostList {
 enum class Trust { own_configuration, anybody };
 
 /// `path` is for sentences. Throws Error: for what is no TOML, keys that are unknown or not for files of this
-/// trust, weights that are not the same for all (shares that differ are not there yet), values of another
-/// type or out of range, and as parse_hosts() does.
+/// trust, weights of some hosts and not of others, values of another type or out of range, and as
+/// parse_hosts() does.
 HostList parse_cluster_file(std::string_view text, Trust trust, const std::string& path);
 
 /// The same from a file, after looking whose it is where it is to be trusted.

@@ -219,6 +219,8 @@ void judge_host(const Examination& examination, std::size_t index, bool whole, F
     to.push_back(judge_open_mpi(host, most_common(examination.hosts, &Survey::open_mpi)));
   to.push_back(judge_processor(host));
   to.push_back(judge_memory(host, need));
+  if (whole && index < examination.shares.size() && need > 0 && examination.hosts.size() > 1)
+    to.push_back(ok(host, "share", examination.shares[index]));
   judge_model(host, largest_model(examination), to);
   judge_cache(host, need, to);
   judge_temporary(host, to);

@@ -29,6 +29,7 @@ struct Finding {
 struct Examination {
   std::vector<SurveyedHost> hosts;
   std::vector<std::uint64_t> need;  // bytes that the ranks on each host need; empty: not known
+  std::vector<std::string> shares;  // what each host does of the work, and why; empty: not known
   std::uint64_t model_bytes = 0;    // of the file here; 0: the largest of the hosts' counts
   std::string network;              // asked for; empty: to be found
   std::optional<Transfers> transfers;

@@ -15,13 +15,13 @@ struct Host {
   std::string name;  // as ssh takes it: a name of DNS or of ssh's configuration, or an address; no brackets
   std::string user;  // empty: whom ssh chooses
   int slots = 1;     // ranks
-  // What a list leaves open is empty or 0, the weight 1:
+  // What a list leaves open is empty or 0:
   std::string yoke;          // path of the program there
   std::string cache_dir;     // folder for packed weights there
   std::string model;         // path of the model there
   int threads = 0;           // of each rank
   std::uint64_t memory = 0;  // most bytes that its ranks may use together
-  double weight = 1;         // of each of its ranks in the shares of the work; the same on all hosts as yet
+  double weight = 0;         // its part of the work, relative to the other hosts'; they all have one, or none
 };
 
 /// Where a sentence says that something is: "--hosts", "hosts.txt, line 3".

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <numeric>
 #include <optional>
 
 #include "base/error.h"
@@ -30,8 +31,8 @@ std::vector<std::size_t> first_places(std::span<const Member> members) {
   return places;
 }
 
-std::uint64_t need_of(const std::vector<std::uint64_t>& needs, std::size_t rank) {
-  return rank < needs.size() ? needs[rank] : 0;
+std::uint64_t need_of(const std::vector<RankNeed>& needs, std::size_t rank) {
+  return rank < needs.size() ? needs[rank].total() : 0;
 }
 
 void carry(Load& load, std::uint64_t need) {
@@ -65,7 +66,7 @@ std::size_t lightest(std::span<const Member> members, const std::vector<Load>& l
 
 /// Every rank has a machine, a lost one's another; nothing where they do not fit.
 std::optional<std::vector<std::size_t>> double_up(std::span<const Member> members,
-                                                  const std::vector<std::uint64_t>& needs) {
+                                                  const std::vector<RankNeed>& needs) {
   std::vector<std::size_t> places = first_places(members);
   std::vector<Load> loads(members.size());
   for (std::size_t rank = 0; rank < places.size(); ++rank)
@@ -117,14 +118,25 @@ std::string describe_fewer(std::span<const Member> members, std::size_t ranks, s
 }
 
 /// The ranks that the machines had which are left.
-std::vector<std::size_t> without_lost(std::span<const Member> members) {
-  std::vector<std::size_t> places = first_places(members);
-  std::erase(places, nowhere);
-  return places;
+Grouping without_lost(std::span<const Member> members) {
+  Grouping grouping;
+  const std::vector<std::size_t> places = first_places(members);
+  for (std::size_t rank = 0; rank < places.size(); ++rank) {
+    if (places[rank] == nowhere) continue;
+    grouping.ranks.push_back(rank);
+    grouping.machine_of_rank.push_back(places[rank]);
+  }
+  return grouping;
+}
+
+std::vector<std::size_t> all_ranks(std::size_t count) {
+  std::vector<std::size_t> ranks(count);
+  std::iota(ranks.begin(), ranks.end(), std::size_t{0});
+  return ranks;
 }
 
 void require_room(std::span<const Member> members, const std::vector<std::size_t>& places,
-                  const std::vector<std::uint64_t>& needs) {
+                  const std::vector<RankNeed>& needs) {
   std::vector<Load> loads(members.size());
   for (std::size_t rank = 0; rank < places.size(); ++rank) carry(loads[places[rank]], need_of(needs, rank));
   for (std::size_t i = 0; i < members.size(); ++i) {
@@ -140,17 +152,16 @@ void require_room(std::span<const Member> members, const std::vector<std::size_t
 
 Grouping regroup(std::span<const Member> members, const RankNeeds& needs) {
   const std::size_t at_first = first_places(members).size();
-  Grouping grouping{without_lost(members), ""};
-  const std::size_t left = grouping.machine_of_rank.size();
+  Grouping grouping = without_lost(members);
+  const std::size_t left = grouping.ranks.size();
   if (left < at_first) {
-    if (auto places = double_up(members, needs(static_cast<int>(at_first)))) {
-      grouping.change = describe_helpers(members, *places);
-      grouping.machine_of_rank = std::move(*places);
-      return grouping;
+    if (auto places = double_up(members, needs(all_ranks(at_first)))) {
+      std::string change = describe_helpers(members, *places);
+      return {all_ranks(at_first), std::move(*places), std::move(change)};
     }
     grouping.change = describe_fewer(members, left, at_first);
   }
-  require_room(members, grouping.machine_of_rank, needs(static_cast<int>(left)));
+  require_room(members, grouping.machine_of_rank, needs(grouping.ranks));
   return grouping;
 }
 

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "hosts/shares.h"
+
 namespace yoke::hosts {
 
 /// A machine of the first start.
@@ -17,10 +19,12 @@ struct Member {
   std::uint64_t memory = 0;  // bytes that ranks may take there; of one that answers
 };
 
-/// The bytes that each rank needs where there are so many, in rank order; nothing where that is not known.
-using RankNeeds = std::function<std::vector<std::uint64_t>(int ranks)>;
+/// What each rank needs where there are only these of the first start's, in rank order; nothing where that is
+/// not known.
+using RankNeeds = std::function<std::vector<RankNeed>(const std::vector<std::size_t>& ranks)>;
 
 struct Grouping {
+  std::vector<std::size_t> ranks;            // which of the first start's there are, in rank order
   std::vector<std::size_t> machine_of_rank;  // which of the members
   std::string change;  // how that differs from the first start: half a sentence; empty where it does not
 };

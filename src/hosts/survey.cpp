@@ -151,10 +151,11 @@ Survey take_identity(const std::string& root) {
 }
 
 Survey take_survey(const SurveyQuestions& questions, const std::string& root) {
+  const system::Environment environment = system::current_environment();
   Survey survey = take_identity(root);
   add_processor(survey, root);
   add_memory(survey, root);
-  survey.open_mpi = system::read_open_mpi_version(system::current_environment());
+  survey.open_mpi = system::read_open_mpi_version(environment);
   survey.open_mpi_has_ucx = system::open_mpi_has_ucx();
   survey.interfaces = read_interfaces();
   survey.rdma_ports = read_rdma_ports(root);
@@ -163,6 +164,7 @@ Survey take_survey(const SurveyQuestions& questions, const std::string& root) {
   survey.daemon_ports_in_use = listening_ports(daemon_ports, root);
   survey.temporary = look_at_folder("/tmp");
   survey.shared_memory_free = look_at_folder("/dev/shm").free_bytes;
+  survey.speed = speed_of_this_host(questions.speed, SpeedBook(speed_file(environment)));
   survey.clock = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
   return survey;
 }

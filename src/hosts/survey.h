@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "hosts/host_speed.h"
 #include "hosts/interfaces.h"
 #include "hosts/rdma.h"
 #include "system/build_id.h"
@@ -62,11 +63,13 @@ struct Survey {
   FolderState cache;
   FolderState temporary;
   std::uint64_t shared_memory_free = 0;  // bytes in /dev/shm
+  HostSpeed speed{};
 };
 
 struct SurveyQuestions {
   std::string model;      // path; empty: not asked
   std::string cache_dir;  // path; empty: not asked
+  SpeedQuestion speed{};
 };
 
 /// Reads `root`/proc, `root`/sys and `root`/dev where it reads these itself. Never throws for what it finds.

@@ -17,10 +17,19 @@ void add_path(std::vector<std::string>& words, const char* flag, const std::stri
   if (!path.empty()) words.insert(words.end(), {flag, path});
 }
 
+void add_speed(std::vector<std::string>& words, const Host& host, const SpeedQuestion& speed) {
+  if (speed.format.empty()) return;
+  words.insert(words.end(), {"--speed-of", speed.format, "--weights-bytes", std::to_string(speed.weights)});
+  const int threads = host.threads > 0 ? host.threads * host.slots : speed.threads * host.slots;
+  if (threads > 0) words.insert(words.end(), {"--speed-threads", std::to_string(threads)});
+  if (speed.anew) words.emplace_back("--speed-anew");
+}
+
 RemoteCommand command_for(const Host& host, const SurveyRequest& request) {
   RemoteCommand command{host, {yoke_on(host, request), "survey"}, ""};
   add_path(command.words, "--model", host.model, request.model);
   add_path(command.words, "--cache-dir", host.cache_dir, request.cache_dir);
+  if (host.weight == 0) add_speed(command.words, host, request.speed);
   for (const std::string& before : request.after)
     command.words.insert(command.words.end(), {"--after", before});
   if (request.run.empty()) return command;

@@ -22,6 +22,8 @@ struct SurveyRequest {
   std::string run;                   // name of the run whose folder each host is to make; empty: none
   std::string key;                   // for that folder
   std::vector<std::string> after{};  // names of runs of which nothing may be left before the host looks
+  /// Threads are those of each rank. Hosts that have a weight are not asked.
+  SpeedQuestion speed{};
 };
 
 struct SurveyedHost {

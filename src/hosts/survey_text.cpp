@@ -65,6 +65,13 @@ void fields(auto& archive, Is<ModelState> auto& model) {
   archive("why_not", model.why_not);
 }
 
+void fields(auto& archive, Is<HostSpeed> auto& speed) {
+  archive("bytes_per_second", speed.bytes_per_second);
+  archive("format", speed.format);
+  archive("threads", speed.threads);
+  archive("measured", speed.measured);
+}
+
 void fields(auto& archive, Is<Survey> auto& survey) {
   archive("host", survey.host);
   archive("kernel", survey.kernel);
@@ -95,6 +102,7 @@ void fields(auto& archive, Is<Survey> auto& survey) {
   archive("cache", survey.cache);
   archive("temporary", survey.temporary);
   archive("shared_memory_free", survey.shared_memory_free);
+  archive("speed", survey.speed);
 }
 
 bool is_control(char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }

@@ -30,6 +30,8 @@ struct EngineOptions {
   /// Whether ways of computing that differ in speed alone are tried before loading, for a tenth of a second,
   /// and the faster ones taken; where not, or where the environment asks for one, nothing is tried.
   bool tries_kernels = false;
+  /// Of the work, of each rank, relative to the others'; all above 0. Empty: equal.
+  std::vector<double> shares{};
 };
 
 /// What belongs to a rank's machine.

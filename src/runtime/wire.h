@@ -62,7 +62,8 @@ void fields(auto& archive, Is<Place> auto& m) {
   archive(m.rank, m.host, m.machine, m.network, m.pid, m.cores, m.cpus, m.threads);
 }
 void fields(auto& archive, Is<EngineOptions> auto& m) {
-  archive(m.context, m.prefill_chunk, m.sequences, m.pages, m.kv_type, m.activations, m.tries_kernels);
+  archive(m.context, m.prefill_chunk, m.sequences, m.pages, m.kv_type, m.activations, m.tries_kernels,
+          m.shares);
 }
 void fields(auto& archive, Is<HostOptions> auto& m) {
   archive(m.model, m.threads, m.cache_dir, m.cache_bytes, m.memory);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <optional>
 #include <set>
 #include <utility>
@@ -31,7 +32,9 @@ struct OpenModel {
 
   std::int32_t pages() const { return (context + ops::page_positions - 1) / ops::page_positions; }
   const model::Config& config() const { return family->config(); }
-  model::Partition partition(int ranks) const { return {config(), table, file, model::equal_shares(ranks)}; }
+  model::Partition partition(const std::vector<double>& shares) const {
+    return {config(), table, file, shares};
+  }
   /// Those of matrices, each once.
   std::vector<quant::Type> matrix_types() const {
     std::set<quant::Type> types;
@@ -54,6 +57,16 @@ OpenModel open_model(const std::string& path, const EngineOptions& options, cons
           config.context);
   const auto context = static_cast<std::int32_t>(options.context == 0 ? config.context : options.context);
   return {std::move(file), std::move(family), std::move(table), context};
+}
+
+/// Of each of so many ranks. What comes from another process is checked here.
+std::vector<double> shares_of(const EngineOptions& options, int ranks) {
+  if (options.shares.empty()) return model::equal_shares(ranks);
+  require(std::ssize(options.shares) == ranks, "the work is to be divided into {} shares; expected {}",
+          options.shares.size(), ranks);
+  for (const double share : options.shares)
+    require(std::isfinite(share) && share > 0, "a share of the work is {}; expected a number above 0", share);
+  return options.shares;
 }
 
 ops::cpu::Options ops_options(const EngineOptions& options) {
@@ -145,7 +158,8 @@ MemoryNeed memory_needed(const std::string& model_path, const EngineOptions& opt
   comm::SoloComm comm;
   const std::unique_ptr<ops::Ops> ops = ops::cpu::make_ops(kernels::best(), pool, comm, ops_options(options));
   const OpenModel model = open_model(model_path, options, *ops);
-  return model::memory_need(model.file, model.config(), model.table, model.partition(ranks), rank,
+  return model::memory_need(model.file, model.config(), model.table,
+                            model.partition(shares_of(options, ranks)), rank,
                             {cache_size(options, model), strip_rows}, *ops);
 }
 
@@ -159,7 +173,7 @@ Worker::Worker(const RankOptions& options, comm::Comm& comm, const Progress& pro
   OpenModel model = open_model(options.host.model, options.engine, *ops_);
   context_ = model.context;
   caches_ = cache_size(options.engine, model);
-  partition_ = std::make_unique<model::Partition>(model.partition(comm.size()));
+  partition_ = std::make_unique<model::Partition>(model.partition(shares_of(options.engine, comm.size())));
   report_.weight_bytes = model::weight_bytes(model.file, model.table, *partition_, comm.rank());
   if (options.engine.tries_kernels) {
     const PhaseScope measuring(comm.pulse(), Phase::measuring);

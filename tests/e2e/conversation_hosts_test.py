@@ -82,6 +82,13 @@ class LostMachine(HostsConversationTest):
         super().setUp()
         self.expected = self.generate("--ranks", 3, tokens=TOKENS)
 
+    def test_parts_stay_as_they_were_without_a_machine(self):
+        weights = ("--weights", "1,3,2")
+        self.expected = self.generate("--ranks", 3, *weights, tokens=TOKENS)
+        run = self.converse_on("node1", "-H", self.addresses(), *weights)
+        self.assert_goes_on(run, lambda: self.plant("off", "node2"), "node2 is gone, node[13] does its part too")
+        self.end_of(run, "node1", "node3", "outside")
+
     def end_of(self, run, *reachable):
         run.type("\x04")
         code, shown = run.end()

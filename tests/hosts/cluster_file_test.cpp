@@ -81,7 +81,7 @@ TEST(ClusterFile, RefusesWithPlaceAndRemedy) {
       {"hosts = ['a']\nweight = 0", "out of range for 'weight'"},
       {"hosts = ['a']\nweight = '1'", "the value of 'weight' is not a number"},
       {"[[hosts]]\nname = 'a'\n[[hosts]]\nname = 'b'\nweight = 2",
-       "c.toml: 'weight' is 1 for a and 2 for b, but shares that differ are not there yet"},
+       "c.toml: b has a 'weight' and a has none; give one to every host, or to none"},
       {"hosts = ['a']\nthreads = 1.5", "the value of 'threads' is not a whole number"},
       {"hosts = ['a']\nmemory = 'much'", "c.toml, line 2: 'much' is no size"},
       {"hosts = ['a']\nmemory = 64", "the value of 'memory' is not a string"},

@@ -16,8 +16,8 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 /// A model of 1200 bytes, which ranks share evenly.
-std::vector<std::uint64_t> even(int ranks) {
-  return std::vector<std::uint64_t>(static_cast<std::size_t>(ranks), 1200U / static_cast<unsigned>(ranks));
+std::vector<RankNeed> even(const std::vector<std::size_t>& ranks) {
+  return std::vector<RankNeed>(ranks.size(), {1020 / ranks.size(), 180 / ranks.size()});
 }
 
 std::vector<Member> three(std::uint64_t memory) {
@@ -58,6 +58,7 @@ TEST(Regroup, GoesOnWithFewerRanksWhereThatIsAllThatFits) {
   members[1].answers = false;
   const Grouping grouping = regroup(members, even);
   EXPECT_THAT(grouping.machine_of_rank, ElementsAre(0, 2));
+  EXPECT_THAT(grouping.ranks, ElementsAre(0, 2));
   EXPECT_EQ(grouping.change,
             "node2 is gone, going on with 2 ranks in place of 3: from here on texts may differ from what "
             "those would write");
@@ -85,7 +86,7 @@ TEST(Regroup, ALoneMachineCarriesEverything) {
 TEST(Regroup, WithoutKnownNeedsEverythingFits) {
   std::vector<Member> members = three(0);
   members[2].answers = false;
-  const auto unknown = [](int) { return std::vector<std::uint64_t>(); };
+  const auto unknown = [](const std::vector<std::size_t>&) { return std::vector<RankNeed>(); };
   EXPECT_THAT(regroup(members, unknown).machine_of_rank, ElementsAre(0, 1, 0));
 }
 
@@ -102,11 +103,12 @@ TEST(Regroup, NeverUsesALostMachineNorMoreThanItsMemory) {
     if (std::none_of(members.begin(), members.end(), [](const Member& each) { return each.answers; }))
       continue;
     try {
-      const std::vector<std::size_t> places = regroup(members, even).machine_of_rank;
+      const Grouping grouping = regroup(members, even);
+      const std::vector<std::size_t>& places = grouping.machine_of_rank;
       ASSERT_LE(std::ssize(places), first);
+      ASSERT_EQ(places.size(), grouping.ranks.size());
       std::vector<std::uint64_t> bytes(members.size());
-      for (const std::size_t machine : places)
-        bytes.at(machine) += even(static_cast<int>(places.size())).front();
+      for (const std::size_t machine : places) bytes.at(machine) += even(grouping.ranks).front().total();
       for (std::size_t i = 0; i < members.size(); ++i) {
         ASSERT_TRUE(members[i].answers || bytes[i] == 0) << round;
         ASSERT_LE(bytes[i], members[i].memory * (members[i].answers ? 1 : 0)) << round;

@@ -102,7 +102,9 @@ class Lab:
                      for index, (subnet, members) in enumerate(networks) if number in members]
             cores = [options.cores[(number - 1) % len(options.cores)]] if options.cores else []
             name = f"node{number}"
-            group = cpu.make_group(self.name, name, options.cpu) if options.cpu else ""
+            group = ""
+            if options.cpu:
+                group = cpu.make_group(self.name, name, options.cpu[(number - 1) % len(options.cpu)])
             self.hosts.append(Host(self.name, name, links, cores, group))
         links = [Link(index, f"{subnet[-2]}/{subnet.prefixlen}") for index, (subnet, _) in enumerate(networks)]
         self.hosts.append(Host(self.name, OUTSIDE, links, [], ""))
