@@ -32,6 +32,17 @@ def status_of(case):
     return "passed", ""
 
 
+def statuses_of(case):
+    """One status for each test of a <testcase>, which may be a class of them that counts its own."""
+    status, detail = status_of(case)
+    if found := re.search(r"^RESULTS: (\d+) passed, (\d+) failed, (\d+) skipped$", case.findtext("system-out") or "", re.MULTILINE):
+        counts = dict(zip(("passed", "failed", "skipped"), map(int, found.groups())))
+        # What ended a class as a whole is one failure at least.
+        if sum(counts.values()) > 1 and (status != "failed" or counts["failed"] > 0):
+            return [(each, detail) for each, n in counts.items() for _ in range(n)]
+    return [(status, detail)]
+
+
 def read_report(path):
     """[(status, name, detail)] of a JUnit file; a file that cannot be read is a failure with its reason."""
     try:
@@ -43,8 +54,7 @@ def read_report(path):
         name = case.get("name")
         if case.get("classname") and not name.startswith(case.get("classname")):
             name = f"{case.get('classname')}.{name}"
-        status, detail = status_of(case)
-        results.append((status, f"{path.stem}: {name}", detail))
+        results += [(status, f"{path.stem}: {name}", detail) for status, detail in statuses_of(case)]
     return results
 
 
@@ -73,7 +83,7 @@ def main():
         sys.exit(__doc__)
     results = summarise(pathlib.Path(sys.argv[1]))
     for wanted in ("skipped", "failed"):
-        for status, name, detail in results:
+        for status, name, detail in dict.fromkeys(results):  # a class of tests is named once
             if status == wanted:
                 print(f"{wanted}: {name}" + (f" ({detail})" if detail else ""))
     counts = {wanted: sum(status == wanted for status, _, _ in results) for wanted in ("passed", "failed", "skipped")}

@@ -197,6 +197,8 @@ def main():
         print(f"SKIPPED: {reason}")
     # A class that skips itself as a whole has run none of its tests.
     skipped = sum(isinstance(test, unittest.TestCase) for test, _ in result.skipped)
+    failed = len(result.failures) + len(result.errors)
+    print(f"RESULTS: {result.testsRun - failed - skipped} passed, {failed} failed, {skipped} skipped")
     if result.wasSuccessful() and result.skipped and result.testsRun == skipped:
         sys.exit(77)
     sys.exit(0 if result.wasSuccessful() else 1)

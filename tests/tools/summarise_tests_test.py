@@ -37,6 +37,20 @@ class SummariseTests(unittest.TestCase):
         self.assertEqual(lines, ["skipped: neon: B.Skips", "skipped: release: A.Skips (needs a network)",
                                  "failed: release: A.Fails", "3 passed, 1 failed, 2 skipped"])
 
+    def test_counts_each_test_of_a_class(self):
+        code, lines = self.summary(release_xml="""<testsuite>
+<testcase name="C" classname="C" status="run"><system-out>test_a (C) ... ok
+RESULTS: 4 passed, 0 failed, 1 skipped
+</system-out></testcase>
+<testcase name="D" classname="D" status="fail"><failure message=""/><system-out>
+RESULTS: 5 passed, 2 failed, 0 skipped
+</system-out></testcase>
+<testcase name="E" classname="E" status="fail"><failure message=""/><system-out>
+RESULTS: 1 passed, 0 failed, 0 skipped
+</system-out></testcase></testsuite>""")
+        self.assertEqual((code, lines), (1, ["skipped: release: C", "failed: release: D", "failed: release: E",
+                                             "9 passed, 3 failed, 1 skipped"]))
+
     def test_is_content_when_nothing_failed(self):
         code, lines = self.summary(release_xml=ALL_PASSED, parts_tsv="exit\trelease\t0\nskipped\tneon\tno compiler\n")
         self.assertEqual((code, lines), (0, ["skipped: neon (no compiler)", "1 passed, 0 failed, 1 skipped"]))
