@@ -8,12 +8,14 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/printable.h"
 #include "base/topology.h"
 #include "cluster/engine_job.h"
 #include "cluster/engine_meeting.h"
 #include "cluster/mpi_comm.h"
 #include "cluster/mpi_start.h"
 #include "cluster/mpirun.h"
+#include "hosts/run_processes.h"
 #include "system/socket.h"
 
 namespace yoke::cluster {
@@ -50,6 +52,14 @@ std::string hint_on_crowding(int ranks, int cores) {
                      cores);
 }
 
+/// What keeps the ranks apart: one of them, or mpirun, that a signal has stopped.
+std::string find_stopped(const fs::path& folder) {
+  const std::vector<hosts::StoppedProcess> stopped = hosts::stopped_processes_naming(folder);
+  if (stopped.empty()) return {};
+  return fmt::format("{}, process {} of the engine, was stopped by a signal while the ranks started",
+                     printable(stopped.front().program), stopped.front().pid);
+}
+
 }  // namespace
 
 std::unique_ptr<runtime::Engine> launch(const LaunchOptions& options,
@@ -77,6 +87,7 @@ std::unique_ptr<runtime::Engine> launch(const LaunchOptions& options,
   meeting.late =
       fmt::format("the engine did not start within {} seconds{}", connection_patience.count(), hint);
   meeting.hint_if_late = hint;
+  meeting.look = [folder = directory->path()] { return find_stopped(folder); };
   return meet_engine(listener, std::make_unique<EngineJob>(std::move(directory), command, environment),
                      meeting, progress);
 }

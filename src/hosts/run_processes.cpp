@@ -91,8 +91,12 @@ bool runs_here(std::string_view name) {
 }
 
 std::vector<StoppedProcess> stopped_processes(std::string_view name) {
+  return stopped_processes_naming(run_folder(name));
+}
+
+std::vector<StoppedProcess> stopped_processes_naming(const fs::path& folder) {
   std::vector<StoppedProcess> stopped;
-  for_each_process(run_folder(name), [&](pid_t pid) {
+  for_each_process(folder, [&](pid_t pid) {
     const fs::path process = fs::path("/proc") / std::to_string(pid);
     if (is_stopped(process)) stopped.push_back({pid, program_of(process)});
     return true;

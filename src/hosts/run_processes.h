@@ -22,6 +22,8 @@ struct StoppedProcess {
 };
 /// Those of this user. Throws Error for a name that is not of hexadecimal digits.
 std::vector<StoppedProcess> stopped_processes(std::string_view name);
+/// The same of any folder.
+std::vector<StoppedProcess> stopped_processes_naming(const std::filesystem::path& folder);
 
 /// Kills every process of this user that was started with a path in the run's folder: ranks, Open MPI's
 /// daemons, mpirun itself. A process that is stopped dies, too. Throws Error for a name that is not of

@@ -8,6 +8,7 @@ from harness import YOKE, YokeTest, main
 from stopped_thread import StoppedThread
 
 LIMIT = 5  # seconds from the fault to the end
+LIMIT_STARTING = 10  # of an engine that starts
 HANG_LIMIT = 10  # where only one thread hangs
 
 
@@ -85,9 +86,9 @@ class Failure(FaultTest):
     def test_a_rank_stopped_while_it_loads(self):
         run = self.start_loading()
         os.kill(run.wait_for_rank(1).pid, signal.SIGSTOP)
-        # Start-up has a deadline of its own, so a slow disk is no fault.
-        code, _, err, _ = run.finish(60)
+        code, _, err, _ = run.finish(LIMIT_STARTING)
         self.assert_died_with_a_sentence(code, err)
+        self.assertRegex(err, r"rank 1 |process \d+ of the engine, was stopped by a signal")
         self.assert_nothing_left(run, LIMIT)
 
     def test_mpirun_killed(self):
