@@ -12,10 +12,8 @@ std::vector<hosts::RankNeed> rank_needs(int ranks, const std::string& model,
                                         const runtime::EngineOptions& engine) {
   if (std::error_code error; model.empty() || !std::filesystem::exists(model, error)) return {};
   std::vector<hosts::RankNeed> needs;
-  for (int rank = 0; rank < ranks; ++rank) {
-    const runtime::MemoryNeed need = runtime::memory_needed(model, engine, rank, ranks);
+  for (const runtime::MemoryNeed& need : runtime::memory_needed_of_all(model, engine, ranks))
     needs.push_back({need.weights, need.total() - need.weights});
-  }
   return needs;
 }
 

@@ -51,8 +51,7 @@ Group machine_of(const Place& place, std::span<const Place> places, std::span<co
   return group;
 }
 
-/// Those of a host share what it may have, if that is less than what is free. One machine can be several
-/// hosts.
+/// Those of a host share what it may have, where that was given. One machine can be several hosts.
 std::optional<Group> host_of(const Place& place, std::span<const Place> places,
                              std::span<const MemoryClaim> claims) {
   Group group = group_of(places, claims, [&](const Place& each) {

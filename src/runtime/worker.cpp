@@ -151,16 +151,31 @@ class Loading {
   std::optional<shards::ShardCache> cache_;
 };
 
-}  // namespace
-
-MemoryNeed memory_needed(const std::string& model_path, const EngineOptions& options, int rank, int ranks) {
+/// Of ranks [first, end) of so many.
+std::vector<MemoryNeed> memory_needs(const std::string& path, const EngineOptions& options, int first,
+                                     int end, int ranks) {
   ThreadPool pool(1);
   comm::SoloComm comm;
   const std::unique_ptr<ops::Ops> ops = ops::cpu::make_ops(kernels::best(), pool, comm, ops_options(options));
-  const OpenModel model = open_model(model_path, options, *ops);
-  return model::memory_need(model.file, model.config(), model.table,
-                            model.partition(shares_of(options, ranks)), rank,
-                            {cache_size(options, model), strip_rows}, *ops);
+  const OpenModel model = open_model(path, options, *ops);
+  const model::Partition partition = model.partition(shares_of(options, ranks));
+  const model::StepLimits limits{cache_size(options, model), strip_rows};
+  std::vector<MemoryNeed> needs;
+  for (int rank = first; rank < end; ++rank)
+    needs.push_back(
+        model::memory_need(model.file, model.config(), model.table, partition, rank, limits, *ops));
+  return needs;
+}
+
+}  // namespace
+
+MemoryNeed memory_needed(const std::string& model, const EngineOptions& options, int rank, int ranks) {
+  return memory_needs(model, options, rank, rank + 1, ranks).front();
+}
+
+std::vector<MemoryNeed> memory_needed_of_all(const std::string& model, const EngineOptions& options,
+                                             int ranks) {
+  return memory_needs(model, options, 0, ranks, ranks);
 }
 
 Worker::Worker(const RankOptions& options, comm::Comm& comm, const Progress& progress)

@@ -26,6 +26,9 @@ using model::MemoryNeed;
 
 /// Of the file `model`, from its header alone; nothing is loaded. Throws Error where the file cannot be run.
 MemoryNeed memory_needed(const std::string& model, const EngineOptions& options, int rank, int ranks);
+/// The same of each rank of so many.
+std::vector<MemoryNeed> memory_needed_of_all(const std::string& model, const EngineOptions& options,
+                                             int ranks);
 
 /// Rows of logits that are computed at once; scratch memory is reckoned for so many.
 inline constexpr std::int32_t strip_rows = 32;
