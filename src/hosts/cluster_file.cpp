@@ -230,15 +230,7 @@ HostList read_cluster_file(const std::string& path, Trust trust) {
 }
 
 std::string own_cluster_file(const system::Environment& environment) {
-  const auto value = [&](const char* name) {
-    const auto found = environment.find(name);
-    return found == environment.end() ? std::string() : found->second;
-  };
-  // The specification of base directories has relative paths ignored.
-  if (const std::string config = value("XDG_CONFIG_HOME"); config.starts_with('/'))
-    return config + "/yoke/cluster.toml";
-  const std::string home = value("HOME");
-  return home.empty() ? home : home + "/.config/yoke/cluster.toml";
+  return system::user_file(environment, "XDG_CONFIG_HOME", ".config", "yoke/cluster.toml").native();
 }
 
 }  // namespace yoke::hosts

@@ -92,14 +92,7 @@ std::vector<KnownSpeed> SpeedBook::read() const {
 }
 
 fs::path speed_file(const system::Environment& environment) {
-  const auto value = [&](const char* name) {
-    const auto found = environment.find(name);
-    return found == environment.end() ? std::string() : found->second;
-  };
-  // The specification of base directories has relative paths ignored.
-  const std::string cache = value("XDG_CACHE_HOME"), home = value("HOME");
-  if (cache.starts_with('/')) return fs::path(cache) / "yoke" / "speeds.json";
-  return home.starts_with('/') ? fs::path(home) / ".cache" / "yoke" / "speeds.json" : fs::path();
+  return system::user_file(environment, "XDG_CACHE_HOME", ".cache", "yoke/speeds.json");
 }
 
 }  // namespace yoke::hosts

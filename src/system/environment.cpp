@@ -35,4 +35,15 @@ std::optional<std::string> find_program(const std::string& name, const Environme
   return std::nullopt;
 }
 
+std::filesystem::path user_file(const Environment& environment, const std::string& variable,
+                                const std::filesystem::path& by_default, const std::filesystem::path& file) {
+  const auto folder = [&environment](const std::string& name) {
+    const auto found = environment.find(name);
+    return std::filesystem::path(found == environment.end() ? "" : found->second);
+  };
+  const std::filesystem::path own = folder(variable), home = folder("HOME");
+  if (own.is_absolute()) return own / file;
+  return home.is_absolute() ? home / by_default / file : std::filesystem::path();
+}
+
 }  // namespace yoke::system

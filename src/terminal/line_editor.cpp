@@ -136,15 +136,7 @@ LineEditor::~LineEditor() = default;
 Line LineEditor::read(const std::string& prompt) { return state_->read(prompt); }
 
 std::filesystem::path history_file(const system::Environment& environment) {
-  const auto folder = [&environment](const char* name) {
-    const auto found = environment.find(name);
-    return std::filesystem::path(found == environment.end() ? "" : found->second);
-  };
-  // A relative one is to be ignored, says the XDG Base Directory Specification 0.8.
-  const std::filesystem::path state = folder("XDG_STATE_HOME"), home = folder("HOME");
-  if (state.is_absolute()) return state / "yoke/history";
-  if (home.is_absolute()) return home / ".local/state/yoke/history";
-  return {};
+  return system::user_file(environment, "XDG_STATE_HOME", ".local/state", "yoke/history");
 }
 
 }  // namespace yoke::terminal
