@@ -94,7 +94,7 @@ std::string describe(const hosts::TransportChoice& choice) {
 
 /// Free on every host, and here, where mpirun runs.
 int daemon_port_of(const HostAnswers& answers) {
-  std::vector<int> in_use = hosts::listening_ports(hosts::daemon_ports);
+  std::vector<int> in_use = hosts::ports_in_use(hosts::daemon_ports);
   for (const hosts::SurveyedHost& each : answers.surveyed) {
     if (!each.survey) continue;
     const std::vector<int>& there = each.survey->daemon_ports_in_use;

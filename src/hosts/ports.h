@@ -14,7 +14,7 @@ struct PortRange {
   constexpr int count() const { return last - first + 1; }
 };
 
-inline constexpr PortRange daemon_ports{"Open MPI's daemons", 45000, 45031};  // one for each run
+inline constexpr PortRange daemon_ports{"Open MPI's daemons", 45000, 45127};  // one for each run
 inline constexpr PortRange link_ports{"Yoke's links", 45200, 45215};       // of rank 0 with the others (TLS)
 inline constexpr PortRange message_ports{"MPI's messages", 46000, 46999};  // one for each rank on a machine
 inline constexpr std::array<PortRange, 3> port_ranges{daemon_ports, link_ports, message_ports};

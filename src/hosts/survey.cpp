@@ -161,7 +161,7 @@ Survey take_survey(const SurveyQuestions& questions, const std::string& root) {
   survey.rdma_ports = read_rdma_ports(root);
   survey.model = look_at_model(questions.model);
   survey.cache = look_at_folder(questions.cache_dir);
-  survey.daemon_ports_in_use = listening_ports(daemon_ports, root);
+  survey.daemon_ports_in_use = ports_in_use(daemon_ports, root);
   survey.temporary = look_at_folder("/tmp");
   survey.shared_memory_free = look_at_folder("/dev/shm").free_bytes;
   survey.speed = speed_of_this_host(questions.speed, SpeedBook(speed_file(environment)));

@@ -271,10 +271,10 @@ TEST_F(Doctor, WarnsOfPortsThatTheInternetReaches) {
 TEST(Firewall, HasRulesToPaste) {
   EXPECT_THAT(
       nftables_rules("10.0.0.0/24"),
-      HasSubstr("ip saddr != 10.0.0.0/24 tcp dport '{ 45000-45031, 45200-45215, 46000-46999 }' drop\n"));
+      HasSubstr("ip saddr != 10.0.0.0/24 tcp dport '{ 45000-45127, 45200-45215, 46000-46999 }' drop\n"));
   EXPECT_THAT(nftables_rules("fd00::/64"), HasSubstr("ip6 saddr != fd00::/64"));
   EXPECT_THAT(ufw_rules("10.0.0.0/24"),
-              HasSubstr("from 10.0.0.0/24 to any port 45000:45031,45200:45215,46000:46999"));
+              HasSubstr("from 10.0.0.0/24 to any port 45000:45127,45200:45215,46000:46999"));
 }
 
 }  // namespace

@@ -131,7 +131,7 @@ TEST(Transfer, ToWhoDoesNotKnowTheKeyCountsNothing) {
 
 TEST(Transfer, ToAPortThatNobodyServesSaysSo) {
   Server server("127.0.0.1", key);
-  const std::vector<std::uint16_t> ports{server.ports[0], 45031, 46999};
+  const std::vector<std::uint16_t> ports{server.ports[0], 45127, 46999};
   const Measurement found = measure("127.0.0.1", ports, key);
   EXPECT_THAT(found.ports, testing::ElementsAre("", "Connection refused", "Connection refused"));
   EXPECT_GT(found.bytes_per_second, 0);
