@@ -49,13 +49,16 @@ std::vector<Token> random_tokens(std::size_t n, std::int32_t vocabulary) {
   return tokens;
 }
 
-/// Seconds to the first token; `tokens` gets what was written.
-double answer(Engine& engine, std::vector<Token>& tokens, std::int32_t n, Statistics& statistics) {
+/// Seconds to the first token of what follows `tokens`, which gets what was written; `given` as Request has
+/// it.
+double answer(Engine& engine, std::vector<Token>& tokens, const std::vector<Stretch>& given, std::int32_t n,
+              Statistics& statistics) {
   const Clock::time_point start = Clock::now();
   double first = 0;
   Request request;
   request.id = 1;
   request.prompt = tokens;
+  request.given = given;
   request.max_tokens = n;
   engine.submit(std::move(request));
   while (const auto event = engine.next(forever)) {
@@ -77,9 +80,10 @@ void measure_second_turn(const std::string& model, int threads) {
   const std::int32_t history = std::min(8192, info.context - written - added - 1);
   std::vector<Token> tokens = random_tokens(static_cast<std::size_t>(history), info.vocabulary);
   Statistics statistics;
-  const double first = answer(*engine, tokens, written, statistics);
+  const double first = answer(*engine, tokens, {{0, history}}, written, statistics);
+  const auto said = static_cast<std::int32_t>(tokens.size());
   for (std::int32_t i = 0; i < added; ++i) tokens.push_back(i);
-  const double second = answer(*engine, tokens, 1, statistics);
+  const double second = answer(*engine, tokens, {{0, history}, {said, said + added}}, 1, statistics);
   fmt::print("second turn   history {} tokens {:.2f} s, then {:.3f} s ({:.1f}%), {} of {} tokens known\n",
              history, first, second, 100 * second / first, statistics.reused_tokens,
              statistics.prompt_tokens);

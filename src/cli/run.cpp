@@ -74,12 +74,13 @@ std::optional<std::string> find_prompt(const RunOptions& options) {
 session::Completion print_continuation(runtime::Engine& engine, const text::Tokenizer& tokenizer,
                                        const std::string& prompt, const RunOptions& options) {
   terminal::TextPrinter printer(stdout, prompt);
-  std::vector<text::Token> tokens = session::encode_prompt(tokenizer, prompt);
+  session::PromptTokens start{session::encode_prompt(tokenizer, prompt)};
   std::optional<terminal::StatusLine> reading(
       std::in_place);  // until the first text, which may take its place
-  reading->show(fmt::format("reading {} token{}", tokens.size(), tokens.size() == 1 ? "" : "s"));
+  const std::size_t n = start.tokens.size();
+  reading->show(fmt::format("reading {} token{}", n, n == 1 ? "" : "s"));
   try {
-    session::Completion completion = session::complete(engine, tokenizer, std::move(tokens),
+    session::Completion completion = session::complete(engine, tokenizer, std::move(start),
                                                        options.completion, [&](std::string_view text) {
                                                          reading.reset();
                                                          printer.print(text);

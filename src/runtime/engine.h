@@ -51,6 +51,13 @@ enum class PromptReport : std::uint8_t {
 /// The most alternatives that are told of with a generated token.
 inline constexpr std::int32_t most_log_probabilities = 20;
 
+/// Consecutive positions, from `first` to before `end`.
+struct Stretch {
+  std::int32_t first = 0;
+  std::int32_t end = 0;
+  bool operator==(const Stretch&) const = default;
+};
+
 struct Request {
   std::uint64_t id = 0;         // the caller's, unique among those in flight
   std::vector<Token> prompt;    // not empty
@@ -60,8 +67,11 @@ struct Request {
   PromptReport report{};              // anything but `nothing` needs max_tokens 0
   std::int32_t report_from = 0;       // nothing is told of what follows the positions before this one
   std::int32_t vocabulary_limit = 0;  // ids from here on are never sampled; 0: any id may be
-  std::int32_t given = 0;             // of the prompt's tokens; those behind were generated before. 0: all
   std::uint64_t salt = 0;             // what requests of another salt have computed is not used
+  /// Of the prompt: what was given at once, in this request or in those that it goes on from; the rest was
+  /// generated. None of them empty, ascending, with something between. None: all of it. The same tokens give
+  /// the same bits where this is the same, too (runtime/forms.h).
+  std::vector<Stretch> given{};
   /// With each generated token comes its ln p, and that of so many of the likeliest; −1: neither.
   std::int32_t log_probabilities = -1;
   /// So long after its submission the request ends, between two steps, whether it waits or runs; what it has

@@ -136,7 +136,7 @@ std::int32_t PrefixIndex::evictable() const {
 PrefixIndex::Key PrefixIndex::key_of(std::span<const Token> tokens, std::size_t page, Page above,
                                      const PrefixKind& kind) {
   const auto first = static_cast<std::int32_t>(page) * ops::page_positions;
-  Key key{kind.salt, above, std::clamp(kind.expanded - first, 0, ops::page_positions), {}};
+  Key key{kind.salt, above, kind.forms.expanded(first), {}};
   std::copy_n(tokens.begin() + first, ops::page_positions, key.tokens.begin());
   return key;
 }

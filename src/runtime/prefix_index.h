@@ -14,6 +14,7 @@
 
 #include "ops/ops.h"
 #include "runtime/engine.h"
+#include "runtime/forms.h"
 #include "runtime/page_pool.h"
 
 namespace yoke::runtime {
@@ -21,7 +22,7 @@ namespace yoke::runtime {
 /// Whose prefixes are a sequence's own.
 struct PrefixKind {
   std::uint64_t salt = 0;
-  std::int32_t expanded = 0;  // positions below this were computed in another form: ops::Step
+  Forms forms{};
 };
 
 /// What recurrent layers know after so many full pages of a sequence, in a pool of its own.
@@ -88,7 +89,7 @@ class PrefixIndex {
   struct Key {
     std::uint64_t salt;
     Page above;
-    std::int32_t expanded;  // tokens of the page, from the first on
+    bool expanded;  // the page's form
     Tokens tokens;
     // NOLINTNEXTLINE(modernize-use-nullptr): it takes what the compiler compares with for a pointer
     auto operator<=>(const Key&) const = default;

@@ -12,6 +12,18 @@ namespace {
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
 
+void check_given(const std::vector<Stretch>& given, std::int32_t prompt) {
+  std::int32_t before = -1;  // the end of the one before
+  for (const Stretch& each : given) {
+    require(
+        each.first > before && each.first < each.end && each.end <= prompt,
+        "positions {} to {} of {} are said to have been given at once; expected some of them, after position "
+        "{}",
+        each.first, each.end - 1, prompt, before);
+    before = each.end;
+  }
+}
+
 void check_tokens(const Request& request, std::int32_t vocabulary, std::int32_t context) {
   const std::size_t prompt = request.prompt.size();
   require(prompt > 0, "the prompt is empty; expected at least one token");
@@ -27,8 +39,7 @@ void check_tokens(const Request& request, std::int32_t vocabulary, std::int32_t 
           request.max_tokens);
   require(request.report_from >= 0, "a report from position {} on was asked for; expected 0 or more",
           request.report_from);
-  require(request.given >= 0 && static_cast<std::size_t>(request.given) <= prompt,
-          "{} of {} tokens are said to have been given; expected as many at most", request.given, prompt);
+  check_given(request.given, static_cast<std::int32_t>(prompt));
   require(request.vocabulary_limit >= 0 && request.vocabulary_limit <= vocabulary,
           "ids below {} were asked for; the vocabulary has {}", request.vocabulary_limit, vocabulary);
   require(request.log_probabilities >= -1 && request.log_probabilities <= most_log_probabilities,

@@ -156,11 +156,12 @@ std::vector<std::int32_t> Scheduler::share_out(std::int32_t prompt_tokens) const
   std::int32_t budget = limits_.prefill_chunk - decoding;
   if (decoding > 0) budget = std::min(budget, std::max(prompt_tokens, n));
   // The shortest first: what it does not need is for the others.
-  std::stable_sort(prompts.begin(), prompts.end(),
-                   [this](std::size_t a, std::size_t b) { return running_[a].left() < running_[b].left(); });
+  std::stable_sort(prompts.begin(), prompts.end(), [this](std::size_t a, std::size_t b) {
+    return running_[a].left_for_step() < running_[b].left_for_step();
+  });
   for (std::int32_t i = 0; i < n; ++i) {
     const std::size_t at = prompts[static_cast<std::size_t>(i)];
-    shares[at] = std::min(running_[at].left(), budget / (n - i));
+    shares[at] = std::min(running_[at].left_for_step(), budget / (n - i));
     budget -= shares[at];
   }
   return shares;
@@ -254,9 +255,9 @@ void Scheduler::plan_sequence(Sequence& sequence, std::int32_t tokens, PlannedSt
   slide_window(sequence, tokens);
   const std::vector<Page>& all = sequence.pages.all;
   const std::int32_t pages = pages_of(sequence.computed + tokens);
-  const std::int32_t index =
-      step.batch.add_sequence(sequence.slot, {all.begin(), all.begin() + pages}, sequence.kind.expanded,
-                              {sequence.pages.window_first, sequence.pages.window});
+  const std::int32_t index = step.batch.add_sequence(sequence.slot, {all.begin(), all.begin() + pages},
+                                                     sequence.kind.forms.expanded_below(sequence.computed),
+                                                     {sequence.pages.window_first, sequence.pages.window});
   for (const KeptState& each : sequence.resumed) step.batch.resume(index, limits_.slots + each.state);
   step.requests.push_back(sequence.request.id);
   step.tokens.push_back(tokens);

@@ -26,9 +26,8 @@ Sequence::Sequence(Request request_, std::uint64_t arrival_, std::int32_t expand
       reported(request.report_from),
       recent(request.sampling.penalty_window) {
   kind.salt = request.salt;
-  const std::int32_t given =
-      request.given == 0 ? static_cast<std::int32_t>(request.prompt.size()) : request.given;
-  if (expanded_cell > 0) kind.expanded = given / expanded_cell * expanded_cell;
+  const Stretch all{0, static_cast<std::int32_t>(request.prompt.size())};
+  kind.forms = Forms(request.given.empty() ? std::span(&all, 1) : request.given, expanded_cell);
   for (const Token token : request.prompt) append(token);
 }
 

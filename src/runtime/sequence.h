@@ -1,6 +1,7 @@
 // The unit of what an engine does: tokens, of which the first were given and the rest are generated.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -35,6 +36,8 @@ struct Sequence {
   std::int32_t size() const { return static_cast<std::int32_t>(tokens.size()); }
   std::int32_t generated() const { return size() - static_cast<std::int32_t>(request.prompt.size()); }
   std::int32_t left() const { return size() - computed; }
+  /// Of what is left, as much as one step can compute: none in the expanded form behind others.
+  std::int32_t left_for_step() const { return std::min(left(), kind.forms.next_change(computed) - computed); }
   /// Whether it goes on from a token that was drawn, and nothing before it is to be computed again.
   bool decodes() const { return generated() > 0 && left() == 1; }
   void append(Token token);

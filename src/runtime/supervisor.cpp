@@ -39,7 +39,7 @@ FailedEvent failure_of(const Owed& guilty, const std::string& sentence) {
 Request rest_of(const Request& request, const std::vector<Token>& tokens, std::int32_t told,
                 std::chrono::milliseconds since) {
   Request rest = request;
-  if (rest.given == 0) rest.given = static_cast<std::int32_t>(rest.prompt.size());
+  if (rest.given.empty()) rest.given = {{0, static_cast<std::int32_t>(rest.prompt.size())}};
   rest.prompt.insert(rest.prompt.end(), tokens.begin(), tokens.end());
   rest.max_tokens -= static_cast<std::int32_t>(tokens.size());
   rest.report_from += told;

@@ -33,9 +33,10 @@ void fields(auto& archive, Is<Sampling> auto& m) {
   archive(m.temperature, m.seed, m.top_k, m.top_p, m.min_p, m.typical_p, m.repetition_penalty,
           m.presence_penalty, m.frequency_penalty, m.penalty_window, m.bias);
 }
+void fields(auto& archive, Is<Stretch> auto& m) { archive(m.first, m.end); }
 void fields(auto& archive, Is<Request> auto& m) {
   archive(m.id, m.prompt, m.max_tokens, m.sampling, m.stop_tokens, m.report, m.report_from,
-          m.vocabulary_limit, m.given, m.salt, m.log_probabilities, m.deadline_milliseconds);
+          m.vocabulary_limit, m.salt, m.given, m.log_probabilities, m.deadline_milliseconds);
 }
 void fields(auto& archive, Is<Statistics> auto& m) {
   archive(m.prompt_tokens, m.reused_tokens, m.generated_tokens, m.queue_seconds, m.prompt_seconds,

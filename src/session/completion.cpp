@@ -27,11 +27,12 @@ void forbid(text::Token token, std::vector<runtime::TokenBias>& bias) {
   bias.push_back({token, -std::numeric_limits<float>::infinity()});
 }
 
-runtime::Request make_request(const text::Tokenizer& tokenizer, std::vector<text::Token> prompt,
+runtime::Request make_request(const text::Tokenizer& tokenizer, PromptTokens prompt,
                               const CompletionOptions& options) {
   runtime::Request request;
   request.id = request_id;
-  request.prompt = std::move(prompt);
+  request.prompt = std::move(prompt.tokens);
+  request.given = std::move(prompt.given);
   request.max_tokens = options.max_tokens;
   request.sampling = options.sampling;
   request.stop_tokens = end_tokens(tokenizer);
@@ -130,11 +131,10 @@ void check(const runtime::EngineInfo& engine, const text::Tokenizer& tokenizer, 
 
 }  // namespace
 
-Completion complete(runtime::Engine& engine, const text::Tokenizer& tokenizer,
-                    std::vector<text::Token> prompt, const CompletionOptions& options, const TextSink& sink,
-                    const Cancelled& cancelled) {
-  assert(!prompt.empty());
-  check(engine.info(), tokenizer, prompt.size());
+Completion complete(runtime::Engine& engine, const text::Tokenizer& tokenizer, PromptTokens prompt,
+                    const CompletionOptions& options, const TextSink& sink, const Cancelled& cancelled) {
+  assert(!prompt.tokens.empty());
+  check(engine.info(), tokenizer, prompt.tokens.size());
   return Run(engine, tokenizer, options, sink, cancelled)
       .run(make_request(tokenizer, std::move(prompt), options));
 }

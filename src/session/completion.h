@@ -47,18 +47,23 @@ class PromptTooLong : public Refused {
   using Refused::Refused;
 };
 
+/// What is to be continued.
+struct PromptTokens {
+  std::vector<text::Token> tokens;        // not empty
+  std::vector<runtime::Stretch> given{};  // of them; as runtime::Request has it
+};
+
 /// Gets the new text as it comes, whole UTF-8 characters only.
 using TextSink = std::function<void(std::string_view)>;
 /// Asked between events, several times a second at least: whether the rest of the text is not wanted any
 /// more. What it looks at may be set from another thread or a signal handler. Empty: never.
 using Cancelled = std::function<bool()>;
 
-/// Continues `prompt` (not empty) until the model, the options or `cancelled` end it. The tokenizer may have
+/// Continues `prompt` until the model, the options or `cancelled` end it. The tokenizer may have
 /// fewer tokens than the model's vocabulary: the others are never written. Throws Refused, and Error where
 /// the tokenizer does not belong to the model or the engine dies.
-Completion complete(runtime::Engine& engine, const text::Tokenizer& tokenizer,
-                    std::vector<text::Token> prompt, const CompletionOptions& options, const TextSink& sink,
-                    const Cancelled& cancelled = {});
+Completion complete(runtime::Engine& engine, const text::Tokenizer& tokenizer, PromptTokens prompt,
+                    const CompletionOptions& options, const TextSink& sink, const Cancelled& cancelled = {});
 
 /// The prompt as tokens: special tokens in it are ordinary text. Throws Error where it is empty.
 std::vector<text::Token> encode_prompt(const text::Tokenizer& tokenizer, std::string_view prompt);

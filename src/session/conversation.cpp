@@ -1,7 +1,9 @@
 #include "session/conversation.h"
 
+#include <algorithm>
 #include <cassert>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <utility>
 
 #include "base/error.h"
@@ -22,6 +24,24 @@ Json answer(const Turn& turn) {
   said["reasoning_content"] = turn.reasoning;
   said["thinking"] = turn.reasoning;
   return said;
+}
+
+/// Of a prompt: what was seen before as far as it goes on as the conversation went, and all that comes then.
+std::vector<runtime::Stretch> given_of(std::span<const text::Token> prompt, const Past& past) {
+  const auto differs =
+      std::mismatch(prompt.begin(), prompt.end(), past.tokens.begin(), past.tokens.end()).first;
+  const auto common = static_cast<std::int32_t>(differs - prompt.begin());
+  const auto size = static_cast<std::int32_t>(prompt.size());
+  std::vector<runtime::Stretch> given;
+  for (const runtime::Stretch& each : past.given) {
+    if (each.first < common) given.push_back({each.first, std::min(each.end, common)});
+  }
+  if (!given.empty() && given.back().end == common) {
+    given.back().end = size;
+  } else if (common < size) {
+    given.push_back({common, size});
+  }
+  return given;
 }
 
 /// What `splitter` makes of an answer, on its way to `sink` and into `turn`.
@@ -91,8 +111,11 @@ Completion Conversation::say(std::string_view words, const CompletionOptions& op
   CompletionOptions with_markers = options;
   if (prompt.has_sections) with_markers.shown_tokens = ShownTokens::section_tokens;
   const TextSink hear = [&listener](std::string_view text) { listener.hear(text); };
-  Completion completion = complete(engine_, tokenizer_, prompt.tokens, with_markers, hear, cancelled);
+  std::vector<runtime::Stretch> given = given_of(prompt.tokens, past_);
+  Completion completion =
+      complete(engine_, tokenizer_, {prompt.tokens, given}, with_markers, hear, cancelled);
   listener.finish();
+  past_.given = std::move(given);
   past_.tokens = std::move(prompt.tokens);
   past_.tokens.insert(past_.tokens.end(), completion.tokens.begin(), completion.tokens.end());
   past_.turns.push_back(std::move(turn));

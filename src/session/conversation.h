@@ -22,7 +22,8 @@ struct Turn {
 /// What was said so far.
 struct Past {
   std::vector<Turn> turns;
-  std::vector<text::Token> tokens;  // as the model saw and wrote them; none before the first turn
+  std::vector<text::Token> tokens;        // as the model saw and wrote them; none before the first turn
+  std::vector<runtime::Stretch> given{};  // of them, what the model saw
 };
 
 /// What a model is to continue.

@@ -80,6 +80,18 @@ class Load : public testing::TestWithParam<const char*> {
   }
 
   const Request watched = stream(1, random_tokens(prompt_tokens, 7), generated);
+
+  /// What is said behind an answer to `watched`.
+  Request next_turn(const std::vector<Token>& answer) const {
+    Request next = watched;
+    next.prompt.insert(next.prompt.end(), answer.begin(), answer.end());
+    const auto behind = static_cast<std::int32_t>(next.prompt.size());
+    const std::vector<Token> words = random_tokens(40, 8);
+    next.prompt.insert(next.prompt.end(), words.begin(), words.end());
+    next.given = {{0, static_cast<std::int32_t>(prompt_tokens)}, {behind, behind + 40}};
+    next.max_tokens = 5;
+    return next;
+  }
 };
 
 void expect_same(const Stream& found, const Stream& alone, std::size_t from = 0) {
@@ -106,12 +118,25 @@ TEST_P(Load, ChangesNoBit) {
       SCOPED_TRACE("replayed from token " + std::to_string(from) + ", in other chunks");
       Request rest = watched;
       rest.salt = from;  // nothing is known
-      rest.given = static_cast<std::int32_t>(prompt_tokens);
+      rest.given = {{0, static_cast<std::int32_t>(prompt_tokens)}};
       rest.prompt.insert(rest.prompt.end(), alone.tokens.begin(),
                          alone.tokens.begin() + static_cast<std::ptrdiff_t>(from));
       rest.max_tokens -= static_cast<std::int32_t>(from);
       expect_same(run(engine, rest), alone, from);
     }
+  });
+  const Request next = next_turn(alone.tokens);
+  Stream turn;
+  with_engine(ranks, options(2, 512), [&](Engine& engine) {
+    SCOPED_TRACE("a turn after it");
+    run(engine, watched);
+    turn = run(engine, next);
+    const std::int32_t said = static_cast<std::int32_t>(prompt_tokens) + generated;
+    EXPECT_GE(turn.statistics.reused_tokens, (said - 1) / 64 * 64) << "the answer, too";
+  });
+  with_engine(ranks, options(1, 37), [&](Engine& engine) {
+    SCOPED_TRACE("the turn with nothing known, in other chunks");
+    expect_same(run(engine, next), turn);
   });
   with_engine(ranks, options(16, 48), [&](Engine& engine) {
     SCOPED_TRACE("among 15 others that came first, in the pages of one context");

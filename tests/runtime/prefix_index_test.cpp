@@ -34,17 +34,16 @@ class PrefixIndexTest : public testing::Test {
   }
   /// Publishes tokens with pages that nobody holds afterwards; returns the pages.
   std::vector<Page> publish(const std::vector<Token>& tokens, std::uint64_t salt = 0,
-                            std::int32_t expanded = 0) {
+                            const Forms& forms = {}) {
     std::vector<Page> pages = take(tokens.size() / page);
     PrefixPages mine{pages, {}, 0, {}};
-    index_.publish(tokens, {salt, expanded}, mine);
+    index_.publish(tokens, {salt, forms}, mine);
     drop(mine.all);
     return mine.all;
   }
   /// What is found of tokens, which nobody holds afterwards.
-  std::vector<Page> found(const std::vector<Token>& tokens, std::uint64_t salt = 0,
-                          std::int32_t expanded = 0) {
-    std::vector<Page> pages = index_.find(tokens, tokens.size(), {salt, expanded}).all;
+  std::vector<Page> found(const std::vector<Token>& tokens, std::uint64_t salt = 0, const Forms& forms = {}) {
+    std::vector<Page> pages = index_.find(tokens, tokens.size(), {salt, forms}).all;
     drop(pages);
     return pages;
   }
@@ -86,11 +85,12 @@ TEST_F(PrefixIndexTest, SharesNothingBetweenSalts) {
 }
 
 TEST_F(PrefixIndexTest, TellsPagesComputedInOneFormFromThoseInTheOther) {
-  const std::vector<Page> pages = publish(text(3, 3), 0, 128);
-  EXPECT_EQ(found(text(3, 3), 0, 128), pages);
-  EXPECT_THAT(found(text(3, 3), 0, 64), ElementsAre(pages[0]));
-  EXPECT_THAT(found(text(3, 3), 0, 192), ElementsAre(pages[0], pages[1]));
-  EXPECT_THAT(found(text(3, 3), 0, 0), IsEmpty());
+  const auto first = [](std::int32_t n) { return Forms(std::vector<Stretch>{{0, n}}, page); };
+  const std::vector<Page> pages = publish(text(3, 3), 0, first(128));
+  EXPECT_EQ(found(text(3, 3), 0, first(128)), pages);
+  EXPECT_THAT(found(text(3, 3), 0, first(64)), ElementsAre(pages[0]));
+  EXPECT_THAT(found(text(3, 3), 0, first(192)), ElementsAre(pages[0], pages[1]));
+  EXPECT_THAT(found(text(3, 3), 0, {}), IsEmpty());
 }
 
 TEST_F(PrefixIndexTest, HoldsWhatIsFoundForWhoeverAsked) {

@@ -44,6 +44,14 @@ TEST(Refusal, SaysWhatIsWrongWithTheTokens) {
   }
   EXPECT_EQ(sentence([](Request& r) { r.report_from = -1; }),
             "a report from position -1 on was asked for; expected 0 or more");
+  const auto said = [](std::vector<Stretch> given) { return sentence([&](Request& r) { r.given = given; }); };
+  EXPECT_EQ(said({{0, 1}, {2, 3}}), "");
+  EXPECT_EQ(
+      said({{1, 4}}),
+      "positions 1 to 3 of 3 are said to have been given at once; expected some of them, after position -1");
+  EXPECT_THAT(said({{-1, 2}}), testing::StartsWith("positions -1 to 1 of 3 are said"));
+  EXPECT_THAT(said({{1, 1}}), testing::StartsWith("positions 1 to 0 of 3 are said"));
+  EXPECT_THAT(said({{0, 1}, {1, 2}}), testing::HasSubstr("expected some of them, after position 1"));
   EXPECT_EQ(sentence([](Request& r) { r.vocabulary_limit = -1; }),
             "ids below -1 were asked for; the vocabulary has 100");
   EXPECT_EQ(sentence([](Request& r) { r.vocabulary_limit = 101; }),

@@ -36,6 +36,24 @@ TEST(Scheduler, DoesNotQueueWhatIsRefused) {
   EXPECT_TRUE(scheduler.idle());
 }
 
+TEST(Scheduler, EndsAStepBeforeTheExpandedFormBeginsAgain) {
+  Scheduler scheduler({.vocabulary = 100,
+                       .context = 400,
+                       .pages = 7,
+                       .prefill_chunk = 400,
+                       .slots = 1,
+                       .expanded_cell = ops::page_positions});
+  Request one = request(7, 300, 1);
+  one.given = {{0, 70}, {100, 300}};
+  scheduler.add(one);
+  const model::Batch first = scheduler.plan().batch;
+  EXPECT_EQ(first.size(), 128);
+  EXPECT_THAT(first.expanded, ElementsAre(64));
+  const model::Batch second = scheduler.plan().batch;
+  EXPECT_EQ(second.size(), 300 - 128);
+  EXPECT_THAT(second.expanded, ElementsAre(256));
+}
+
 TEST(Scheduler, HandsOnWhatEveryRankMustKnowOfARow) {
   Scheduler scheduler(limits);
   Request one = request(7, 3, 4);

@@ -56,12 +56,12 @@ class Fragile final : public Engine {
     if (requests_.empty()) return std::nullopt;
     Request request = std::move(requests_.front());
     requests_.pop_front();
-    const std::size_t given = request.given == 0 ? 1 : static_cast<std::size_t>(request.given);
+    const std::size_t given = request.given.empty() ? 1 : static_cast<std::size_t>(request.given[0].end);
     const std::size_t place = request.prompt.size() - given;
     die_of(request.id, place);
     const Token token = token_at(request.id, place);
     const std::uint64_t id = request.id;
-    request.given = static_cast<std::int32_t>(given);
+    request.given = {{0, static_cast<std::int32_t>(given)}};
     request.prompt.push_back(token);
     if (--request.max_tokens == 0) {
       done_.push_back({id, FinishReason::length, {}});

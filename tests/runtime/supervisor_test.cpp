@@ -303,7 +303,7 @@ TEST(RestOf, KeepsWhatWasGivenApartFromWhatCame) {
   request.deadline_milliseconds = 1000;
   const Request rest = rest_of(request, {8, 9}, 0, milliseconds(400));
   EXPECT_THAT(rest.prompt, ElementsAre(1, 2, 3, 8, 9));
-  EXPECT_EQ(rest.given, 3);
+  EXPECT_THAT(rest.given, ElementsAre(Stretch{0, 3}));
   EXPECT_EQ(rest.max_tokens, 8);
   EXPECT_EQ(rest.deadline_milliseconds, 600);
 }

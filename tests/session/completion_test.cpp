@@ -31,7 +31,7 @@ class Complete : public testing::Test {
   }
   Completion run(FakeEngine& engine, std::string_view prompt, const Cancelled& cancelled = {}) {
     return complete(
-        engine, *tokenizer, encode_prompt(*tokenizer, prompt), options,
+        engine, *tokenizer, {encode_prompt(*tokenizer, prompt)}, options,
         [this](std::string_view piece) { pieces.emplace_back(piece); }, cancelled);
   }
   std::string written() const {
@@ -136,7 +136,7 @@ TEST_F(Complete, MayBeCancelledFromAnotherThread) {
   std::thread other;
   FakeEngine engine({Tokens(10'000'000, tokens("x").front())}, {2048, 1 << 30});
   const Completion completion = complete(
-      engine, *tokenizer, encode_prompt(*tokenizer, "a"), options,
+      engine, *tokenizer, {encode_prompt(*tokenizer, "a")}, options,
       [&](std::string_view) {
         if (!other.joinable()) other = std::thread([&] { cancelled = true; });
       },
@@ -165,7 +165,7 @@ TEST_F(Complete, IgnoringTheEndForbidsEveryTokenThatEndsATextAndLeavesOtherBiase
 
 TEST_F(Complete, ARefusalIsAnErrorOfItsOwnKindAndTheEngineGoesOn) {
   FakeEngine engine({tokens("x", {eos})});
-  EXPECT_THROW(complete(engine, *tokenizer, {1, 13}, options, [](std::string_view) {}), Refused);
+  EXPECT_THROW(complete(engine, *tokenizer, {{1, 13}}, options, [](std::string_view) {}), Refused);
   EXPECT_EQ(run(engine, "a").finish, Finish::end_token);
 }
 

@@ -61,6 +61,42 @@ TEST_F(ConversationTest, PutsASpaceBeforeTheFirstWordsOnlyWhereTheModelWantsOne)
   EXPECT_EQ(spaced->decode(engine.requests[1].prompt), "thea\nthe");
 }
 
+TEST_F(ConversationTest, TellsWhatWasGivenApartFromWhatTheModelWrote) {
+  FakeEngine engine({answer(" of the Union"), answer(" have"), answer("."), answer(".")});
+  Conversation conversation(engine, *tokenizer, raw_turns(*tokenizer));
+  const auto size = [&] { return static_cast<std::int32_t>(conversation.past().tokens.size()); };
+  const auto end = [&] { return static_cast<std::int32_t>(engine.requests.back().prompt.size()); };
+  say(conversation, "The state");
+  const runtime::Stretch first{0, end()};
+  EXPECT_THAT(engine.requests.back().given, testing::ElementsAre(first));
+  const std::int32_t before = size();
+  say(conversation, "The people");
+  const runtime::Stretch second{before, end()};
+  EXPECT_THAT(engine.requests.back().given, testing::ElementsAre(first, second));
+  conversation.clear();
+  say(conversation, "The people");
+  EXPECT_THAT(engine.requests.back().given, testing::ElementsAre(runtime::Stretch{0, end()}));
+}
+
+TEST_F(ConversationTest, WhatIsSaidOtherwiseThanBeforeIsGivenAnew) {
+  FakeEngine engine({answer(" of the Union"), answer(" have"), answer(".")});
+  Tokens said = tokens_of(*tokenizer, "The state");
+  Conversation conversation(engine, *tokenizer, [&](const Past&, std::string_view) {
+    return Prompt{said, {}};
+  });
+  say(conversation, "x");
+  const auto first = static_cast<std::int32_t>(said.size());
+  said = tokens_of(*tokenizer, "The state of affairs");  // of the answer, " of" is left
+  say(conversation, "x");
+  const auto size = static_cast<std::int32_t>(said.size());
+  EXPECT_THAT(engine.requests[1].given,
+              testing::ElementsAre(runtime::Stretch{0, first}, runtime::Stretch{first + 1, size}));
+  said.resize(static_cast<std::size_t>(first) - 1);
+  said.push_back(eos);  // it differs in what was given
+  say(conversation, "x");
+  EXPECT_THAT(engine.requests[2].given, testing::ElementsAre(runtime::Stretch{0, first}));
+}
+
 TEST_F(ConversationTest, BeginsTheSequenceOnceAndEndsItNever) {
   FakeEngine engine({answer(" of"), answer(" have")});
   Conversation conversation(engine, *tokenizer, raw_turns(*tokenizer));

@@ -119,14 +119,21 @@ std::optional<std::string> FakeModel::compute(const PlannedStep& step, const Req
   return std::nullopt;
 }
 
+/// Whether the position's cell lies wholly in what was given at once.
+bool FakeModel::takes_expanded_form(const Request& request, std::int32_t position) const {
+  const std::int32_t cell = limits_.expanded_cell;
+  if (cell == 0) return false;
+  const std::int32_t first = position / cell * cell, end = first + cell;
+  if (request.given.empty()) return end <= std::ssize(request.prompt);
+  return std::any_of(request.given.begin(), request.given.end(),
+                     [&](const Stretch& each) { return each.first <= first && end <= each.end; });
+}
+
 std::vector<Token> FakeModel::undisturbed(const Request& request) const {
   std::uint64_t state = beginning;
   const auto given = static_cast<std::int32_t>(request.prompt.size());
-  const std::int32_t cell = limits_.expanded_cell;
-  for (std::int32_t i = 0; i < given; ++i) {
-    const bool expanded = cell > 0 && i / cell < given / cell;
-    state = after(state, request.prompt[static_cast<std::size_t>(i)], expanded);
-  }
+  for (std::int32_t i = 0; i < given; ++i)
+    state = after(state, request.prompt[static_cast<std::size_t>(i)], takes_expanded_form(request, i));
   std::vector<Token> tokens;
   std::int32_t position = given - 1;
   while (std::ssize(tokens) < request.max_tokens && position < limits_.context) {

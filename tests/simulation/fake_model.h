@@ -40,6 +40,7 @@ class FakeModel {
   Token drawn(std::uint64_t state, const Request& request, std::int32_t position) const;
   Cell& cell(const std::vector<std::int32_t>& table, std::int32_t position);
   Cell& window_cell(const model::WindowPages& table, std::int32_t position);
+  bool takes_expanded_form(const Request& request, std::int32_t position) const;
   bool sees_its_window(const model::Batch& batch, std::size_t sequence, std::int32_t position);
   void keep_states(const model::Batch& batch, std::size_t token, const Cell& now);
 

@@ -93,7 +93,7 @@ class Schedule {
     while (!pending_.empty() && scheduler_->gauges().waiting < limits_.waiting) {
       const Owed& owed = ledger_.at(pending_.front());
       Request request = owed.request;
-      request.given = static_cast<std::int32_t>(request.prompt.size());
+      if (request.given.empty()) request.given = {{0, static_cast<std::int32_t>(request.prompt.size())}};
       request.prompt.insert(request.prompt.end(), owed.tokens.begin(), owed.tokens.end());
       if (request.max_tokens > 0) request.max_tokens -= static_cast<std::int32_t>(owed.tokens.size());
       if (request.report != PromptReport::nothing) request.report_from += owed.rows;
@@ -112,6 +112,10 @@ class Schedule {
     const std::int32_t common = chance(2) ? length : below(length + 1);
     request.prompt.assign(text.begin(), text.begin() + common);
     while (std::ssize(request.prompt) < length) request.prompt.push_back(below(limits_.vocabulary));
+    if (length > 2 && chance(3)) {  // of which something in the middle was generated once
+      const std::int32_t behind = 2 + below(length - 2), from = 1 + below(behind - 1);
+      request.given = {{0, from}, {behind, length}};
+    }
     request.max_tokens = chance(8) ? 0 : 1 + below(90);
     request.sampling.seed = random_();
     if (chance(3)) request.stop_tokens = {below(limits_.vocabulary)};
