@@ -4,7 +4,8 @@
 
 namespace yoke::runtime {
 
-PagePool::PagePool(std::int32_t pages) : holders_(static_cast<std::size_t>(pages), 0) {
+PagePool::PagePool(std::int32_t pages)
+    : holders_(static_cast<std::size_t>(pages), 0), kept_(holders_.size(), false) {
   for (Page page = pages; page-- > 0;) free_.push_back(page);
 }
 
@@ -18,12 +19,28 @@ Page PagePool::take() {
 
 void PagePool::hold(Page page) {
   assert(holders(page) > 0);
+  if (is_only_kept(page)) --only_kept_;
   ++holders_[static_cast<std::size_t>(page)];
 }
 
 void PagePool::drop(Page page) {
   assert(holders(page) > 0);
   if (--holders_[static_cast<std::size_t>(page)] == 0) free_.push_back(page);
+  assert(holders(page) > 0 || !kept_[static_cast<std::size_t>(page)]);
+  if (is_only_kept(page)) ++only_kept_;
+}
+
+void PagePool::keep(Page page) {
+  assert(!kept_[static_cast<std::size_t>(page)]);
+  hold(page);
+  kept_[static_cast<std::size_t>(page)] = true;
+}
+
+void PagePool::drop_kept(Page page) {
+  assert(kept_[static_cast<std::size_t>(page)]);
+  if (is_only_kept(page)) --only_kept_;
+  kept_[static_cast<std::size_t>(page)] = false;
+  drop(page);
 }
 
 }  // namespace yoke::runtime

@@ -127,12 +127,6 @@ bool PrefixIndex::evict() {
   return true;
 }
 
-std::int32_t PrefixIndex::evictable() const {
-  return static_cast<std::int32_t>(std::count_if(by_page_.begin(), by_page_.end(), [this](const auto& known) {
-    return pools_.pages.holders(known.first) == 1;
-  }));
-}
-
 PrefixIndex::Key PrefixIndex::key_of(std::span<const Token> tokens, std::size_t page, Page above,
                                      const PrefixKind& kind) {
   const auto first = static_cast<std::int32_t>(page) * ops::page_positions;
@@ -152,7 +146,7 @@ void PrefixIndex::touch(Nodes::iterator node) {
 }
 
 PrefixIndex::Nodes::iterator PrefixIndex::add(const Key& key, std::int32_t depth, Page page) {
-  pools_.pages.hold(page);
+  pools_.pages.keep(page);
   const auto node = nodes_.emplace(key, Node{page, depth, uses_}).first;
   by_page_.emplace(page, node);
   leaves_.insert({uses_, page});
@@ -176,7 +170,7 @@ void PrefixIndex::remove(Nodes::iterator node) {
   }
   by_page_.erase(page);
   nodes_.erase(node);
-  pools_.pages.drop(page);
+  pools_.pages.drop_kept(page);
 }
 
 }  // namespace yoke::runtime

@@ -78,7 +78,7 @@ class PrefixIndex {
 
   /// Pages that it knows, and those of them that nobody else holds: so many can be evicted.
   std::int32_t size() const { return static_cast<std::int32_t>(nodes_.size()); }
-  std::int32_t evictable() const;
+  std::int32_t evictable() const { return pools_.pages.only_kept(); }
   /// What it knows beside pages.
   std::int32_t windows() const { return static_cast<std::int32_t>(having_[window].size()); }
   std::int32_t states() const { return static_cast<std::int32_t>(having_[state].size()); }

@@ -35,6 +35,32 @@ TEST(PagePool, NeverGivesAPageThatSomebodyHolds) {
   }
 }
 
+TEST(PagePool, KnowsHowManyPagesAreKeptOnly) {
+  std::mt19937 random(4);
+  PagePool pool(20);
+  std::vector<Page> held;
+  std::set<Page> kept;
+  for (int trial = 0; trial < 3000; ++trial) {
+    const std::size_t at = held.empty() ? 0 : random() % held.size();
+    if (random() % 4 == 0 && pool.available() > 0) {
+      held.push_back(pool.take());
+    } else if (random() % 3 == 0 && !held.empty()) {
+      if (kept.insert(held[at]).second) pool.keep(held[at]);
+    } else if (random() % 2 == 0 && !held.empty()) {
+      pool.drop(held[at]);
+      held.erase(held.begin() + static_cast<std::ptrdiff_t>(at));
+    } else if (!kept.empty()) {
+      pool.drop_kept(*kept.begin());
+      kept.erase(kept.begin());
+    }
+    const std::set<Page> used(held.begin(), held.end());
+    const auto only_kept =
+        std::count_if(kept.begin(), kept.end(), [&](Page page) { return !used.contains(page); });
+    ASSERT_EQ(pool.only_kept(), only_kept);
+    ASSERT_EQ(pool.available(), 20 - std::ssize(used) - only_kept);
+  }
+}
+
 TEST(PagePool, FreesAPageWhenItsLastHolderDropsIt) {
   PagePool pool(1);
   const Page page = pool.take();
