@@ -1,6 +1,7 @@
 #include "cluster/mpi_comm.h"
 
 #include <mpi.h>
+#include <poll.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -25,6 +26,12 @@ constexpr std::chrono::seconds unwatched_patience{10};
 constexpr std::int64_t polls_before_yielding = 200;
 // And so seldom it counts how much has come meanwhile.
 constexpr std::int64_t polls_per_count = 4096;
+// Who has waited so long, as a rank that has loaded before the others, leaves the core to others from then
+// on: what that costs does not count any more.
+constexpr std::chrono::milliseconds long_wait{250};
+
+void yield() { ::sched_yield(); }
+void rest() { ::poll(nullptr, 0, 1); }
 
 enum Tag : int { reduce_tag, pieces_tag, gather_tag, broadcast_tag };
 
@@ -177,17 +184,18 @@ class OpenMpiComm final : public MpiComm {
     for (std::int64_t polls = 0; !done(); ++polls) {
       if (polls < polls_before_yielding) continue;
       pulse().look();
-      if (polls % polls_per_count == 0) {
+      const auto waited = std::chrono::steady_clock::now() - start;
+      if (polls % polls_per_count == 0 || waited > long_wait) {
         const std::size_t before = std::exchange(arrived, count_arrived());
         if (arrived != before) pulse().tick();
       }
       if (link_ != nullptr) {
         link_->check();
       } else {
-        require(std::chrono::steady_clock::now() - start < unwatched_patience,
-                "the other ranks did not answer within {} seconds", unwatched_patience.count());
+        require(waited < unwatched_patience, "the other ranks did not answer within {} seconds",
+                unwatched_patience.count());
       }
-      ::sched_yield();
+      waited > long_wait ? rest() : yield();
     }
     pulse().finish();
   }

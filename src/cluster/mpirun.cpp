@@ -217,7 +217,11 @@ std::string explain_end(const std::string& printed, int status, std::span<const 
   if (auto sentence = find_lost_peer(printed)) return *sentence;
   if (auto sentence = find_ended_daemon(printed, machines.names)) return *sentence;
   const auto line = find_first_line(printed);
-  return "the engine " + describe_status(status) + (line ? " and said: " + *line : "");
+  // Several ranks hang together by mpirun; one is the process itself.
+  const bool of_several = places.size() > 1 || machines.of_ranks.size() > 1;
+  const bool killed = status >= 0 && WIFSIGNALED(status);
+  return (of_several && killed ? "mpirun on this machine " : "the engine ") + describe_status(status) +
+         (line ? " and said: " + *line : "");
 }
 
 runtime::DeathCause cause_of_end(const std::string& printed, int status) {

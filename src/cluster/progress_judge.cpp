@@ -106,6 +106,8 @@ std::optional<Verdict> ProgressJudge::judge(std::int32_t number, const Rank& ran
 
 /// Rank 0 tells the others what to do: they may wait for it as long as it is not in the engine.
 std::optional<Verdict> ProgressJudge::judge_waiting() const {
+  // Who is told of rank 0 alone cannot know what others do.
+  if (ranks_.size() == 1) return std::nullopt;
   const Rank& leader = ranks_.front();
   if (leader.beat.phase != Phase::exchanging) return std::nullopt;
   Time still = leader.unmoved();

@@ -223,6 +223,11 @@ TEST(ProgressJudge, FollowersMayWaitForARankZeroThatIsNotInTheEngine) {
   EXPECT_FALSE(hold(judge, {{Phase::idle}, {Phase::exchanging}, {Phase::exchanging}}, seconds(3600)));
 }
 
+TEST(ProgressJudge, WhoHearsOfRankZeroAloneLetsItWaitForOthersThatLoad) {
+  ProgressJudge judge(1);
+  EXPECT_FALSE(hold(judge, {{Phase::exchanging}}, seconds(3600)));
+}
+
 TEST(ProgressJudge, SleepIsNoHang) {
   ProgressJudge judge(3);
   EXPECT_FALSE(hold(judge, {{Phase::idle}, {Phase::idle}, {Phase::idle}}, seconds(3600)));
