@@ -157,6 +157,7 @@ Json json_of_ranks(const BenchReport& report) {
                     {"pinned", rank.pinned},
                     {"isa", rank.isa},
                     {"load_seconds", rank.load_seconds},
+                    {"fetched_bytes", rank.fetched_bytes},
                     {"cache_read_bytes", rank.cache_read_bytes},
                     {"cache_written_bytes", rank.cache_written_bytes},
                     {"weight_bytes", rank.weight_bytes},

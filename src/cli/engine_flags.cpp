@@ -130,9 +130,12 @@ cluster::EngineProcessOptions this_process(const cluster::LinkOptions& links) {
   options.links = links;
   if (options.links.network.empty()) options.links.network = options.job.network;
   options.roles = {runtime::lead, runtime::follow,
-                   [](const std::string& model) { return gguf::fingerprint(gguf::Model::open(model)); },
-                   [](const runtime::RankOptions& rank_options, int rank, int ranks) {
-                     return runtime::memory_needed(rank_options.host.model, rank_options.engine, rank, ranks);
+                   [](const runtime::RankOptions& of_rank) {
+                     return gguf::fingerprint(gguf::Model::open(of_rank.host.model, of_rank.open_file));
+                   },
+                   [](const runtime::RankOptions& of_rank, int rank, int ranks) {
+                     return runtime::memory_needed(of_rank.host.model, of_rank.engine, rank, ranks,
+                                                   of_rank.open_file);
                    }};
   // The process ends in mid-text, most likely: the sentence gets a line of its own.
   options.last_words = [](const std::string& sentence) { terminal::tell("\nyoke: {}\n", sentence); };
@@ -210,8 +213,9 @@ void print_notices(const std::vector<runtime::RankReport>& ranks) {
 
 std::unique_ptr<runtime::Engine> start_with_notices(Starter& starter, const EngineFlags& flags) {
   std::unique_ptr<runtime::Engine> engine = start_with_bar(starter);
-  if (engine == nullptr || flags.host.cache_dir.empty()) return engine;
-  if (flags.engine.activations == kernels::ActivationType::f32)
+  const bool keeps = !flags.host.cache_dir.empty();
+  if (engine == nullptr || !(keeps || flags.hosts.given())) return engine;
+  if (keeps && flags.engine.activations == kernels::ActivationType::f32)
     terminal::tell("--cache-dir has no effect: with --activations f32 no weights are packed\n");
   print_notices(engine->reports());
   return engine;

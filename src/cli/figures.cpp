@@ -42,14 +42,16 @@ double longest_load_seconds(const std::vector<runtime::RankReport>& ranks) {
 void print_statistics(const runtime::Statistics& s, const std::vector<runtime::RankReport>& ranks) {
   const double load_seconds = longest_load_seconds(ranks);
   const double seconds = s.prompt_seconds + s.decode_seconds;
-  std::uint64_t loaded = 0, cached = 0;
+  std::uint64_t loaded = 0, cached = 0, fetched = 0;
   for (const runtime::RankReport& rank : ranks) {
     loaded += rank.weight_bytes;
     cached += rank.cache_read_bytes;
+    fetched += rank.fetched_bytes;
   }
-  terminal::tell("\nload        {} in {:.3f} s, {}/s{}\n", format_bytes(loaded), load_seconds,
+  terminal::tell("\nload        {} in {:.3f} s, {}/s{}{}\n", format_bytes(loaded), load_seconds,
                  format_bytes(static_cast<std::uint64_t>(static_cast<double>(loaded) / load_seconds)),
-                 cached == 0 ? "" : fmt::format("; {} came packed from the cache", format_bytes(cached)));
+                 cached == 0 ? "" : fmt::format("; {} came packed from the cache", format_bytes(cached)),
+                 fetched == 0 ? "" : fmt::format("; {} came from another machine", format_bytes(fetched)));
   print_cache_writes(ranks);
   const std::int32_t computed = s.prompt_tokens - s.reused_tokens;
   terminal::tell("prompt      {} tokens in {:.3f} s, {:.1f} tokens/s{}{}\n", computed, s.prompt_seconds,

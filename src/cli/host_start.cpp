@@ -92,6 +92,18 @@ std::string describe(const hosts::TransportChoice& choice) {
   return fmt::format("messages go by {}, for {}", name_of(choice.transport), choice.why);
 }
 
+/// Says which hosts read their parts of the model from which other, if any do.
+void tell_who_reads_from_whom(const std::vector<hosts::SurveyedHost>& surveyed) {
+  const auto has = [](const hosts::SurveyedHost& each) { return each.survey && each.survey->model.readable; };
+  const auto source = std::find_if(surveyed.begin(), surveyed.end(), has);
+  std::vector<std::string> readers;
+  for (const hosts::SurveyedHost& each : surveyed)
+    if (each.survey && each.survey->model.absent) readers.push_back(each.host.name);
+  if (readers.empty() || source == surveyed.end()) return;
+  terminal::tell("{} {} no copy of the model: what is not kept there comes from {}\n",
+                 fmt::join(readers, ", "), readers.size() == 1 ? "has" : "have", source->host.name);
+}
+
 /// Free on every host, and here, where mpirun runs.
 int daemon_port_of(const HostAnswers& answers) {
   std::vector<int> in_use = hosts::ports_in_use(hosts::daemon_ports);
@@ -304,6 +316,7 @@ std::unique_ptr<runtime::Engine> HostStarter::launch(Attempt& attempt, const Pla
     return nullptr;
   }
   if (flags_.verbose) terminal::tell("{}\n", describe(transport));
+  tell_who_reads_from_whom(attempt.answers.surveyed);
   if (!launch.starts_here) make_own_folder(attempt.answers.request);
   require_fresh(attempt.began);
   return cluster::launch_on_hosts(launch, attempt.ssh, std::move(attempt.folder), std::move(attempt.sweeper),

@@ -18,6 +18,7 @@
 #include "cluster/mpirun.h"
 #include "cluster/rank_link.h"
 #include "cluster/rendezvous.h"
+#include "cluster/shared_model.h"
 #include "comm/gather.h"
 #include "comm/solo.h"
 #include "runtime/wire.h"
@@ -44,6 +45,7 @@ struct Group {
   comm::SoloComm solo;
   runtime::RankOptions options;
   std::unique_ptr<RankLink> link;
+  SharedModel shared_model;  // until all have loaded
 
   comm::Comm& comm() { return mpi ? static_cast<comm::Comm&>(*mpi) : solo; }
   bool leads() { return comm().rank() == 0; }
@@ -113,7 +115,7 @@ void connect(Group& group, const EngineProcessOptions& options, LinkObserver obs
 Findings look(const runtime::RankOptions& options, const RankRoles& roles, int rank, int ranks) {
   Findings findings;
   try {
-    if (roles.model_fingerprint) findings.model = roles.model_fingerprint(options.host.model);
+    if (roles.model_fingerprint) findings.model = roles.model_fingerprint(options);
     model::MemoryNeed need;
     if (roles.memory_needed) need = roles.memory_needed(options, rank, ranks);
     findings.memory = claim(need, read_memory(), options.host.memory);
@@ -125,8 +127,13 @@ Findings look(const runtime::RankOptions& options, const RankRoles& roles, int r
 
 /// What can be told to be wrong before anything is loaded: rank 0 throws then, and the others wait for the
 /// end of the job that follows. Else all know from here on how many pages they have.
-void check_before_loading(Group& group, const RankRoles& roles) {
+void check_before_loading(Group& group, const EngineProcessOptions& options) {
   comm::Comm& comm = group.comm();
+  const RankRoles& roles = options.roles;
+  if (roles.model_fingerprint) {
+    group.shared_model = share_model(comm, group.options, options.links);
+    group.options.when_loaded = [&group] { group.shared_model.end(); };
+  }
   const Findings mine = look(group.options, roles, comm.rank(), comm.size());
   const auto pages = check_findings(comm, group.places(), mine, group.options.engine.sequences);
   if (pages) {
@@ -207,7 +214,7 @@ LinkObserver follower_observer(const EngineProcessOptions& options, int rank) {
 /// A follower's whole work once it has been told what to be.
 void follow(Group& group, const EngineProcessOptions& options) {
   connect(group, options, follower_observer(options, group.comm().rank()));
-  check_before_loading(group, options.roles);
+  check_before_loading(group, options);
   options.roles.follow(group.options, group.comm(), progress_of(group));
   group.part();
 }
@@ -256,7 +263,7 @@ void serve_starter(Group& group, EngineServer& server, const EngineProcessOption
            },
            [](const LinkLoss&) { end_process(); },
            [display](const GroupProgress& progress) { display->update(progress); }});
-  check_before_loading(group, options.roles);
+  check_before_loading(group, options);
   engine = options.roles.lead(group.options, group.comm(), progress_of(group, display));
   display->close();
   group.comm().pulse().enter(Phase::idle);
@@ -361,7 +368,7 @@ std::unique_ptr<runtime::Engine> join_as_leader(std::unique_ptr<Group> group,
            end_process();
          },
          [display](const GroupProgress& all) { display->update(all); }});
-    check_before_loading(*group, options.roles);
+    check_before_loading(*group, options);
     auto engine = options.roles.lead(group->options, group->comm(), progress_of(*group, display));
     display->close();
     group->comm().pulse().enter(Phase::idle);

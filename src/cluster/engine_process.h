@@ -24,8 +24,8 @@ struct RankRoles {
                                                  const runtime::Progress&)>
       lead;
   std::function<void(const runtime::RankOptions&, comm::Comm&, const runtime::Progress&)> follow;
-  /// Tells the file from others; may be empty: the ranks' files are not compared.
-  std::function<std::uint64_t(const std::string& model)> model_fingerprint;
+  /// Tells the model from others; may be empty: the ranks' models are not compared, nor shared.
+  std::function<std::uint64_t(const runtime::RankOptions&)> model_fingerprint;
   /// What a rank will take; may be empty: nothing is checked.
   std::function<model::MemoryNeed(const runtime::RankOptions&, int rank, int ranks)> memory_needed;
 };

@@ -117,14 +117,6 @@ system::Secret read_key(const LinkOptions& options) {
   return system::read_key_file(options.key_file);
 }
 
-/// The follower's key.
-system::Secret key_of(const Invitation& invitation, const LinkOptions& options) {
-  if (invitation.key.empty()) return read_key(options);
-  require(invitation.key.size() == system::Secret::size, "rank 0's key has {} bytes where {} are expected",
-          invitation.key.size(), system::Secret::size);
-  return system::Secret(std::span<const std::uint8_t, system::Secret::size>(invitation.key));
-}
-
 std::string sentence_on_other_key(const Invitation& invitation, const std::string& address,
                                   const LinkOptions& options) {
   if (!invitation.key.empty()) return fmt::format("the leader at {} has another key than it told", address);
@@ -132,18 +124,19 @@ std::string sentence_on_other_key(const Invitation& invitation, const std::strin
                      how_to_get_a_key);
 }
 
-/// Where rank 0, which runs at `place`, may listen.
+/// Where the rank that runs at `place` may listen.
 std::vector<std::string> own_addresses(const runtime::Place& place, const std::string& network) {
   const std::vector<system::InterfaceAddress> all = system::local_addresses();
   std::vector<std::string> texts;
   for (const system::InterfaceAddress& local : all) texts.push_back(local.address);
-  require(!texts.empty(), "host {} of rank 0 has no address on which other machines reach it", place.host);
+  require(!texts.empty(), "host {} of rank {} has no address on which other machines reach it", place.host,
+          place.rank);
   if (network.empty()) return texts;
   std::vector<std::string> chosen = system::addresses_in(all, network);
   require(!chosen.empty(),
-          "host {} of rank 0 has no address in the network {}, only {}: give --network the one that all "
+          "host {} of rank {} has no address in the network {}, only {}: give --network the one that all "
           "machines share",
-          place.host, network, fmt::join(texts, ", "));
+          place.host, place.rank, network, fmt::join(texts, ", "));
   return chosen;
 }
 
@@ -160,16 +153,16 @@ bool listen_at(Door& door, std::uint16_t port) {
   return true;
 }
 
-void listen(Door& door, const hosts::PortRange& ports) {
+void listen(Door& door, int rank, const hosts::PortRange& ports) {
   for (std::uint16_t port = ports.first; port <= ports.last; ++port)
     if (listen_at(door, port)) return;
-  fail("rank 0 cannot listen for the other ranks on any of the ports {} to {} of {}: {}", ports.first,
+  fail("rank {} cannot listen for the other ranks on any of the ports {} to {} of {}: {}", rank, ports.first,
        ports.last, fmt::join(door.invitation.addresses, ", "), last_system_error());
 }
 
 }  // namespace
 
-Door open_door(std::span<const runtime::Place> places, const LinkOptions& options) {
+Door open_door(std::span<const runtime::Place> places, const LinkOptions& options, int rank) {
   const bool one_network = std::all_of(places.begin(), places.end(), [&](const runtime::Place& place) {
     return place.network == places.front().network;
   });
@@ -177,12 +170,19 @@ Door open_door(std::span<const runtime::Place> places, const LinkOptions& option
   Door door{{}, {0, {"127.0.0.1"}, new_job(), {}}, key};
   if (one_network) {
     door.invitation.key.assign(key.bytes().begin(), key.bytes().end());
-    listen(door, {"any", 0, 0});
+    listen(door, rank, {"any", 0, 0});
   } else {
-    door.invitation.addresses = own_addresses(places.front(), options.network);
-    listen(door, hosts::link_ports);
+    door.invitation.addresses = own_addresses(places[static_cast<std::size_t>(rank)], options.network);
+    listen(door, rank, hosts::link_ports);
   }
   return door;
+}
+
+system::Secret link_key(const Invitation& invitation, const LinkOptions& options) {
+  if (invitation.key.empty()) return read_key(options);
+  require(invitation.key.size() == system::Secret::size, "a rank's key has {} bytes where {} are expected",
+          invitation.key.size(), system::Secret::size);
+  return system::Secret(std::span<const std::uint8_t, system::Secret::size>(invitation.key));
 }
 
 std::vector<std::unique_ptr<Channel>> gather_followers(const Door& door,
@@ -230,7 +230,7 @@ std::vector<std::unique_ptr<Channel>> gather_followers(const Door& door,
 std::unique_ptr<Channel> join_leader(const Invitation& invitation, int rank, const LinkOptions& options,
                                      milliseconds patience) {
   const auto deadline = Clock::now() + patience;
-  const system::Tls tls(key_of(invitation, options));
+  const system::Tls tls(link_key(invitation, options));
   std::unique_ptr<Channel> leader;
   std::list<Candidate> attempts;
   std::string other_key;     // the address of a leader that has another key than this rank

@@ -18,7 +18,7 @@
 
 namespace yoke::cluster {
 
-/// How the other ranks reach rank 0. Rank 0 → others, over MPI.
+/// How the other ranks reach one. That rank → others, over MPI.
 struct Invitation {
   std::uint16_t port = 0;
   std::vector<std::string> addresses;
@@ -31,21 +31,24 @@ void fields(auto& archive, Is<Invitation> auto& m) { archive(m.port, m.addresses
 
 /// What the links need to know where ranks run on several machines.
 struct LinkOptions {
-  /// Rank 0's: where it may listen, as system::addresses_in has it; empty: at all its addresses.
+  /// Where a rank may listen, as system::addresses_in has it; empty: at all its addresses.
   std::string network;
   std::filesystem::path key_file;  // every rank's own: a file that holds the same key
 };
 
-/// Rank 0's open door.
+/// A rank's open door.
 struct Door {
   std::vector<FileDescriptor> listeners;  // one for each address, all at one port
   Invitation invitation;
   system::Secret key;
 };
-/// Where all ranks share the loopback interface, on that and with a new key, whatever `options` says. Else at
-/// rank 0's addresses in the network, at the first of link_ports that is free there, with the file's key.
-/// Throws Error if it has no such address, port or key.
-Door open_door(std::span<const runtime::Place> places, const LinkOptions& options);
+/// That of `rank`, whose machine this is. Where all ranks share the loopback interface, on that and with a
+/// new key, whatever `options` says. Else at its addresses in the network, at the first of link_ports that is
+/// free there, with the file's key. Throws Error if it has no such address, port or key.
+Door open_door(std::span<const runtime::Place> places, const LinkOptions& options, int rank = 0);
+
+/// The key of whoever was invited. Throws Error if there is none.
+system::Secret link_key(const Invitation& invitation, const LinkOptions& options);
 
 /// Rank 0: waits for ranks 1 to places.size() − 1; element r of the result is the channel to rank r, element
 /// 0 is empty. Connections of strangers, who have not the key, are dropped and hold nobody up. Throws Error

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
+#include <vector>
 
 #include "base/error.h"
 
@@ -20,6 +22,11 @@ struct stat examine_descriptor(const std::string& name, int file) {
 }
 
 }  // namespace
+
+void Input::read_pieces(const EvenPieces& pieces, std::span<std::byte> to) const {
+  for (std::uint64_t i = 0; i < pieces.n; ++i)
+    read(pieces.offset + i * pieces.stride, to.subspan(i * pieces.bytes, pieces.bytes));
+}
 
 InputFile::InputFile(const std::filesystem::path& path, std::string_view expected)
     : name_(path.string()),
@@ -52,6 +59,17 @@ void InputFile::read(std::uint64_t offset, std::span<std::byte> to) const {
     offset += static_cast<std::uint64_t>(n);
     to = to.subspan(static_cast<std::size_t>(n));
   }
+}
+
+void InputFile::read_pieces(const EvenPieces& pieces, std::span<std::byte> to) const {
+  constexpr std::uint64_t largest_gap = std::uint64_t{64} << 10;
+  if (pieces.n == 0) return;
+  if (pieces.n > 1 && pieces.stride - pieces.bytes > largest_gap) return Input::read_pieces(pieces, to);
+  if (pieces.n == 1 || pieces.stride == pieces.bytes) return read(pieces.offset, to);
+  std::vector<std::byte> strip((pieces.n - 1) * pieces.stride + pieces.bytes);
+  read(pieces.offset, strip);
+  for (std::uint64_t i = 0; i < pieces.n; ++i)
+    std::memcpy(to.data() + i * pieces.bytes, strip.data() + i * pieces.stride, pieces.bytes);
 }
 
 void InputFile::expect(std::uint64_t offset, std::uint64_t bytes) const {

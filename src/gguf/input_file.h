@@ -9,35 +9,27 @@
 #include <string_view>
 
 #include "base/file_descriptor.h"
+#include "gguf/input.h"
 
 namespace yoke::gguf {
 
-/// What tells that a file was written to, short of reading it.
-struct FileVersion {
-  std::uint64_t bytes = 0;
-  std::uint64_t written = 0;  // nanoseconds, as the file system counts time
-  bool operator==(const FileVersion&) const = default;
-};
-
 /// An open regular file. Its name may go or be given to another file: the one that was opened is read.
-/// Const members may be called from any thread.
-class InputFile {
+class InputFile final : public Input {
  public:
   /// Throws Error when the path is no readable, regular, non-empty file; `expected` is what the sentence says
   /// it should be.
   explicit InputFile(const std::filesystem::path& path, std::string_view expected = "a GGUF file");
 
-  const std::string& name() const { return name_; }
-  std::uint64_t bytes() const { return version_.bytes; }   // when it was opened
-  const FileVersion& version() const { return version_; }  // likewise
+  const std::string& name() const override { return name_; }
+  const FileVersion& version() const override { return version_; }
 
-  /// Fills `to` with the bytes from `offset` on. Throws Error if the file has become too short, or the system
-  /// cannot read it.
-  void read(std::uint64_t offset, std::span<std::byte> to) const;
-  /// Tells the system that these bytes will be wanted soon.
-  void expect(std::uint64_t offset, std::uint64_t bytes) const;
-  /// Throws Error if the file was written to since it was opened, as far as its size and time tell.
-  void check_unchanged() const;
+  /// Throws Error if the file has become too short, or the system cannot read it.
+  void read(std::uint64_t offset, std::span<std::byte> to) const override;
+  /// With what lies between them, where that is little.
+  void read_pieces(const EvenPieces& pieces, std::span<std::byte> to) const override;
+  void expect(std::uint64_t offset, std::uint64_t bytes) const override;
+  /// As far as its size and time tell.
+  void check_unchanged() const override;
 
  private:
   FileVersion examine() const;

@@ -21,13 +21,13 @@ namespace {
 /// One file, and what its header says.
 struct OpenFile {
   std::filesystem::path path;
-  std::unique_ptr<const InputFile> input;
+  std::unique_ptr<const Input> input;
   Header header;
 };
 
 /// Reads as much of the file as its header needs, and not the whole of it for a count or a length that is
 /// nonsense.
-Header read_header(const InputFile& file) {
+Header read_header(const Input& file) {
   constexpr std::uint64_t first_piece = std::uint64_t{1} << 20;
   constexpr std::uint64_t largest_header = std::uint64_t{1} << 30;  // the largest known have some tens of MB
   std::vector<std::byte> start;
@@ -42,8 +42,13 @@ Header read_header(const InputFile& file) {
   return parse_header(read_start, file.bytes(), file.name());
 }
 
-OpenFile open_file(const std::filesystem::path& path) {
-  auto input = std::make_unique<const InputFile>(path);
+std::unique_ptr<const Input> open_input(const std::filesystem::path& path, const Opener& opener) {
+  if (opener) return opener(path);
+  return std::make_unique<const InputFile>(path);
+}
+
+OpenFile open_file(const std::filesystem::path& path, const Opener& opener) {
+  std::unique_ptr<const Input> input = open_input(path, opener);
   Header header = read_header(*input);
   return {path, std::move(input), std::move(header)};
 }
@@ -68,25 +73,26 @@ void check_parts(const std::vector<OpenFile>& files) {
   }
 }
 
-std::vector<OpenFile> open_parts(const std::filesystem::path& path, const SplitName& name) {
-  const InputFile given(path);  // its own trouble is told before that of its siblings
+std::vector<OpenFile> open_parts(const std::filesystem::path& path, const SplitName& name,
+                                 const Opener& opener) {
+  open_input(path, opener);  // its own trouble is told before that of its siblings
   std::vector<OpenFile> files;
   for (int number = 1; number <= name.count; ++number) {
     const std::filesystem::path part = name.part(number);
     std::error_code error;
-    require(std::filesystem::exists(part, error), "{}: is part {} of {}, but {} is missing", path.string(),
-            name.number, name.count, part.string());
-    files.push_back(open_file(part));
+    require(opener || std::filesystem::exists(part, error), "{}: is part {} of {}, but {} is missing",
+            path.string(), name.number, name.count, part.string());
+    files.push_back(open_file(part, opener));
   }
   // A model in one part needs no split metadata.
   if (name.count > 1 || files[0].header.metadata.has(split_count_key)) check_parts(files);
   return files;
 }
 
-std::vector<OpenFile> open_files(const std::filesystem::path& path) {
-  if (const std::optional<SplitName> name = parse_split_name(path)) return open_parts(path, *name);
+std::vector<OpenFile> open_files(const std::filesystem::path& path, const Opener& opener) {
+  if (const std::optional<SplitName> name = parse_split_name(path)) return open_parts(path, *name, opener);
   std::vector<OpenFile> files;
-  files.push_back(open_file(path));
+  files.push_back(open_file(path, opener));
   const std::int64_t count = files[0].header.metadata.integer_or(split_count_key, 1);
   require(count <= 1,
           "{}: is one of {} parts of a split model (metadata key '{}'), but its name does not tell which: "
@@ -123,8 +129,8 @@ Model::Model(Model&&) noexcept = default;
 Model& Model::operator=(Model&&) noexcept = default;
 Model::~Model() = default;
 
-Model Model::open(const std::filesystem::path& path) {
-  std::vector<OpenFile> files = open_files(path);
+Model Model::open(const std::filesystem::path& path, const Opener& opener) {
+  std::vector<OpenFile> files = open_files(path, opener);
   Model model;
   model.path_ = files[0].path;
   model.version_ = files[0].header.version;
@@ -154,6 +160,16 @@ std::vector<FileVersion> Model::versions() const {
   return versions;
 }
 
+std::vector<std::string> Model::names() const {
+  std::vector<std::string> names;
+  for (const auto& input : inputs_) names.push_back(input->name());
+  return names;
+}
+
+bool Model::is_far() const {
+  return std::any_of(inputs_.begin(), inputs_.end(), [](const auto& input) { return input->is_far(); });
+}
+
 const TensorInfo* Model::find(std::string_view name) const {
   const auto found =
       std::lower_bound(by_name_.begin(), by_name_.end(), name,
@@ -161,7 +177,7 @@ const TensorInfo* Model::find(std::string_view name) const {
   return found != by_name_.end() && tensors_[*found].name == name ? &tensors_[*found] : nullptr;
 }
 
-const InputFile& Model::input(const TensorInfo& tensor) const {
+const Input& Model::input(const TensorInfo& tensor) const {
   assert(tensor.file >= 0 && tensor.file < files());
   return *inputs_[static_cast<std::size_t>(tensor.file)];
 }
@@ -180,6 +196,24 @@ std::vector<std::byte> Model::read(const TensorInfo& tensor) const {
 void Model::expect(const TensorInfo& tensor, std::uint64_t offset, std::uint64_t bytes) const {
   assert(offset <= tensor.bytes && bytes <= tensor.bytes - offset);
   input(tensor).expect(tensor.offset + offset, bytes);
+}
+
+std::uint64_t Model::fetched() const {
+  std::uint64_t bytes = 0;
+  for (const auto& input : inputs_) bytes += input->fetched();
+  return bytes;
+}
+
+void Model::read_pieces(const TensorInfo& tensor, const EvenPieces& pieces, std::span<std::byte> to) const {
+  EvenPieces in_file = pieces;
+  in_file.offset += tensor.offset;
+  input(tensor).read_pieces(in_file, to);
+}
+
+void Model::expect_pieces(const TensorInfo& tensor, const EvenPieces& pieces) const {
+  EvenPieces in_file = pieces;
+  in_file.offset += tensor.offset;
+  input(tensor).expect_pieces(in_file);
 }
 
 void Model::check_unchanged() const {

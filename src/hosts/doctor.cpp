@@ -83,9 +83,14 @@ Finding judge_memory(const SurveyedHost& host, std::uint64_t need) {
                  "free some there, give it fewer slots, add hosts, or choose a smaller context (--ctx)");
 }
 
-void judge_model(const SurveyedHost& host, std::uint64_t bytes, Findings& to) {
+/// `source`: who has the model, as the first; null where nobody has.
+void judge_model(const SurveyedHost& host, std::uint64_t bytes, const SurveyedHost* source, Findings& to) {
   const ModelState& model = host.survey->model;
   if (model.path.empty()) return;
+  if (model.absent && source != nullptr) {
+    to.push_back(ok(host, "model", fmt::format("not there: its part comes from {}", name_of_host(*source))));
+    return;
+  }
   const std::string copy = fmt::format("copy it there: scp MODEL {}:{}", destination(host.host), model.path);
   if (!model.readable) {
     to.push_back(
@@ -195,6 +200,13 @@ std::uint64_t largest_model(const Examination& examination) {
   return bytes;
 }
 
+const SurveyedHost* first_with_model(const std::vector<SurveyedHost>& hosts) {
+  const auto found = std::find_if(hosts.begin(), hosts.end(), [](const SurveyedHost& host) {
+    return host.survey && host.survey->model.readable;
+  });
+  return found == hosts.end() ? nullptr : &*found;
+}
+
 /// Hosts that are one machine under two names would share its cores without knowing it.
 void judge_twins(const std::vector<SurveyedHost>& hosts, Findings& to) {
   for (std::size_t i = 0; i < hosts.size(); ++i) {
@@ -221,7 +233,7 @@ void judge_host(const Examination& examination, std::size_t index, bool whole, F
   to.push_back(judge_memory(host, need));
   if (whole && index < examination.shares.size() && need > 0 && examination.hosts.size() > 1)
     to.push_back(ok(host, "share", examination.shares[index]));
-  judge_model(host, largest_model(examination), to);
+  judge_model(host, largest_model(examination), first_with_model(examination.hosts), to);
   judge_cache(host, need, to);
   judge_temporary(host, to);
   if (whole) judge_state(host, to);

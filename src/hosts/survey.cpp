@@ -74,11 +74,12 @@ std::vector<CoreKind> read_core_kinds() {
 }
 
 ModelState look_at_model(const std::string& path) {
-  ModelState model{path, false, 0, ""};
+  ModelState model{path, false, false, 0, ""};
   if (path.empty()) return model;
   struct stat status {};
   const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file || ::fstat(file.get(), &status) != 0) {
+    model.absent = errno == ENOENT;
     model.why_not = last_system_error();
   } else if (!S_ISREG(status.st_mode)) {
     model.why_not = "it is no file";

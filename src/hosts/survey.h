@@ -29,6 +29,7 @@ struct FolderState {
 struct ModelState {
   std::string path;  // empty: none was asked about
   bool readable = false;
+  bool absent = false;  // there is nothing of that name
   std::uint64_t bytes = 0;
   std::string why_not;
 };

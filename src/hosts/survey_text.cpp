@@ -61,6 +61,7 @@ void fields(auto& archive, Is<FolderState> auto& folder) {
 void fields(auto& archive, Is<ModelState> auto& model) {
   archive("path", model.path);
   archive("readable", model.readable);
+  archive("absent", model.absent);
   archive("bytes", model.bytes);
   archive("why_not", model.why_not);
 }

@@ -284,11 +284,13 @@ void load_tensors(const gguf::Model& file, const std::vector<TensorEntry>& table
   const ReadProgress read(weight_bytes(file, table, partition, rank), progress, pulse);
   read.report();
   for (const auto& [entry, tensor] : wanted_tensors(file, table)) {
+    // What is not packed is in the file as it is in the store: that is of use where the file is far only.
+    PackedStore* const kept = is_matrix(entry->destination) || file.is_far() ? store : nullptr;
     std::deque<TensorPart> sources;
     std::deque<TransposedPart> turned;
     std::vector<ops::Slice> slices;
     for (Part& one : parts(*entry, partition, rank)) {
-      sources.emplace_back(file, *tensor, *entry, std::move(one), read, ReadSizes{}, store);
+      sources.emplace_back(file, *tensor, *entry, std::move(one), read, ReadSizes{}, kept);
       slices.push_back(sources.back().slice());
       if (entry->head_rows.transposed) slices.back() = turned.emplace_back(slices.back()).slice();
     }

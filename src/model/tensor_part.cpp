@@ -7,6 +7,7 @@
 #include <cassert>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace yoke::model {
@@ -36,7 +37,8 @@ TensorPart::TensorPart(const gguf::Model& file, const gguf::TensorInfo& tensor, 
       part_(std::move(part)),
       progress_(progress),
       sizes_(sizes),
-      store_(store) {
+      store_(store),
+      as_they_lie_(!is_matrix(entry.destination)) {
   const quant::Format& format = quant::format(tensor.type);
   stride_ = format.bytes(extent(entry).cols);
   const ops::Slice slice = slice_of(tensor.type, part_);
@@ -52,17 +54,40 @@ ops::Slice TensorPart::slice() const {
 
 void TensorPart::read(std::int64_t first, std::span<std::byte> to) const {
   if (row_bytes_ == 0) return;
+  for_runs(first, static_cast<std::int64_t>(to.size() / row_bytes_), [&](const Range& rows) {
+    const std::size_t n = static_cast<std::size_t>(rows.size()) * row_bytes_;
+    read_run(rows.begin, to.first(n));
+    to = to.subspan(n);
+  });
+  assert(to.empty());
+}
+
+void TensorPart::expect(std::int64_t first, std::int64_t rows) const {
+  if (row_bytes_ == 0 || !file_.is_far()) return;
+  std::optional<Range> next;  // those of further runs are asked for when they are read
+  for_runs(first, rows, [&](const Range& run) {
+    if (!next) next = run;
+  });
+  if (next) file_.expect_pieces(tensor_, pieces_of(*next));
+}
+
+template <class Body>
+void TensorPart::for_runs(std::int64_t first, std::int64_t rows, Body body) const {
   std::int64_t run_first = 0;  // of the run, among all rows of the part
   for (const Range& run : part_.rows) {
     const std::int64_t begin = std::max(first - run_first, std::int64_t{0});
-    if (begin < run.size() && !to.empty()) {
-      const std::size_t n = std::min(to.size(), static_cast<std::size_t>(run.size() - begin) * row_bytes_);
-      read_run(run.begin + begin, to.first(n));
-      to = to.subspan(n);
+    if (begin < run.size() && rows > 0) {
+      const std::int64_t n = std::min(rows, run.size() - begin);
+      body(Range{run.begin + begin, run.begin + begin + n});
+      rows -= n;
     }
     run_first += run.size();
   }
-  assert(to.empty());
+}
+
+gguf::EvenPieces TensorPart::pieces_of(const Range& rows) const {
+  return {static_cast<std::uint64_t>(rows.begin) * stride_ + column_offset_, row_bytes_, stride_,
+          static_cast<std::uint64_t>(rows.size())};
 }
 
 bool TensorPart::read_packed(std::span<std::byte> to) const {
@@ -88,13 +113,27 @@ std::string TensorPart::name() const {
   std::string rows;
   for (const Range& run : part_.rows)
     rows += fmt::format("{}{}:{}", rows.empty() ? "" : ",", run.begin, run.end);
-  return fmt::format("{} {} [{}] [{}:{}]", tensor_.name, quant::format(tensor_.type).name, rows,
-                     part_.cols.begin, part_.cols.end);
+  return fmt::format("{} {} [{}] [{}:{}]{}", tensor_.name, quant::format(tensor_.type).name, rows,
+                     part_.cols.begin, part_.cols.end, as_they_lie_ ? " as in the file" : "");
 }
 
 void TensorPart::read_run(std::int64_t first, std::span<std::byte> to) const {
+  if (file_.is_far()) {
+    const auto rows = static_cast<std::int64_t>(to.size() / row_bytes_);
+    return read_from_afar(pieces_of({first, first + rows}), to);
+  }
   const std::uint64_t offset = static_cast<std::uint64_t>(first) * stride_ + column_offset_;
   row_bytes_ == stride_ ? read_whole_rows(offset, to) : read_strips(offset, to);
+}
+
+void TensorPart::read_from_afar(const gguf::EvenPieces& rows, std::span<std::byte> to) const {
+  const std::uint64_t at_once = std::max<std::uint64_t>(sizes_.piece / row_bytes_, 1);
+  for (std::uint64_t first = 0; first < rows.n; first += at_once) {
+    const std::uint64_t n = std::min(at_once, rows.n - first);
+    const std::span<std::byte> piece = to.subspan(first * row_bytes_, n * row_bytes_);
+    file_.read_pieces(tensor_, rows.part(first, n), piece);
+    progress_.count(piece.size());
+  }
 }
 
 void TensorPart::read_whole_rows(std::uint64_t offset, std::span<std::byte> to) const {

@@ -64,16 +64,23 @@ class TensorPart final : public ops::RowSource {
   ops::Slice slice() const;
 
   void read(std::int64_t first, std::span<std::byte> to) const override;
+  void expect(std::int64_t first, std::int64_t rows) const override;
   /// Counts as much as reading the rows does.
   bool read_packed(std::span<std::byte> to) const override;
   void keep_packed(std::span<const std::byte> packed) const override;
 
-  /// "blk.0.attn_q.weight Q4_0 [0:1024,2048:2304] [0:2048]": tensor, format, rows and columns.
+  /// "blk.0.attn_q.weight Q4_0 [0:1024,2048:2304] [0:2048]": tensor, format, rows and columns; of what is
+  /// kept as it lies, that too.
   std::string name() const;
 
  private:
+  /// Calls body(rows) for what these rows of the part are in the tensor, run by run.
+  template <class Body>
+  void for_runs(std::int64_t first, std::int64_t rows, Body body) const;
+  gguf::EvenPieces pieces_of(const Range& rows) const;
   /// The same for rows of the tensor that follow each other.
   void read_run(std::int64_t first, std::span<std::byte> to) const;
+  void read_from_afar(const gguf::EvenPieces& rows, std::span<std::byte> to) const;
   void read_whole_rows(std::uint64_t offset, std::span<std::byte> to) const;
   void read_strips(std::uint64_t offset, std::span<std::byte> to) const;
 
@@ -83,6 +90,7 @@ class TensorPart final : public ops::RowSource {
   const ReadProgress& progress_;
   const ReadSizes sizes_;
   PackedStore* const store_;
+  const bool as_they_lie_;     // no matrix: not packed
   std::size_t stride_;         // bytes of a row in the file
   std::size_t column_offset_;  // bytes of a row before the part's
   std::size_t row_bytes_;      // bytes of a row of the part

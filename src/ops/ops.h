@@ -115,6 +115,8 @@ class RowSource {
   /// Fills `to`, which holds whole rows, with those from `first` on, one after the other. Any thread of the
   /// backend, several at a time. Throws Error where they cannot be read.
   virtual void read(std::int64_t first, std::span<std::byte> to) const = 0;
+  /// The calling thread is going to read so many rows from `first` on, from front to back.
+  virtual void expect(std::int64_t /*first*/, std::int64_t /*rows*/) const {}
 
   // A backend's own layout of all the rows together may be kept from one start to the next. The thread that
   // loads, outside of parallel regions.

@@ -154,7 +154,8 @@ struct RankReport {
   double compute_seconds = 0;
   double exchange_seconds = 0;
   std::uint64_t reduced_bytes = 0;
-  // Of the cache of packed weights, while it loaded:
+  std::uint64_t fetched_bytes = 0;  // of the model's files, from another machine, while it loaded
+  // Of the cache of packed weights, likewise:
   std::uint64_t cache_read_bytes = 0;
   std::uint64_t cache_written_bytes = 0;
   double cache_write_seconds = 0;    // not part of load_seconds

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "comm/comm.h"
+#include "gguf/input.h"
 #include "kernels/kv.h"
 #include "kernels/panels.h"
 #include "runtime/engine.h"
@@ -48,6 +49,10 @@ struct RankOptions {
   EngineOptions engine;
   HostOptions host;
   std::vector<Place> places;  // of all ranks, with their threads
+  /// Opens the model's files where they lie on another machine; empty: they are read here.
+  gguf::Opener open_file{};
+  /// Called once all ranks have loaded; may be empty.
+  std::function<void()> when_loaded{};
 };
 
 /// Called while loading, from the loading thread: bytes read so far and in all, of this rank's share; those

@@ -55,7 +55,7 @@ void fields(auto& archive, Is<FailedEvent> auto& m) { archive(m.request, m.sente
 void fields(auto& archive, Is<RankReport> auto& m) {
   archive(m.rank, m.host, m.pid, m.threads, m.pinned, m.isa, m.weight_bytes, m.kv_bytes, m.share,
           m.load_seconds, m.peak_bytes, m.compute_seconds, m.exchange_seconds, m.reduced_bytes,
-          m.cache_read_bytes, m.cache_written_bytes, m.cache_write_seconds, m.notices);
+          m.fetched_bytes, m.cache_read_bytes, m.cache_written_bytes, m.cache_write_seconds, m.notices);
 }
 void fields(auto& archive, Is<EngineInfo> auto& m) { archive(m.vocabulary, m.context, m.trained_context); }
 

@@ -18,6 +18,7 @@
 #include "rates/gemv_rate.h"
 #include "runtime/page_pool.h"
 #include "runtime/placement.h"
+#include "shards/kept_as_it_comes.h"
 #include "shards/shard_cache.h"
 
 namespace yoke::runtime {
@@ -46,8 +47,9 @@ struct OpenModel {
   }
 };
 
-OpenModel open_model(const std::string& path, const EngineOptions& options, const ops::Ops& ops) {
-  gguf::Model file = gguf::Model::open(path);
+OpenModel open_model(const std::string& path, const gguf::Opener& open_file, const EngineOptions& options,
+                     const ops::Ops& ops) {
+  gguf::Model file = gguf::Model::open(path, open_file);
   std::unique_ptr<model::Family> family = model::make_family(model::read_config(file));
   const model::Config& config = family->config();
   std::vector<model::TensorEntry> table = family->tensors();
@@ -113,18 +115,20 @@ class Loading {
   Loading(const RankOptions& options, const OpenModel& model, const model::Partition& partition, int rank,
           ThreadPool& pool, const Progress& progress)
       : model_(model), partition_(partition), rank_(rank), pulse_(pool.pulse()), progress_(progress) {
-    if (!options.host.cache_dir.empty() && options.engine.activations == kernels::ActivationType::q8)
-      cache_.emplace(options.host.cache_dir, options.host.cache_bytes,
-                     shards::shard_key(model.file, rank, partition.size()), pool);
+    if (options.host.cache_dir.empty() || options.engine.activations != kernels::ActivationType::q8) return;
+    const shards::ShardKey key = shards::shard_key(model.file, rank, partition.size());
+    const std::filesystem::path folder = options.host.cache_dir;
+    cache_.emplace(folder, bound(options.host), key, pool);
+    if (model.file.is_far()) kept_.emplace(*cache_, folder, key);
   }
 
   void run(ops::Ops& ops, RankReport& report) {
     const auto read = [&](std::uint64_t done, std::uint64_t total) {
       // What is to be written as well is about as much.
-      progress_(done, cache_ && !cache_->sound() ? 2 * total : total);
+      progress_(done, cache_ && !kept_ && !cache_->sound() ? 2 * total : total);
     };
-    model::load_tensors(model_.file, model_.table, partition_, rank_, ops, read, cache_ ? &*cache_ : nullptr,
-                        &pulse_);
+    model::load_tensors(model_.file, model_.table, partition_, rank_, ops, read, store(), &pulse_);
+    report.fetched_bytes = model_.file.fetched();
     if (cache_) write(report);
   }
 
@@ -132,15 +136,28 @@ class Loading {
   void write(RankReport& report) {
     const auto start = std::chrono::steady_clock::now();
     const std::uint64_t weights = model::weight_bytes(model_.file, model_.table, partition_, rank_);
-    cache_->write([&](std::uint64_t done, std::uint64_t total) {
-      pulse_.tick();
-      const double share = static_cast<double>(done) / static_cast<double>(total);
-      progress_(weights + static_cast<std::uint64_t>(share * static_cast<double>(weights)), 2 * weights);
-    });
+    if (!kept_ || !kept_->finish()) {
+      cache_->write([&](std::uint64_t done, std::uint64_t total) {
+        pulse_.tick();
+        const double share = static_cast<double>(done) / static_cast<double>(total);
+        progress_(weights + static_cast<std::uint64_t>(share * static_cast<double>(weights)), 2 * weights);
+      });
+    }
     report.cache_read_bytes = cache_->bytes_read();
     report.cache_written_bytes = cache_->bytes_written();
     report.cache_write_seconds = report.cache_written_bytes == 0 ? 0 : seconds_since(start);
     report.notices = cache_->notices();
+  }
+
+  model::PackedStore* store() {
+    if (kept_) return &*kept_;
+    return cache_ ? &*cache_ : nullptr;
+  }
+
+  /// What comes over the network is kept whatever its size, unless somebody has said how much is.
+  std::uint64_t bound(const HostOptions& host) const {
+    if (!model_.file.is_far() || host.cache_bytes != default_cache_bytes) return host.cache_bytes;
+    return std::max(host.cache_bytes, 2 * model_.file.file_bytes());
   }
 
   const OpenModel& model_;
@@ -149,15 +166,16 @@ class Loading {
   Pulse& pulse_;
   const Progress& progress_;
   std::optional<shards::ShardCache> cache_;
+  std::optional<shards::KeptAsItComes> kept_;
 };
 
 /// Of ranks [first, end) of so many.
-std::vector<MemoryNeed> memory_needs(const std::string& path, const EngineOptions& options, int first,
-                                     int end, int ranks) {
+std::vector<MemoryNeed> memory_needs(const std::string& path, const gguf::Opener& open_file,
+                                     const EngineOptions& options, int first, int end, int ranks) {
   ThreadPool pool(1);
   comm::SoloComm comm;
   const std::unique_ptr<ops::Ops> ops = ops::cpu::make_ops(kernels::best(), pool, comm, ops_options(options));
-  const OpenModel model = open_model(path, options, *ops);
+  const OpenModel model = open_model(path, open_file, options, *ops);
   const model::Partition partition = model.partition(shares_of(options, ranks));
   const model::StepLimits limits{cache_size(options, model), strip_rows};
   std::vector<MemoryNeed> needs;
@@ -169,13 +187,14 @@ std::vector<MemoryNeed> memory_needs(const std::string& path, const EngineOption
 
 }  // namespace
 
-MemoryNeed memory_needed(const std::string& model, const EngineOptions& options, int rank, int ranks) {
-  return memory_needs(model, options, rank, rank + 1, ranks).front();
+MemoryNeed memory_needed(const std::string& model, const EngineOptions& options, int rank, int ranks,
+                         const gguf::Opener& open_file) {
+  return memory_needs(model, open_file, options, rank, rank + 1, ranks).front();
 }
 
 std::vector<MemoryNeed> memory_needed_of_all(const std::string& model, const EngineOptions& options,
                                              int ranks) {
-  return memory_needs(model, options, 0, ranks, ranks);
+  return memory_needs(model, {}, options, 0, ranks, ranks);
 }
 
 Worker::Worker(const RankOptions& options, comm::Comm& comm, const Progress& progress)
@@ -185,7 +204,7 @@ Worker::Worker(const RankOptions& options, comm::Comm& comm, const Progress& pro
       kernels_(kernels::best()) {
   const PhaseScope loading(comm.pulse(), Phase::loading);
   ops_ = ops::cpu::make_ops(kernels_, pool_, comm, ops_options(options.engine));
-  OpenModel model = open_model(options.host.model, options.engine, *ops_);
+  OpenModel model = open_model(options.host.model, options.open_file, options.engine, *ops_);
   context_ = model.context;
   caches_ = cache_size(options.engine, model);
   partition_ = std::make_unique<model::Partition>(model.partition(shares_of(options.engine, comm.size())));
@@ -218,6 +237,7 @@ Worker::Worker(const RankOptions& options, comm::Comm& comm, const Progress& pro
   report_.share = partition_->describe(comm.rank());
   report_.load_seconds = seconds_since(start) - report_.cache_write_seconds;
   meet();
+  if (options.when_loaded) options.when_loaded();
   loading_ = comm_.traffic();
 }
 

@@ -24,8 +24,10 @@ namespace yoke::runtime {
 
 using model::MemoryNeed;
 
-/// Of the file `model`, from its header alone; nothing is loaded. Throws Error where the file cannot be run.
-MemoryNeed memory_needed(const std::string& model, const EngineOptions& options, int rank, int ranks);
+/// Of the file `model`, from its header alone; nothing is loaded. `open_file` as RankOptions has it. Throws
+/// Error where the file cannot be run.
+MemoryNeed memory_needed(const std::string& model, const EngineOptions& options, int rank, int ranks,
+                         const gguf::Opener& open_file = {});
 /// The same of each rank of so many.
 std::vector<MemoryNeed> memory_needed_of_all(const std::string& model, const EngineOptions& options,
                                              int ranks);

@@ -73,7 +73,7 @@ void ShardCache::open() {
   require(difference.empty(), "{}: {}", file.name(), difference);
   auto shard = std::make_unique<Shard>(Shard{std::move(file), std::move(header), {}});
   for (std::size_t i = 0; i < shard->header.matrices.size(); ++i)
-    shard->by_name.emplace(shard->header.matrices[i].name, i);
+    shard->by_name.insert_or_assign(shard->header.matrices[i].name, i);
   shard_ = std::move(shard);
   mark_used(path_);
 }
@@ -180,6 +180,21 @@ void ShardCache::write(const std::function<void(std::uint64_t, std::uint64_t)>& 
   } catch (const Error& error) {
     if (interrupted) throw;
     notices_.push_back(fmt::format("{}; the packed weights are not kept", error.what()));
+  }
+}
+
+void ShardCache::adopt(const fs::path& file, std::uint64_t bytes) {
+  try {
+    const FolderLock lock(path_.parent_path());
+    make_room(path_, bytes, bound_);
+    std::error_code error;
+    fs::rename(file, path_, error);
+    require(!error, "{}: cannot be renamed: {}", file.string(), error.message());
+    bytes_written_ = bytes;
+  } catch (const Error& error) {
+    notices_.push_back(fmt::format("{}; the packed weights are not kept", error.what()));
+    std::error_code ignored;
+    fs::remove(file, ignored);
   }
 }
 

@@ -39,10 +39,14 @@ class ShardCache final : public model::PackedStore {
   /// that. `progress` gets the bytes written and all of them, and ends the writing by an exception.
   void write(const std::function<void(std::uint64_t done, std::uint64_t total)>& progress);
 
+  /// The same where a file of the folder holds all that already: it becomes the shard, or goes.
+  void adopt(const std::filesystem::path& file, std::uint64_t bytes);
+
   std::uint64_t bytes_read() const { return bytes_read_; }
   std::uint64_t bytes_written() const { return bytes_written_; }
   /// One sentence for each thing that was wrong.
   const std::vector<std::string>& notices() const { return notices_; }
+  void note(std::string sentence) { notices_.push_back(std::move(sentence)); }
 
  private:
   struct Matrix {

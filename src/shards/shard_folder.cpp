@@ -29,6 +29,7 @@ constexpr milliseconds lock_patience{2000};
 constexpr milliseconds lock_period{10};
 constexpr std::uint64_t second = 1'000'000'000;
 constexpr std::uint64_t abandoned_after = 3600 * second;  // a writer appends many times a second
+constexpr std::uint64_t unwanted_after = 7 * 24 * 3600 * second;
 
 /// As a part of a file's name: letters, digits, '.', '-' and '_', not too many.
 std::string plain(std::string name) {
@@ -71,16 +72,20 @@ std::vector<CachedShard> files_of(const fs::path& folder, Matches matches) {
   return found;
 }
 
-void remove_abandoned(const fs::path& folder) {
+/// What has not been written to for so long, of the files with `part` in their names.
+void remove_old(const fs::path& folder, const std::string& part, std::uint64_t age) {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
-  const std::string unfinished = std::string(shard_suffix) + ".part-";
   const auto files =
-      files_of(folder, [&](const std::string& name) { return name.find(unfinished) != std::string::npos; });
+      files_of(folder, [&](const std::string& name) { return name.find(part) != std::string::npos; });
   for (const CachedShard& file : files) {
-    if (nanoseconds(now) > file.used && nanoseconds(now) - file.used > abandoned_after)
-      ::unlink(file.path.c_str());
+    if (nanoseconds(now) > file.used && nanoseconds(now) - file.used > age) ::unlink(file.path.c_str());
   }
+}
+
+void remove_abandoned(const fs::path& folder) {
+  remove_old(folder, std::string(shard_suffix) + ".part-", abandoned_after);
+  remove_old(folder, std::string(shard_suffix).append(unfinished_suffix), unwanted_after);
 }
 
 fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : "."; }

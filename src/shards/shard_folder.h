@@ -13,6 +13,8 @@
 namespace yoke::shards {
 
 inline constexpr std::string_view shard_suffix = ".yoke-shard";
+/// Behind a shard's name: what there is of it so far (unfinished_shard.h).
+inline constexpr std::string_view unfinished_suffix = ".unfinished";
 
 /// The name of the file for a key: "llama-1.5b-0123456789abcdef.1-of-4.yoke-shard". It depends on the model's
 /// path, the rank and the ranks alone, so that what is made later for these replaces what is stale.

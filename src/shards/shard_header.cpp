@@ -66,6 +66,31 @@ void place(std::vector<ShardMatrix>& matrices, std::uint64_t begin) {
   }
 }
 
+/// Of a shard of so many bytes at most.
+ShardHeader parse_shard_record(std::span<const std::byte> start, std::uint64_t most_bytes,
+                               std::string_view file) {
+  const std::uint64_t end = shard_description_end(start, most_bytes, file);
+  require(start.size() >= end, "{}: ends within its description", file);
+  const auto description = start.subspan(shard_prefix_bytes, end - shard_prefix_bytes);
+  require(shard_checksum(description) == parse_prefix(start, file).checksum,
+          "{}: its description is damaged: the checksum differs", file);
+  ShardHeader header;
+  const std::string what = fmt::format("{}: its description", file);
+  ByteReader reader(description, what);
+  reader(header);
+  reader.end();
+  require(!header.matrices.empty(), "{}: holds no matrix", file);
+  place(header.matrices, end);
+  for (const ShardMatrix& matrix : header.matrices) {
+    require(matrix.bytes > 0 && matrix.checksums.size() == shard_pieces(matrix.bytes),
+            "{}: '{}' has {} checksums for {} bytes", file, printable(matrix.name), matrix.checksums.size(),
+            matrix.bytes);
+  }
+  require(shard_file_bytes(header) <= most_bytes, "{}: has {} bytes, expected {}", file, most_bytes,
+          shard_file_bytes(header));
+  return header;
+}
+
 }  // namespace
 
 std::uint64_t shard_pieces(std::uint64_t bytes) {
@@ -108,34 +133,41 @@ std::uint64_t shard_description_end(std::span<const std::byte> prefix, std::uint
 
 ShardHeader parse_shard_header(std::span<const std::byte> start, std::uint64_t file_bytes,
                                std::string_view file) {
-  const std::uint64_t end = shard_description_end(start, file_bytes, file);
-  require(start.size() >= end, "{}: ends within its description", file);
-  const auto description = start.subspan(shard_prefix_bytes, end - shard_prefix_bytes);
-  require(shard_checksum(description) == parse_prefix(start, file).checksum,
-          "{}: its description is damaged: the checksum differs", file);
-  ShardHeader header;
-  const std::string what = fmt::format("{}: its description", file);
-  ByteReader reader(description, what);
-  reader(header);
-  reader.end();
-  require(!header.matrices.empty(), "{}: holds no matrix", file);
-  place(header.matrices, end);
-  for (const ShardMatrix& matrix : header.matrices) {
-    require(matrix.bytes > 0 && matrix.checksums.size() == shard_pieces(matrix.bytes),
-            "{}: '{}' has {} checksums for {} bytes", file, printable(matrix.name), matrix.checksums.size(),
-            matrix.bytes);
-  }
+  ShardHeader header = parse_shard_record(start, file_bytes, file);
   require(shard_file_bytes(header) == file_bytes, "{}: has {} bytes, expected {}", file, file_bytes,
           shard_file_bytes(header));
   return header;
 }
 
+ShardHeader read_shard_record(const ReadAt& read, std::uint64_t at, std::uint64_t file_bytes,
+                              std::string_view file) {
+  const std::uint64_t most = file_bytes - at;
+  std::vector<std::byte> start(std::min<std::uint64_t>(shard_prefix_bytes, most));
+  read(at, start);
+  start.resize(shard_description_end(start, most, file));
+  read(at + shard_prefix_bytes, std::span(start).subspan(shard_prefix_bytes));
+  ShardHeader record = parse_shard_record(start, most, file);
+  for (ShardMatrix& matrix : record.matrices) matrix.offset += at;
+  return record;
+}
+
+std::uint64_t shard_record_end(const ShardHeader& record) { return aligned(shard_file_bytes(record)); }
+
 ShardHeader read_shard_header(const gguf::InputFile& file) {
-  std::vector<std::byte> start(std::min<std::uint64_t>(shard_prefix_bytes, file.bytes()));
-  file.read(0, start);
-  start.resize(shard_description_end(start, file.bytes(), file.name()));
-  file.read(shard_prefix_bytes, std::span(start).subspan(shard_prefix_bytes));
-  return parse_shard_header(start, file.bytes(), file.name());
+  const auto read = [&file](std::uint64_t offset, std::span<std::byte> to) { file.read(offset, to); };
+  ShardHeader all = read_shard_record(read, 0, file.bytes(), file.name());
+  std::uint64_t end = shard_file_bytes(all);
+  while (end < file.bytes()) {
+    const std::uint64_t at = aligned(end);
+    require(at <= file.bytes(), "{}: has {} bytes, expected {} or whole blocks of {}", file.name(),
+            file.bytes(), end, shard_alignment);
+    if (at == file.bytes()) break;
+    ShardHeader next = read_shard_record(read, at, file.bytes(), file.name());
+    require(shard_difference(next.key, all.key).empty(), "{}: a part of it is of another model", file.name());
+    end = shard_file_bytes(next);
+    for (ShardMatrix& matrix : next.matrices) all.matrices.push_back(std::move(matrix));
+  }
+  return all;
 }
 
 std::string shard_difference(const ShardKey& found, const ShardKey& wanted) {

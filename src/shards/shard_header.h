@@ -4,12 +4,16 @@
 //   description: of which model, and of each matrix its name, its bytes and their checksums
 //   the matrices, in the description's order, each from a multiple of 4096 bytes on
 //
+// Or several such, one after the other, each from a multiple of 4096 bytes on, all of one key
+// (unfinished_shard.h); where two have a matrix of the same name, the later counts.
+//
 // Numbers are little-endian. A matrix's checksums are XXH3 (64 bits), one for each piece of 256 KB; so what a
 // disk or a crash did to a shard is found by whoever reads it, piece by piece on many threads.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -61,7 +65,16 @@ std::uint64_t shard_description_end(std::span<const std::byte> prefix, std::uint
 /// `start`: the file up to shard_description_end().
 ShardHeader parse_shard_header(std::span<const std::byte> start, std::uint64_t file_bytes,
                                std::string_view file);
+/// Of all that follow one another in the file.
 ShardHeader read_shard_header(const gguf::InputFile& file);
+
+/// Fills `to` with bytes of a file from an offset on.
+using ReadAt = std::function<void(std::uint64_t offset, std::span<std::byte> to)>;
+/// One of those, which begins at `at` in a file of so many bytes, or more; its offsets are those in the file.
+ShardHeader read_shard_record(const ReadAt& read, std::uint64_t at, std::uint64_t file_bytes,
+                              std::string_view file);
+/// Where the next begins, or the file ends.
+std::uint64_t shard_record_end(const ShardHeader& record);
 
 /// Why a shard of key `found` is of no use where `wanted` is: "was packed for …"; empty if they are alike.
 std::string shard_difference(const ShardKey& found, const ShardKey& wanted);

@@ -31,7 +31,7 @@ Request request() {
   request.report = runtime::PromptReport::log_probabilities;
   request.report_from = 21;
   request.vocabulary_limit = 31999;
-  request.given = 11;
+  request.given = {{0, 11}, {13, 17}};
   request.salt = 77;
   request.log_probabilities = 5;
   request.deadline_milliseconds = 1500;
@@ -44,8 +44,25 @@ Start start() {
 }
 
 RankReport rank_report() {
-  return {3,   "node3", 4242, 8,    true, "avx512", 1000, 2000, "heads 0-1 of 8, FFN 0-191 of 768",
-          0.5, 99,      1.5,  0.25, 77,   21,       22,   0.75, {"a notice", ""}};
+  return {3,
+          "node3",
+          4242,
+          8,
+          true,
+          "avx512",
+          1000,
+          2000,
+          "heads 0-1 of 8, FFN 0-191 of 768",
+          0.5,
+          99,
+          1.5,
+          0.25,
+          77,
+          20,
+          21,
+          22,
+          0.75,
+          {"a notice", ""}};
 }
 
 Heartbeat heartbeat() { return {{Phase::computing, 11, 12, 13}}; }
@@ -232,8 +249,8 @@ TEST(Fields, WithImpossibleValuesAreErrors) {
   EXPECT_THAT(error_in<FromEngine>(payload(done)), testing::HasSubstr("choice 17 where the last is 4"));
   auto submit = encode<ToEngine>(Submit{request()});
   submit.at(submit.size() - 1 - sizeof(Request::report_from) - sizeof(Request::vocabulary_limit) -
-            sizeof(Request::given) - sizeof(Request::salt) - sizeof(Request::log_probabilities) -
-            sizeof(Request::deadline_milliseconds)) = std::byte{3};
+            sizeof(Request::salt) - (sizeof(std::uint32_t) + 2 * sizeof(runtime::Stretch)) -
+            sizeof(Request::log_probabilities) - sizeof(Request::deadline_milliseconds)) = std::byte{3};
   EXPECT_THAT(error_in<ToEngine>(payload(submit)), testing::HasSubstr("choice 3 where the last is 2"));
 }
 

@@ -4,6 +4,7 @@ import json
 import time
 import unittest
 
+import gguf
 from harness import DEMO, YOKE, main
 from lab import LabTest
 
@@ -107,9 +108,12 @@ class Doctor(LabTest):
             f'name = "{self.address(2)}"\nmemory = "1MB"'))
         self.assertIn("but there is only 1.00 MB", self.sentence(report, self.address(2), "memory"))
 
-    def test_a_model_that_is_missing(self):
+    def test_another_model(self):
+        other = self.root(3) / "root/model.gguf"
+        gguf.write_llama(other)
+        self.addCleanup(other.unlink)
         self.assert_named({(self.address(3), "model"): "failure"}, "-m", DEMO, "--cluster", self.cluster_file(
-            f'name = "{self.address(3)}"\nmodel = "/nowhere/model.gguf"'))
+            f'name = "{self.address(3)}"\nmodel = "/root/model.gguf"'))
 
     def test_a_full_disk(self):
         self.plant("disk", "node2", "full")  # with a file that is there until the test ends

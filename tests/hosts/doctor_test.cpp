@@ -36,7 +36,7 @@ SurveyedHost healthy(const std::string& name, int number) {
   survey.network_namespace = 1;
   survey.interfaces = {
       {"eth0", InterfaceKind::physical, true, 5000, 1500, {{"10.0.0." + std::to_string(number), 24}}}};
-  survey.model = {"/m.gguf", true, 30 * gb, ""};
+  survey.model = {"/m.gguf", true, false, 30 * gb, ""};
   survey.cache = {"/cache", true, 100 * gb, ""};
   survey.temporary = {"/tmp", true, 10 * gb, ""};
   survey.shared_memory_free = 10 * gb;
@@ -127,11 +127,24 @@ TEST_F(Doctor, NamesTooLittleMemory) {
   expect_one("node1 memory failure: ", "only 10.0 GB");
 }
 
-TEST_F(Doctor, NamesAModelThatIsMissingOrAnother) {
-  survey(1).model = {"/m.gguf", false, 0, "No such file or directory"};
-  expect_one("node2 model failure: ", "/m.gguf cannot be read there: No such file");
-  survey(1).model = {"/m.gguf", true, 29 * gb, ""};
+TEST_F(Doctor, NamesAModelThatCannotBeReadOrIsAnother) {
+  survey(1).model = {"/m.gguf", false, false, 0, "Permission denied"};
+  expect_one("node2 model failure: ", "/m.gguf cannot be read there: Permission denied");
+  survey(1).model = {"/m.gguf", true, false, 29 * gb, ""};
   expect_one("node2 model failure: ", "has 29000000000 bytes there, but 30000000000 elsewhere");
+}
+
+TEST_F(Doctor, AHostWithoutTheModelGetsItsPartFromTheFirstThatHasIt) {
+  const ModelState absent{"/m.gguf", false, true, 0, "No such file or directory"};
+  survey(0).model = survey(2).model = absent;
+  const Diagnosis diagnosis = judge(examination);
+  EXPECT_THAT(wrong(diagnosis), IsEmpty());
+  EXPECT_THAT(diagnosis.findings, testing::Contains(testing::AllOf(
+                                      testing::Field(&Finding::host, "node3"),
+                                      testing::Field(&Finding::sentence, HasSubstr("comes from node2")))));
+  survey(1).model = absent;
+  EXPECT_EQ(wrong().size(), 3U);
+  EXPECT_THAT(wrong().front(), HasSubstr("node1 model failure: /m.gguf cannot be read there"));
 }
 
 TEST_F(Doctor, NamesACacheFolderThatCannotHoldWhatIsKept) {

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "gguf/input_file.h"
 #include "gguf/writer.h"
 #include "model/run_model.h"
 
@@ -38,7 +39,7 @@ class OneMatrix {
   }
   ~OneMatrix() { std::filesystem::remove(path_); }
 
-  gguf::Model open() const { return gguf::Model::open(path_); }
+  gguf::Model open(const gguf::Opener& opener = {}) const { return gguf::Model::open(path_, opener); }
 
   TensorEntry entry() const {
     TensorEntry entry;
@@ -101,6 +102,59 @@ TEST(TensorPart, GivesTheRowsAndColumnsOfThePartHoweverTheFileIsRead) {
           EXPECT_TRUE(std::equal(some.begin(), some.end(), expected.begin() + from));
         }
       }
+    }
+  }
+}
+
+/// Lies here, but says it does not; counts what is read in pieces, and remembers what was expected.
+class FarFile final : public gguf::Input {
+ public:
+  struct Asked {
+    std::uint64_t bytes = 0;
+    std::vector<gguf::EvenPieces> expected;
+  };
+  FarFile(const std::filesystem::path& path, Asked& asked) : file_(path), asked_(asked) {}
+  const std::string& name() const override { return file_.name(); }
+  const gguf::FileVersion& version() const override { return file_.version(); }
+  bool is_far() const override { return true; }
+  void read(std::uint64_t offset, std::span<std::byte> to) const override { file_.read(offset, to); }
+  void read_pieces(const gguf::EvenPieces& pieces, std::span<std::byte> to) const override {
+    asked_.bytes += to.size();
+    file_.read_pieces(pieces, to);
+  }
+  void expect_pieces(const gguf::EvenPieces& pieces) const override { asked_.expected.push_back(pieces); }
+
+ private:
+  gguf::InputFile file_;
+  Asked& asked_;
+};
+
+TEST(TensorPart, AsksAnotherMachineForThePartAloneAndSaysBeforehandWhatItWillRead) {
+  const OneMatrix matrix;
+  FarFile::Asked asked;
+  const gguf::Model file =
+      matrix.open([&](const auto& path) { return std::make_unique<const FarFile>(path, asked); });
+  EXPECT_TRUE(file.is_far());
+  for (const Part& part : parts) {
+    for (const ReadSizes& sizes : all_sizes) {
+      asked = {};
+      std::uint64_t told = 0;
+      const ReadProgress progress(0, [&](std::uint64_t done, std::uint64_t) { told = done; });
+      const TensorEntry whole = matrix.entry();
+      const TensorPart source(file, *file.find("w"), whole, part, progress, sizes);
+      const ops::Slice slice = source.slice();
+      const std::vector<std::byte> expected = matrix.expected(part);
+      source.expect(0, slice.rows);
+      std::vector<std::byte> read(expected.size());
+      source.read(0, read);
+      EXPECT_EQ(read, expected);
+      EXPECT_EQ(asked.bytes, expected.size());
+      EXPECT_EQ(told, expected.size());
+      if (expected.empty()) continue;
+      ASSERT_EQ(asked.expected.size(), 1U);
+      const gguf::EvenPieces& first = asked.expected.front();
+      EXPECT_EQ(first.bytes, slice.row_bytes());
+      EXPECT_EQ(static_cast<std::int64_t>(first.n), part.rows.front().size());
     }
   }
 }

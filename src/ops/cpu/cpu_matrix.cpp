@@ -40,6 +40,7 @@ class PanelMatrix final : public WeightMatrix {
     const auto at_once = static_cast<std::int64_t>(
         std::max<std::size_t>(1, piece_bytes / std::max<std::size_t>(1, panel_of_file)));
     std::vector<std::byte> piece;
+    slice.source->expect(begin * panel_rows, std::min(end * panel_rows, rows) - begin * panel_rows);
     for (std::int64_t first = begin; first < end; first += at_once) {
       const std::int64_t last = std::min(first + at_once, end);
       const std::int64_t n = std::min(last * panel_rows, rows) - first * panel_rows;

@@ -43,10 +43,14 @@ std::unique_ptr<FileRows> read_rows(const Slice& slice, ThreadPool& pool, Weight
   table->cols = slice.cols_before() + slice.cols + slice.cols_after();
   table->row_bytes = slice.row_bytes();
   table->data = memory.take(slice.bytes());
+  const std::span<std::byte> all(table->data.get(), slice.bytes());
+  if (all.empty() || slice.source->read_packed(all)) return table;
   pool.split(slice.rows, 1, [&](std::int64_t begin, std::int64_t end) {
+    slice.source->expect(begin, end - begin);
     std::byte* const to = table->data.get() + static_cast<std::size_t>(begin) * table->row_bytes;
     slice.source->read(begin, {to, static_cast<std::size_t>(end - begin) * table->row_bytes});
   });
+  slice.source->keep_packed(all);
   return table;
 }
 
