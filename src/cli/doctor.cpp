@@ -75,6 +75,8 @@ void divide_work(hosts::Examination& examination, const DoctorOptions& options, 
   engine.shares = shares.of_ranks();
   examination.need = memory_needs(list.hosts, options.model, engine);
   for (std::size_t i = 0; i < list.hosts.size(); ++i) examination.shares.push_back(shares.describe(i));
+  examination.fewer = shares.advice(list.hosts);
+  examination.left_out = shares.left_out();
 }
 
 hosts::Examination examine(const DoctorOptions& options, const hosts::HostList& list, const Call& call) {

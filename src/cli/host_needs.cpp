@@ -2,26 +2,35 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <memory>
 #include <system_error>
 
 #include "runtime/worker.h"
 
 namespace yoke::cli {
 
-std::vector<hosts::RankNeed> rank_needs(int ranks, const std::string& model,
-                                        const runtime::EngineOptions& engine) {
-  if (std::error_code error; model.empty() || !std::filesystem::exists(model, error)) return {};
-  std::vector<hosts::RankNeed> needs;
-  for (const runtime::MemoryNeed& need : runtime::memory_needed_of_all(model, engine, ranks))
-    needs.push_back({need.weights, need.total() - need.weights});
-  return needs;
+hosts::ShareNeeds share_needs(const std::string& model, const runtime::EngineOptions& engine) {
+  std::error_code error;
+  if (model.empty() || !std::filesystem::exists(model, error))
+    return [](const std::vector<double>&) { return std::vector<hosts::RankNeed>(); };
+  const auto needs = std::make_shared<const runtime::MemoryNeeds>(model, engine);
+  return [needs](const std::vector<double>& shares) {
+    std::vector<hosts::RankNeed> of_ranks;
+    for (const runtime::MemoryNeed& need : needs->of_all(shares))
+      of_ranks.push_back({need.weights, need.total() - need.weights});
+    return of_ranks;
+  };
+}
+
+std::vector<double> shares_of(const runtime::EngineOptions& engine, std::size_t ranks) {
+  return engine.shares.empty() ? std::vector<double>(ranks, 1.0) : engine.shares;
 }
 
 std::vector<std::uint64_t> memory_needs(const std::vector<hosts::Host>& hosts, const std::string& model,
                                         const runtime::EngineOptions& engine) {
-  int ranks = 0;
-  for (const hosts::Host& host : hosts) ranks += host.slots;
-  const std::vector<hosts::RankNeed> of_ranks = rank_needs(ranks, model, engine);
+  std::size_t ranks = 0;
+  for (const hosts::Host& host : hosts) ranks += static_cast<std::size_t>(host.slots);
+  const std::vector<hosts::RankNeed> of_ranks = share_needs(model, engine)(shares_of(engine, ranks));
   if (of_ranks.empty()) return {};
   std::vector<std::uint64_t> needs;
   std::size_t rank = 0;

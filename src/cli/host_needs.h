@@ -12,10 +12,12 @@
 
 namespace yoke::cli {
 
-/// What each rank of so many needs, in rank order, where the work is divided as `engine` says; nothing where
-/// the model's file is not on this machine.
-std::vector<hosts::RankNeed> rank_needs(int ranks, const std::string& model,
-                                        const runtime::EngineOptions& engine);
+/// What each rank needs, where the work is divided into such shares; nothing where the model's file is not on
+/// this machine. Throws Error where it cannot be run.
+hosts::ShareNeeds share_needs(const std::string& model, const runtime::EngineOptions& engine);
+
+/// As many equal shares, where the options have none.
+std::vector<double> shares_of(const runtime::EngineOptions& engine, std::size_t ranks);
 
 /// Bytes that the ranks of each host need together, ranks being numbered in the order of the hosts; nothing
 /// where the model's file is not on this machine.

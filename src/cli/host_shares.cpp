@@ -9,6 +9,7 @@
 
 #include "cli/host_needs.h"
 #include "gguf/reader.h"
+#include "model/config.h"
 #include "quant/format.h"
 
 namespace yoke::cli {
@@ -25,12 +26,59 @@ hosts::SpeedQuestion speed_question(const std::string& model, int threads, bool 
   return {std::string(quant::format(most->first).name), file.file_bytes(), threads, anew};
 }
 
+namespace {
+
+/// Of the bytes of a model's weights, those that are read for one token.
+double active_part(const gguf::Model& file, const model::Config& config) {
+  double all = 0, active = 0;
+  for (const gguf::TensorInfo& tensor : file.tensors()) {
+    const auto bytes = static_cast<double>(tensor.bytes);
+    const bool of_experts = tensor.name.find("_exps.") != std::string::npos && config.experts.used > 0;
+    // A row of the embedding is read, or all of it where it is the output matrix, too.
+    const bool looked_up = tensor.name == "token_embd.weight" && file.find("output.weight") != nullptr;
+    all += bytes;
+    if (looked_up) continue;
+    active += of_experts ? bytes * static_cast<double>(config.experts.used) /
+                               static_cast<double>(tensor.shape.front())
+                         : bytes;
+  }
+  return all > 0 ? active / all : 1;
+}
+
+/// What a token takes. An exchange is taken to last as long as small ones do on a switch of 1 to 10 Gbit/s.
+hosts::TokenCost token_cost(const std::string& model) {
+  constexpr double exchange = 100e-6;
+  if (std::error_code error; model.empty() || !std::filesystem::exists(model, error)) return {};
+  const gguf::Model file = gguf::Model::open(model);
+  const model::Config config = model::read_config(file);
+  return {active_part(file, config), 2 * exchange * static_cast<double>(config.n_layers())};
+}
+
+}  // namespace
+
 std::vector<double> HostShares::of_ranks() const {
   return shares.are_equal() ? std::vector<double>() : shares.of_ranks;
 }
 
 std::string HostShares::describe(std::size_t host) const {
   return fmt::format("{:.3g}% of the work: {}", 100 * shares.part_of(sharers, host), shares.reasons[host]);
+}
+
+std::string HostShares::advice(const std::vector<hosts::Host>& hosts) const {
+  if (!fewer) return {};
+  const std::string which = fewer->machines.size() == 1
+                                ? fmt::format("{} alone", hosts[fewer->machines.front()].name)
+                                : fmt::format("without {}", hosts[left_out().front()].name);
+  return fmt::format("{}: {:.3g} instead of {:.3g} tokens/s (modelled)", which, fewer->speed,
+                     fewer->speed_of_all);
+}
+
+std::vector<std::size_t> HostShares::left_out() const {
+  std::vector<std::size_t> others;
+  for (std::size_t i = 0; fewer && i < sharers.size(); ++i)
+    if (std::find(fewer->machines.begin(), fewer->machines.end(), i) == fewer->machines.end())
+      others.push_back(i);
+  return others;
 }
 
 HostShares divide(const std::vector<hosts::SurveyedHost>& surveyed, const std::string& model,
@@ -44,11 +92,9 @@ HostShares divide(const std::vector<hosts::SurveyedHost>& surveyed, const std::s
     }
     result.sharers.push_back(sharer);
   }
-  result.shares = share_out(result.sharers, [&](const std::vector<double>& shares) {
-    runtime::EngineOptions options = engine;
-    options.shares = shares;
-    return rank_needs(static_cast<int>(shares.size()), model, options);
-  });
+  const hosts::ShareNeeds needs = share_needs(model, engine);
+  result.shares = share_out(result.sharers, needs);
+  result.fewer = find_fewer(result.sharers, result.shares, needs, token_cost(model));
   return result;
 }
 

@@ -244,8 +244,9 @@ std::unique_ptr<runtime::Engine> HostStarter::start_again() {
     const bool answers = std::find(fit.begin(), fit.end(), i) != fit.end();
     members.push_back({names_[i], list_.hosts[i].slots, answers, memory_of(attempt.answers.surveyed[i])});
   }
-  hosts::Grouping grouping = hosts::regroup(members, [this](const std::vector<std::size_t>& ranks) {
-    return rank_needs(static_cast<int>(ranks.size()), host_.model, engine_of(ranks));
+  const hosts::ShareNeeds needs = share_needs(host_.model, engine_);
+  hosts::Grouping grouping = hosts::regroup(members, [&](const std::vector<std::size_t>& ranks) {
+    return needs(shares_of(engine_of(ranks), ranks.size()));
   });
   auto engine = launch(attempt, grouping.machine_of_rank, engine_of(grouping.ranks), {});
   change_ = std::move(grouping.change);
@@ -256,6 +257,7 @@ std::unique_ptr<runtime::Engine> HostStarter::start_again() {
 void HostStarter::divide_work(const Attempt& attempt) {
   const HostShares shares = divide(attempt.answers.surveyed, host_.model, engine_);
   engine_.shares = shares.of_ranks();
+  if (const std::string advice = shares.advice(list_.hosts); !advice.empty()) terminal::tell("{}\n", advice);
   if (!flags_.verbose) return;
   for (std::size_t i = 0; i < list_.hosts.size(); ++i)
     terminal::tell("{} does {}\n", list_.hosts[i].name, shares.describe(i));

@@ -225,6 +225,7 @@ Ranks ranks_on_hosts(const InfoOptions& options, runtime::EngineOptions engine) 
     ranks.names.insert(ranks.names.end(), static_cast<std::size_t>(host.slots), host.name);
     ranks.reasons.push_back(host.name + " does " + shares.describe(i));
   }
+  if (const std::string advice = shares.advice(list.hosts); !advice.empty()) ranks.reasons.push_back(advice);
   ranks.count = static_cast<int>(ranks.names.size());
   return ranks;
 }

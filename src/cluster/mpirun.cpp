@@ -220,8 +220,8 @@ std::string explain_end(const std::string& printed, int status, std::span<const 
   // Several ranks hang together by mpirun; one is the process itself.
   const bool of_several = places.size() > 1 || machines.of_ranks.size() > 1;
   const bool killed = status >= 0 && WIFSIGNALED(status);
-  return (of_several && killed ? "mpirun on this machine " : "the engine ") + describe_status(status) +
-         (line ? " and said: " + *line : "");
+  return (of_several && killed ? "what holds the ranks together, on this machine, " : "the engine ") +
+         describe_status(status) + (line ? " and said: " + *line : "");
 }
 
 runtime::DeathCause cause_of_end(const std::string& printed, int status) {

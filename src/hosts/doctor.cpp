@@ -221,6 +221,15 @@ void judge_twins(const std::vector<SurveyedHost>& hosts, Findings& to) {
   }
 }
 
+Finding judge_share(const Examination& examination, std::size_t index) {
+  const SurveyedHost& host = examination.hosts[index];
+  const std::vector<std::size_t>& left_out = examination.left_out;
+  if (std::find(left_out.begin(), left_out.end(), index) == left_out.end())
+    return ok(host, "share", examination.shares[index]);
+  return warning(host, "share", fmt::format("{}; {}", examination.shares[index], examination.fewer),
+                 "leave it out of the list");
+}
+
 void judge_host(const Examination& examination, std::size_t index, bool whole, Findings& to) {
   const SurveyedHost& host = examination.hosts[index];
   const std::uint64_t need = index < examination.need.size() ? examination.need[index] : 0;
@@ -232,7 +241,7 @@ void judge_host(const Examination& examination, std::size_t index, bool whole, F
   to.push_back(judge_processor(host));
   to.push_back(judge_memory(host, need));
   if (whole && index < examination.shares.size() && need > 0 && examination.hosts.size() > 1)
-    to.push_back(ok(host, "share", examination.shares[index]));
+    to.push_back(judge_share(examination, index));
   judge_model(host, largest_model(examination), first_with_model(examination.hosts), to);
   judge_cache(host, need, to);
   judge_temporary(host, to);

@@ -30,8 +30,10 @@ struct Examination {
   std::vector<SurveyedHost> hosts;
   std::vector<std::uint64_t> need;  // bytes that the ranks on each host need; empty: not known
   std::vector<std::string> shares;  // what each host does of the work, and why; empty: not known
-  std::uint64_t model_bytes = 0;    // of the file here; 0: the largest of the hosts' counts
-  std::string network;              // asked for; empty: to be found
+  std::string fewer;  // that some hosts would be faster without the others; empty: they would not
+  std::vector<std::size_t> left_out;  // those others
+  std::uint64_t model_bytes = 0;      // of the file here; 0: the largest of the hosts' counts
+  std::string network;                // asked for; empty: to be found
   std::optional<Transfers> transfers;
   std::vector<std::size_t>
       transfer_hosts;  // which of `hosts` each of the transfers' is: those of the network

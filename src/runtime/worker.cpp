@@ -169,32 +169,44 @@ class Loading {
   std::optional<shards::KeptAsItComes> kept_;
 };
 
-/// Of ranks [first, end) of so many.
-std::vector<MemoryNeed> memory_needs(const std::string& path, const gguf::Opener& open_file,
-                                     const EngineOptions& options, int first, int end, int ranks) {
-  ThreadPool pool(1);
+}  // namespace
+
+struct MemoryNeeds::Opened {
+  Opened(const std::string& path, const gguf::Opener& open_file, const EngineOptions& options)
+      : ops(ops::cpu::make_ops(kernels::best(), pool, comm, ops_options(options))),
+        model(open_model(path, open_file, options, *ops)),
+        limits{cache_size(options, model), strip_rows} {}
+
+  MemoryNeed of(const model::Partition& partition, int rank) const {
+    return model::memory_need(model.file, model.config(), model.table, partition, rank, limits, *ops);
+  }
+
+  ThreadPool pool{1};
   comm::SoloComm comm;
-  const std::unique_ptr<ops::Ops> ops = ops::cpu::make_ops(kernels::best(), pool, comm, ops_options(options));
-  const OpenModel model = open_model(path, open_file, options, *ops);
-  const model::Partition partition = model.partition(shares_of(options, ranks));
-  const model::StepLimits limits{cache_size(options, model), strip_rows};
+  std::unique_ptr<ops::Ops> ops;
+  OpenModel model;
+  model::StepLimits limits;
+};
+
+MemoryNeeds::MemoryNeeds(const std::string& model, const EngineOptions& options,
+                         const gguf::Opener& open_file)
+    : options_(options), opened_(std::make_unique<Opened>(model, open_file, options)) {}
+MemoryNeeds::~MemoryNeeds() = default;
+
+std::vector<MemoryNeed> MemoryNeeds::of_all(const std::vector<double>& shares) const {
+  const model::Partition partition = opened_->model.partition(shares);
   std::vector<MemoryNeed> needs;
-  for (int rank = first; rank < end; ++rank)
-    needs.push_back(
-        model::memory_need(model.file, model.config(), model.table, partition, rank, limits, *ops));
+  for (int rank = 0; rank < partition.size(); ++rank) needs.push_back(opened_->of(partition, rank));
   return needs;
 }
 
-}  // namespace
+MemoryNeed MemoryNeeds::of(int rank, int ranks) const {
+  return opened_->of(opened_->model.partition(shares_of(options_, ranks)), rank);
+}
 
 MemoryNeed memory_needed(const std::string& model, const EngineOptions& options, int rank, int ranks,
                          const gguf::Opener& open_file) {
-  return memory_needs(model, open_file, options, rank, rank + 1, ranks).front();
-}
-
-std::vector<MemoryNeed> memory_needed_of_all(const std::string& model, const EngineOptions& options,
-                                             int ranks) {
-  return memory_needs(model, {}, options, 0, ranks, ranks);
+  return MemoryNeeds(model, options, open_file).of(rank, ranks);
 }
 
 Worker::Worker(const RankOptions& options, comm::Comm& comm, const Progress& progress)

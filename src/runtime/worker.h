@@ -28,9 +28,21 @@ using model::MemoryNeed;
 /// Error where the file cannot be run.
 MemoryNeed memory_needed(const std::string& model, const EngineOptions& options, int rank, int ranks,
                          const gguf::Opener& open_file = {});
-/// The same of each rank of so many.
-std::vector<MemoryNeed> memory_needed_of_all(const std::string& model, const EngineOptions& options,
-                                             int ranks);
+
+/// The same of all ranks, for one division of the work after another.
+class MemoryNeeds {
+ public:
+  MemoryNeeds(const std::string& model, const EngineOptions& options, const gguf::Opener& open_file = {});
+  ~MemoryNeeds();
+  /// Of each rank; `shares` in place of the options', one for each.
+  std::vector<MemoryNeed> of_all(const std::vector<double>& shares) const;
+  MemoryNeed of(int rank, int ranks) const;
+
+ private:
+  struct Opened;
+  EngineOptions options_;
+  std::unique_ptr<Opened> opened_;
+};
 
 /// Rows of logits that are computed at once; scratch memory is reckoned for so many.
 inline constexpr std::int32_t strip_rows = 32;

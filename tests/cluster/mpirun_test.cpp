@@ -195,7 +195,8 @@ TEST(CauseOfEnd, IsALossWhereAMachineIsGone) {
 TEST(ExplainEnd, FallsBackToTheFirstLineAndTheStatus) {
   EXPECT_EQ(explain_end("\n-----\n  ORTE has lost its way\nmore\n", 1 << 8, places),
             "the engine ended with exit code 1 and said: ORTE has lost its way");
-  EXPECT_EQ(explain_end("", SIGKILL, places), "mpirun on this machine was ended by signal 9 (Killed)");
+  EXPECT_EQ(explain_end("", SIGKILL, places),
+            "what holds the ranks together, on this machine, was ended by signal 9 (Killed)");
   EXPECT_EQ(explain_end("", SIGKILL, {}), "the engine was ended by signal 9 (Killed)");
   EXPECT_EQ(explain_end("", -1, places), "the engine stopped answering");
 }

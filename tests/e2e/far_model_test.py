@@ -107,12 +107,6 @@ class FarModel(HostsTest):
         again = self.yoke_on("node2", *command)
         self.assertEqual(again[1], out)
 
-    def test_where_no_host_has_it_it_is_to_be_copied(self):
-        result = self.yoke_on("node2", "run", "/root/model.gguf", "-p", PROMPT, "-H", self.addresses(1, 3))
-        self.assertEqual(result[:2], (1, ""), result)
-        self.assert_one_sentence(result[2], f"{self.addresses(1)}: /root/model.gguf cannot be read there: No such file",
-                                 "1 more thing is wrong")
-
     def test_the_doctor_says_where_its_part_comes_from(self):
         code, out, err = self.yoke_on("node2", "doctor", "-H", self.addresses(), "-m", "/root/model.gguf")
         self.assertEqual(code, 0, out + err)

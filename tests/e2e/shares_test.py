@@ -42,6 +42,16 @@ class UnequalHosts(SharesTest):
         self.assertEqual(self.parts(), first)
         self.assertNotEqual(self.parts("--weights", "measure"), first)
 
+    def test_where_one_machine_is_faster_it_is_named(self):
+        # Many small layers: what is exchanged takes longer than what is read.
+        model = self.root("node1") / "root/deep.gguf"
+        gguf.write_llama(model, layers=400, dim=128, ffn=128, heads=4, kv_heads=4)
+        code, out, err = self.yoke_on("node1", "info", "/root/deep.gguf", "-H", self.addresses())
+        self.assertEqual(code, 0, err)
+        found = re.search(rf"^{self.addresses(1)} alone: ([\d.]+) instead of ([\d.]+) tokens/s \(modelled\)$", out, re.MULTILINE)
+        self.assertTrue(found, out)
+        self.assertGreater(float(found[1]), float(found[2]))
+
 
 class EqualHosts(SharesTest):
     options = ("--network", "10.77.14.0/24")

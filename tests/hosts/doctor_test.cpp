@@ -147,6 +147,14 @@ TEST_F(Doctor, AHostWithoutTheModelGetsItsPartFromTheFirstThatHasIt) {
   EXPECT_THAT(wrong().front(), HasSubstr("node1 model failure: /m.gguf cannot be read there"));
 }
 
+TEST_F(Doctor, NamesAHostThatHoldsTheOthersUp) {
+  examination.shares = {"40% of the work: a", "40% of the work: b", "20% of the work: c"};
+  EXPECT_THAT(wrong(), IsEmpty());
+  examination.fewer = "without node3: 21.4 instead of 19 tokens/s (modelled)";
+  examination.left_out = {2};
+  expect_one("node3 share warning: ", "20% of the work: c; without node3: 21.4 instead");
+}
+
 TEST_F(Doctor, NamesACacheFolderThatCannotHoldWhatIsKept) {
   survey(1).cache = {"/cache", false, 0, "/cache: Permission denied"};
   expect_one("node2 cache folder failure: ", "/cache cannot be used: /cache: Permission denied");
