@@ -1,6 +1,6 @@
 #include "cli/host_start.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <time.h>
 
 #include <algorithm>

@@ -16,6 +16,9 @@
 
 namespace yoke::cluster {
 
+class PatientStream;
+struct PieceRequest;
+
 /// Serves whoever has the job's key and knows the job (model_wire.h): each connection by a thread of its own,
 /// which reads ahead of the reader as far as the connection takes it. Ranks that read at the same time read
 /// the same stretch of the file, so the disk gives each byte once.
@@ -40,7 +43,7 @@ class ModelServer {
   void listen();
   void forget_those_over();
   void serve(FileDescriptor socket) const;
-  void answer(class PatientStream& reader, const struct PieceRequest& request) const;
+  void answer(PatientStream& reader, const PieceRequest& request) const;
 
   const Door door_;
   const std::size_t most_connections_;

@@ -201,7 +201,8 @@ class RemoteModel::File final : public gguf::Input {
   std::uint32_t number_;
 };
 
-RemoteModel::RemoteModel(ModelInvitation invitation, system::Secret key, std::string whom, Pulse* pulse)
+RemoteModel::RemoteModel(ModelInvitation invitation, const system::Secret& key, std::string whom,
+                         Pulse* pulse)
     : invitation_(std::move(invitation)),
       whom_(std::move(whom)),
       pulse_(pulse),

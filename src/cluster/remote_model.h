@@ -42,7 +42,7 @@ void fields(auto& archive, Is<ModelInvitation> auto& m) { archive(m.at, m.names,
 class RemoteModel : public std::enable_shared_from_this<RemoteModel> {
  public:
   /// `whom`: who has the model, for people. `pulse`, which may be null, ticks with what arrives.
-  RemoteModel(ModelInvitation invitation, system::Secret key, std::string whom, Pulse* pulse);
+  RemoteModel(ModelInvitation invitation, const system::Secret& key, std::string whom, Pulse* pulse);
   ~RemoteModel();
 
   /// Opens the file of that name; `this` lives on in it. Throws Error where there is none.
