@@ -186,7 +186,7 @@ void ShardCache::write(const std::function<void(std::uint64_t, std::uint64_t)>& 
 void ShardCache::adopt(const fs::path& file, std::uint64_t bytes) {
   try {
     const FolderLock lock(path_.parent_path());
-    make_room(path_, bytes, bound_);
+    make_room(path_, bytes, bound_, Room::taken);
     std::error_code error;
     fs::rename(file, path_, error);
     require(!error, "{}: cannot be renamed: {}", file.string(), error.message());
@@ -227,7 +227,7 @@ void ShardCache::write_file(const std::function<void(std::uint64_t, std::uint64_
   }
   // Others may have filled the room meanwhile.
   const FolderLock lock(folder);
-  make_room(path_, total, bound_);
+  make_room(path_, total, bound_, Room::taken);
   // A shard that a loss of power has left incomplete fails its checksums.
   file.commit(OutputFile::Durability::in_system);
   bytes_written_ = total;

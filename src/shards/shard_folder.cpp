@@ -142,7 +142,7 @@ FolderLock::FolderLock(const fs::path& folder)
   }
 }
 
-void make_room(const fs::path& path, std::uint64_t bytes, std::uint64_t bound) {
+void make_room(const fs::path& path, std::uint64_t bytes, std::uint64_t bound, Room room) {
   const fs::path folder = folder_of(path);
   remove_abandoned(folder);
   const std::string run = run_of(path.filename().string());
@@ -161,7 +161,7 @@ void make_room(const fs::path& path, std::uint64_t bytes, std::uint64_t bound) {
   std::uint64_t freed = 0;
   std::size_t n = 0;
   while (kept + others - freed > bound - bytes) freed += removable[n++].bytes;
-  check_disk(folder, bytes, freed);
+  if (room == Room::wanted) check_disk(folder, bytes, freed);
   for (const CachedShard& shard : std::span(removable).first(n)) ::unlink(shard.path.c_str());
 }
 

@@ -46,9 +46,13 @@ class FolderLock {
   FileDescriptor folder_;
 };
 
+/// Whether bytes are to come to a disk, or are on it already, under another name or none.
+enum class Room : std::uint8_t { wanted, taken };
+
 /// Removes the least recently used shards until `bytes` more, which are to become `path`, make no more than
 /// `bound` in all. Those that other ranks of the same run have stay. Removes what dead processes have left
 /// unfinished, too. Throws Error where there cannot be room: nothing is removed then.
-void make_room(const std::filesystem::path& path, std::uint64_t bytes, std::uint64_t bound);
+void make_room(const std::filesystem::path& path, std::uint64_t bytes, std::uint64_t bound,
+               Room room = Room::wanted);
 
 }  // namespace yoke::shards

@@ -99,6 +99,16 @@ TEST(MakeRoom, RefusesWhatIsLargerThanTheBoundAndRemovesNothing) {
   EXPECT_EQ(names_in(folder).size(), 1u);
 }
 
+TEST(MakeRoom, AsksTheDiskForWhatIsToComeOnly) {
+  const ScratchFolder folder;
+  constexpr std::uint64_t more_than_any_has = std::uint64_t{1} << 60;
+  const auto make = [&](Room room) {
+    make_room(folder / "a-1.0-of-1.yoke-shard", more_than_any_has, 2 * more_than_any_has, room);
+  };
+  EXPECT_THAT(error_of([&] { make(Room::wanted); }), HasSubstr("its disk has only"));
+  EXPECT_EQ(error_of([&] { make(Room::taken); }), "");
+}
+
 TEST(MakeRoom, RanksOfOneRunDoNotDriveEachOtherOut) {
   const ScratchFolder folder;
   put(folder, "m-1.0-of-3.yoke-shard", 400, 1);
