@@ -9,8 +9,8 @@
 
 #include "cli/host_needs.h"
 #include "gguf/reader.h"
-#include "model/config.h"
 #include "quant/format.h"
+#include "runtime/model_summary.h"
 
 namespace yoke::cli {
 
@@ -28,30 +28,13 @@ hosts::SpeedQuestion speed_question(const std::string& model, int threads, bool 
 
 namespace {
 
-/// Of the bytes of a model's weights, those that are read for one token.
-double active_part(const gguf::Model& file, const model::Config& config) {
-  double all = 0, active = 0;
-  for (const gguf::TensorInfo& tensor : file.tensors()) {
-    const auto bytes = static_cast<double>(tensor.bytes);
-    const bool of_experts = tensor.name.find("_exps.") != std::string::npos && config.experts.used > 0;
-    // A row of the embedding is read, or all of it where it is the output matrix, too.
-    const bool looked_up = tensor.name == "token_embd.weight" && file.find("output.weight") != nullptr;
-    all += bytes;
-    if (looked_up) continue;
-    active += of_experts ? bytes * static_cast<double>(config.experts.used) /
-                               static_cast<double>(tensor.shape.front())
-                         : bytes;
-  }
-  return all > 0 ? active / all : 1;
-}
-
 /// What a token takes. An exchange is taken to last as long as small ones do on a switch of 1 to 10 Gbit/s.
-hosts::TokenCost token_cost(const std::string& model) {
+hosts::TokenCost token_cost(const std::string& model, const runtime::EngineOptions& engine) {
   constexpr double exchange = 100e-6;
   if (std::error_code error; model.empty() || !std::filesystem::exists(model, error)) return {};
-  const gguf::Model file = gguf::Model::open(model);
-  const model::Config config = model::read_config(file);
-  return {active_part(file, config), 2 * exchange * static_cast<double>(config.n_layers())};
+  const runtime::ModelSummary summary = runtime::summarise(model, engine.kv_type);
+  return {static_cast<double>(summary.reads.weights) / static_cast<double>(summary.bytes),
+          2 * exchange * static_cast<double>(summary.layers)};
 }
 
 }  // namespace
@@ -94,7 +77,7 @@ HostShares divide(const std::vector<hosts::SurveyedHost>& surveyed, const std::s
   }
   const hosts::ShareNeeds needs = share_needs(model, engine);
   result.shares = share_out(result.sharers, needs);
-  result.fewer = find_fewer(result.sharers, result.shares, needs, token_cost(model));
+  result.fewer = find_fewer(result.sharers, result.shares, needs, token_cost(model, engine));
   return result;
 }
 

@@ -5,12 +5,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <limits>
+#include <system_error>
 #include <utility>
 
 #include "base/bytes.h"
 #include "base/error.h"
-#include "base/saturating.h"
 #include "cluster/model_wire.h"
 #include "cluster/patient_stream.h"
 
@@ -76,16 +75,20 @@ void ModelServer::listen() {
       FileDescriptor socket = system::accept_connection(listener);
       if (!socket || connections_.size() >= most_connections_) continue;
       Connection& added = connections_.emplace_back();
-      added.thread = std::thread([this, &added, accepted = std::move(socket)]() mutable {
-        try {
-          serve(std::move(accepted));
-        } catch (const std::exception&) {
-          // A stranger, or a reader that is gone: others are not concerned, and a rank's end has its own
-          // watchers.
-        }
-        const std::lock_guard lock(mutex_);
-        added.over = true;
-      });
+      try {
+        added.thread = std::thread([this, &added, accepted = std::move(socket)]() mutable {
+          try {
+            serve(std::move(accepted));
+          } catch (const std::exception&) {
+            // A stranger, or a reader that is gone: others are not concerned, and a rank's end has its own
+            // watchers.
+          }
+          const std::lock_guard lock(mutex_);
+          added.over = true;
+        });
+      } catch (const std::system_error&) {
+        connections_.pop_back();  // the system has no thread left: the reader calls again
+      }
     }
   }
 }

@@ -56,6 +56,7 @@ ModelSummary summarise(const std::string& path, kernels::KvType kv_type) {
   }
   summary.description =
       fmt::format("{} {} {}", config.architecture, size_label(summary.weights), main_format(file));
+  summary.layers = static_cast<std::int32_t>(config.n_layers());
   summary.context = static_cast<std::int32_t>(config.context);
   summary.vocabulary = static_cast<std::int32_t>(config.vocabulary);
   summary.reads = model::token_reads(file, config, table, *ops);
