@@ -126,7 +126,9 @@ void add_cache_flags(CLI::App& command, runtime::HostOptions& host) {
 
 cluster::EngineProcessOptions this_process(const cluster::LinkOptions& links) {
   cluster::EngineProcessOptions options;
-  options.job = cluster::detect_mpi(system::current_environment());
+  const system::Environment environment = system::current_environment();
+  options.job = cluster::detect_mpi(environment);
+  options.shards = system::user_file(environment, "XDG_CACHE_HOME", ".cache", "yoke/shards");
   options.links = links;
   if (options.links.network.empty()) options.links.network = options.job.network;
   options.roles = {runtime::lead, runtime::follow,

@@ -131,7 +131,7 @@ void check_before_loading(Group& group, const EngineProcessOptions& options) {
   comm::Comm& comm = group.comm();
   const RankRoles& roles = options.roles;
   if (roles.model_fingerprint) {
-    group.shared_model = share_model(comm, group.options, options.links);
+    group.shared_model = share_model(comm, group.options, options.links, options.shards);
     group.options.when_loaded = [&group] { group.shared_model.end(); };
   }
   const Findings mine = look(group.options, roles, comm.rank(), comm.size());

@@ -34,6 +34,7 @@ struct EngineProcessOptions {
   MpiStart job;  // how its starter announced itself to this process
   system::BuildId build = system::this_build();
   LinkOptions links;
+  std::filesystem::path shards;  // where what comes of a far model is kept by default; empty: nowhere
   LinkTiming timing{};
   RankRoles roles;
   /// For join(): writes a sentence where a person may read it, before the process ends at once; only where

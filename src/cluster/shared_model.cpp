@@ -10,7 +10,6 @@
 #include "base/error.h"
 #include "comm/gather.h"
 #include "gguf/reader.h"
-#include "system/environment.h"
 
 namespace yoke::cluster {
 namespace {
@@ -46,21 +45,20 @@ Offer serve(SharedModel& shared, int rank, const runtime::RankOptions& options, 
 }
 
 void read_from(const Offer& offer, const runtime::Place& source, SharedModel& shared, Pulse& pulse,
-               runtime::RankOptions& options, const LinkOptions& links) {
+               runtime::RankOptions& options, const LinkOptions& links, const std::filesystem::path& shards) {
   shared.remote = std::make_shared<RemoteModel>(offer.invitation, link_key(offer.invitation.at, links),
                                                 describe(source), &pulse);
   options.host.model = offer.invitation.names.front();
   options.open_file = [remote = shared.remote](const std::filesystem::path& path) {
     return remote->open(path.string());
   };
-  if (options.host.cache_dir.empty())
-    options.host.cache_dir =
-        system::user_file(system::current_environment(), "XDG_CACHE_HOME", ".cache", "yoke/shards").string();
+  if (options.host.cache_dir.empty()) options.host.cache_dir = shards.string();
 }
 
 }  // namespace
 
-SharedModel share_model(comm::Comm& comm, runtime::RankOptions& options, const LinkOptions& links) {
+SharedModel share_model(comm::Comm& comm, runtime::RankOptions& options, const LinkOptions& links,
+                        const std::filesystem::path& shards) {
   SharedModel shared;
   if (comm.size() == 1) return shared;
   const std::vector<Holding> all = comm::gather(comm, look(options.host.model));
@@ -75,7 +73,7 @@ SharedModel share_model(comm::Comm& comm, runtime::RankOptions& options, const L
   require(offer.trouble.empty(), "{}",
           comm.rank() == source ? offer.trouble : runtime::attributed(place, offer.trouble));
   if (!all[static_cast<std::size_t>(comm.rank())].has_file)
-    read_from(offer, place, shared, comm.pulse(), options, links);
+    read_from(offer, place, shared, comm.pulse(), options, links, shards);
   return shared;
 }
 

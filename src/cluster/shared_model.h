@@ -1,9 +1,8 @@
 // Ranks whose machine has no copy of the model read their parts of one that a peer's machine has.
 #pragma once
 
+#include <filesystem>
 #include <memory>
-#include <span>
-#include <string>
 
 #include "cluster/model_server.h"
 #include "cluster/remote_model.h"
@@ -27,8 +26,9 @@ struct SharedModel {
 
 /// A collective: where some ranks have the file that their options name and others have not, the first that
 /// has it serves it, and what the others are told to open is changed to that; what they pack they keep, in
-/// the cache folder of the options or else in the user's own. Where all have it, or none, nothing changes.
-/// Throws Error on whichever rank cannot do its part.
-SharedModel share_model(comm::Comm& comm, runtime::RankOptions& options, const LinkOptions& links);
+/// the cache folder of the options or else in `shards`, if there is one. Where all have it, or none, nothing
+/// changes. Throws Error on whichever rank cannot do its part.
+SharedModel share_model(comm::Comm& comm, runtime::RankOptions& options, const LinkOptions& links,
+                        const std::filesystem::path& shards);
 
 }  // namespace yoke::cluster

@@ -14,11 +14,11 @@ struct ModelSummary {
   std::string description;   // "llama 1.5B Q4_0": architecture, weights, the format most of them have
   std::uint64_t bytes = 0;   // of all tensors, as stored
   std::int64_t weights = 0;  // values in all tensors
-  std::int32_t layers = 0;
   std::int32_t context = 0;  // positions it was trained for
   std::int32_t vocabulary = 0;
   model::TokenReads reads;
   model::TokenProducts products;
+  std::int32_t layers = 0;
 };
 
 /// `path` is that of a GGUF file, any part of a split one. Throws Error where it cannot be run. What tokens
