@@ -113,7 +113,7 @@ void measure_many(const std::string& model, int threads) {
   while (const auto event = engine->next(forever)) tokens += std::holds_alternative<TokenEvent>(*event);
   const double seconds = seconds_since(start);
   const RankReport after = engine->reports().front();
-  const double computing = after.compute_seconds - before.compute_seconds;
+  const double computing = after.time.computing() - before.time.computing();
   const double exchanging = after.exchange_seconds - before.exchange_seconds;
   fmt::print("{} sequences  {:.1f} tokens/s; {:.2f}% of the time is neither computing nor exchange\n",
              sequences, tokens / seconds, 100 * (seconds - computing - exchanging) / seconds);

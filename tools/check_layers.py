@@ -25,7 +25,7 @@ MAY_USE = {
     "kernels": ["quant"],
     "rates": ["kernels"],
     "hosts": ["system", "rates"],
-    "comm": ["base"],
+    "comm": ["quant"],
     "ops": ["kernels", "comm"],
     "model": ["ops", "gguf"],
     "shards": ["model"],

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cassert>
+#include <chrono>
 #include <exception>
 #include <optional>
 #include <thread>
@@ -16,8 +17,9 @@
 namespace yoke {
 namespace {
 
-constexpr int spins_before_yield = 256;   // about 5 µs: the usual gap between two regions of a decode step
-constexpr int spins_before_sleep = 4096;  // after that nothing is asked of us for a while
+constexpr int spins_before_yield = 256;  // about 5 µs: the usual gap between two regions of a decode step
+// After that nothing is asked of us for a while, unless somebody knows better.
+constexpr int least_spins_before_sleep = 4096;
 constexpr int spins_per_yield = 64;
 
 void pause_cpu() {
@@ -29,16 +31,20 @@ void pause_cpu() {
 }
 
 /// Returns when `value` is no longer `old`: spins first, soon giving its processor to whoever wants it (it
-/// may be the very thread that is waited for), then sleeps.
+/// may be the very thread that is waited for), then sleeps: after so long, or after some spins where that is
+/// later.
 template <class T>
-void wait_while_equal(const std::atomic<T>& value, T old) {
-  for (int spin = 0; spin < spins_before_sleep; ++spin) {
+void wait_while_equal(const std::atomic<T>& value, T old, std::chrono::nanoseconds awake) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point start = awake.count() > 0 ? Clock::now() : Clock::time_point();
+  for (std::int64_t spin = 0;; ++spin) {
     if (value.load(std::memory_order_acquire) != old) return;
-    if (spin >= spins_before_yield && spin % spins_per_yield == 0) {
-      std::this_thread::yield();
-    } else {
+    if (spin < spins_before_yield || spin % spins_per_yield != 0) {
       pause_cpu();
+      continue;
     }
+    if (spin >= least_spins_before_sleep && (awake.count() == 0 || Clock::now() - start >= awake)) break;
+    std::this_thread::yield();
   }
   value.wait(old, std::memory_order_acquire);
 }
@@ -92,6 +98,7 @@ struct ThreadPool::State {
   std::vector<std::thread> workers;
   std::vector<Cursor> first_left;
   Pulse unwatched;  // where nobody gave another
+  std::atomic<std::chrono::nanoseconds> awake{std::chrono::nanoseconds(0)};
 
   // Written by the caller before it raises `region`, read by workers after they have seen it raised: all in
   // one cache line, which reaches a worker once.
@@ -123,7 +130,7 @@ struct ThreadPool::State {
       met.store(0, std::memory_order_relaxed);
       end_meeting();
     } else if (!failed.test()) {  // looked at after `before`, which may have risen for a failure
-      wait_while_equal(meetings, before);
+      wait_while_equal(meetings, before, awake.load());
     }
     return !failed.test();
   }
@@ -142,7 +149,7 @@ struct ThreadPool::State {
 
   void work(int thread) {
     for (std::uint32_t seen = 0;; ++seen) {
-      wait_while_equal(region, seen);
+      wait_while_equal(region, seen, awake.load());
       if (stop) return;
       call(thread);
       if (working.fetch_sub(1) == 1) working.notify_one();
@@ -183,6 +190,8 @@ int ThreadPool::size() const { return state_->size; }
 
 std::uint32_t ThreadPool::regions() const { return state_->region.load(); }
 
+void ThreadPool::stay_awake(std::chrono::nanoseconds time) { state_->awake = time; }
+
 bool ThreadPool::meet() { return state_->meet(); }
 
 bool ThreadPool::is_pinned() const { return state_->caller.has_value(); }
@@ -196,13 +205,16 @@ void ThreadPool::run_region(void (*body)(void*, int), void* context) {
   assert(state.working.load() == 0 && "regions do not nest, and one thread at a time uses a pool");
   state.body = body;
   state.context = context;
+  busy_ = true;
   if (state.size > 1) state.raise_region();
   state.call(0);
   for (int left = state.working.load(std::memory_order_acquire); left != 0;
        left = state.working.load(std::memory_order_acquire)) {
-    wait_while_equal(state.working, left);
+    wait_while_equal(state.working, left, state.awake.load());
   }
+  busy_ = false;
   pulse_->finish();
+  run_errand();
   if (state.failed.test(std::memory_order_relaxed)) {
     state.failed.clear(std::memory_order_relaxed);
     std::rethrow_exception(std::exchange(state.error, nullptr));

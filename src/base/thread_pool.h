@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -34,6 +35,19 @@ class ThreadPool {
   std::uint32_t regions() const;
   /// Of the thread that uses the pool.
   Pulse& pulse() { return *pulse_; }
+  /// Whether a region is under way: asked by the caller's thread, in something that a region calls.
+  bool busy() const { return busy_; }
+
+  /// The caller's thread runs it after every region and between two pieces of a long one; it is short. What
+  /// it throws comes out of the region. Null: nothing.
+  struct Errand {
+    void (*run)(void*) = nullptr;
+    void* context = nullptr;
+  };
+  void set_errand(Errand errand) { errand_ = errand; }
+
+  /// How long workers look for the next region before they sleep; no less than some microseconds.
+  void stay_awake(std::chrono::nanoseconds time);
 
   /// Calls body(thread) once on every thread, 0 being the caller; returns when all have ended. The first
   /// exception a body throws is thrown again here.
@@ -62,6 +76,7 @@ class ThreadPool {
     if (size() == 1 || grains <= 1) {
       if (n > 0) body(std::int64_t{0}, n);
       pulse_->finish();
+      run_errand();
       return;
     }
     run([&](int thread) { split_of(thread, n, grain, body); });
@@ -74,6 +89,12 @@ class ThreadPool {
     const std::int64_t begin = grains * thread / size() * grain;
     const std::int64_t end = thread + 1 == size() ? n : grains * (thread + 1) / size() * grain;
     if (begin < end) body(begin, end);
+  }
+
+  /// Inside of a region: thread `thread` has done a piece of a long one.
+  void end_piece(int thread) {
+    pulse_->tick(thread);
+    if (thread == 0) run_errand();
   }
 
   /// Calls body(begin, end) for ranges that make up [0, n). A thread begins with the first half of what
@@ -108,6 +129,9 @@ class ThreadPool {
   static constexpr std::int64_t most_taken = 64;   // at once, so that the pulse is felt in between
 
   void run_region(void (*body)(void*, int), void* context);
+  void run_errand() {
+    if (errand_.run != nullptr) errand_.run(errand_.context);
+  }
   /// Inside of a region: returns when every thread has called it, or false when one has thrown.
   bool meet();
 
@@ -126,7 +150,7 @@ class ThreadPool {
   void take(int thread, std::int64_t begin, std::int64_t end, Body&& body) {
     for (; begin < end; begin += most_taken) {
       body(begin, std::min(begin + most_taken, end));
-      pulse_->tick(thread);
+      end_piece(thread);
     }
   }
   /// What one thread does of share().
@@ -150,6 +174,8 @@ class ThreadPool {
   struct State;
   std::unique_ptr<State> state_;
   Pulse* pulse_;
+  Errand errand_;
+  bool busy_ = false;
 };
 
 }  // namespace yoke

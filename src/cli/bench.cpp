@@ -90,11 +90,15 @@ class Runner {
 
   BenchRow run(const BenchmarkTest& test) {
     if (options_.warm_up) run_once(warm_up_of(test), test.name() + ", warm-up");
-    BenchRow row{test, {}};
+    BenchRow row{test, {}, {}};
+    const std::vector<runtime::RankReport> before = engine_.reports();
     for (int i = 1; i <= options_.repetitions; ++i) {
       row.samples.push_back(
           run_once(test, fmt::format("{}, run {} of {}", test.name(), i, options_.repetitions)));
     }
+    const std::vector<runtime::RankReport> after = engine_.reports();
+    for (std::size_t rank = 0; rank < after.size(); ++rank)
+      row.times.push_back(after[rank].time.since(before[rank].time));
     return row;
   }
 

@@ -40,6 +40,13 @@ double exchange_share(const BenchRow& row) {
   return exchange / seconds;
 }
 
+/// Of the rank that computes least of its time at work.
+double least_busy_share(const BenchRow& row) {
+  double least = 1;
+  for (const runtime::TimeSplit& time : row.times) least = std::min(least, busy_share(time));
+  return least;
+}
+
 /// "1.5 B", as llama-bench has it.
 std::string params_text(std::int64_t weights) {
   const std::string label = runtime::size_label(weights);
@@ -68,6 +75,7 @@ std::string table_of_tests(const BenchReport& report) {
                                                {"% of stream", Align::right},
                                                {"% of int8", Align::right}};
   if (several) columns.push_back({"exchange", Align::right});
+  if (several) columns.push_back({"busy", Align::right});
   terminal::Table table(std::move(columns));
   for (const BenchRow& row : report.rows) {
     const std::vector<double> rates = tokens_per_second(row);
@@ -82,6 +90,7 @@ std::string table_of_tests(const BenchReport& report) {
                                    percent_text(percent_of_stream(report, row)),
                                    percent_text(percent_of_int8(report, row))};
     if (several) cells.push_back(fmt::format("{:.0f}%", 100 * exchange_share(row)));
+    if (several) cells.push_back(fmt::format("{:.0f}%", 100 * least_busy_share(row)));
     table.add_row(std::move(cells));
   }
   return table.markdown();
@@ -179,6 +188,23 @@ Json json_of_windows(const model::TokenReads& reads) {
   return list;
 }
 
+/// Seconds of each rank.
+Json json_of_times(const BenchRow& row) {
+  Json list = Json::array();
+  for (const runtime::TimeSplit& time : row.times) {
+    list.push_back({{"busy_share", busy_share(time)},
+                    {"products", time.products},
+                    {"attention", time.attention},
+                    {"other", time.other},
+                    {"exchange", time.exchange},
+                    {"waiting_for_rank", time.waiting},
+                    {"between_steps", time.leading},
+                    {"measuring", time.measuring},
+                    {"idle", time.idle}});
+  }
+  return list;
+}
+
 Json json_of_row(const BenchReport& report, const BenchRow& row) {
   const auto whole = [](double value) { return static_cast<std::uint64_t>(std::llround(value)); };
   const std::vector<double> times = nanoseconds(row), rates = tokens_per_second(row);
@@ -217,6 +243,7 @@ Json json_of_row(const BenchReport& report, const BenchRow& row) {
           {"int8_ops_per_second", limit.int8_ops()},
           {"ops_per_prompt_token", prompt_ops(report)},
           {"exchange_share", exchange_share(row)},
+          {"times", json_of_times(row)},
           {"load_seconds", longest_load_seconds(report.ranks)},
           {"ranks", json_of_ranks(report)}};
 }

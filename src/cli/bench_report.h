@@ -16,6 +16,8 @@ namespace yoke::cli {
 struct BenchRow {
   measure::BenchmarkTest test;
   std::vector<measure::BenchmarkSample> samples;  // at least one
+  /// Of each rank, in all of these runs, tokens that precede the generated ones included.
+  std::vector<runtime::TimeSplit> times;
 };
 
 struct BenchReport {

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/host_start.h"
+#include "cli/network_flags.h"
 #include "cli/number_check.h"
 #include "cli/size_flag.h"
 #include "cli/usage.h"
@@ -81,6 +82,7 @@ void add_engine_flags(CLI::App& command, EngineFlags& flags) {
       ->default_str(std::to_string(flags.engine.prefill_chunk));
   add_kv_type(command, flags.engine.kv_type);
   add_activations(command, flags.engine.activations);
+  add_network_flags(command, flags.engine);
   add_cache_flags(command, flags.host);
   add_host_flags(command, flags.hosts);
   add_mpi_flags(command, flags.hosts);
@@ -129,6 +131,7 @@ cluster::EngineProcessOptions this_process(const cluster::LinkOptions& links) {
   const system::Environment environment = system::current_environment();
   options.job = cluster::detect_mpi(environment);
   options.shards = system::user_file(environment, "XDG_CACHE_HOME", ".cache", "yoke/shards");
+  options.collectives = system::user_file(environment, "XDG_CACHE_HOME", ".cache", "yoke/collectives.json");
   options.links = links;
   if (options.links.network.empty()) options.links.network = options.job.network;
   options.roles = {runtime::lead, runtime::follow,

@@ -26,7 +26,7 @@ struct EngineFlags {
 CLI::Option* add_model(CLI::App& command, std::string& model);
 
 /// Adds MODEL (or -m), --ranks, -t, --ctx, --prefill-chunk, --kv-type, --activations, --cache-dir,
-/// --cache-size, --key-file, and the flags of hosts.
+/// --cache-size, --wire, --overlap, --collectives, --key-file, and the flags of hosts.
 void add_engine_flags(CLI::App& command, EngineFlags& flags);
 /// Adds --kv-type.
 void add_kv_type(CLI::App& command, kernels::KvType& type);

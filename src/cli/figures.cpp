@@ -27,7 +27,33 @@ void print_cache_writes(const std::vector<runtime::RankReport>& ranks) {
 /// The first token comes out of the prompt.
 std::int32_t decoded(const runtime::Statistics& s) { return std::max(s.generated_tokens - 1, 0); }
 
+/// "0.012 s (rank 1: 0.011)": the whole, and whom most of it was for.
+std::string waiting_text(const runtime::TimeSplit& time) {
+  const double waited = time.waited();
+  if (waited < 0.0005) return "0.000 s";
+  const auto most = std::max_element(time.waiting.begin(), time.waiting.end());
+  return fmt::format("{:.3f} s (rank {}: {:.3f})", waited, most - time.waiting.begin(), *most);
+}
+
+/// Where each rank's time went since all had loaded; the columns add up to all of it but idle time.
+void print_times(const std::vector<runtime::RankReport>& ranks) {
+  terminal::tell(
+      "\nrank  busy  products   attention  other      exchange   between steps  waiting for others\n");
+  for (const runtime::RankReport& rank : ranks) {
+    const runtime::TimeSplit& time = rank.time;
+    terminal::tell("{:<4}  {:>3.0f}%  {:<9}  {:<9}  {:<9}  {:<9}  {:<13}  {}\n", rank.rank,
+                   100 * busy_share(time), fmt::format("{:.3f} s", time.products),
+                   fmt::format("{:.3f} s", time.attention), fmt::format("{:.3f} s", time.other),
+                   fmt::format("{:.3f} s", time.exchange), fmt::format("{:.3f} s", time.leading),
+                   ranks.size() > 1 ? waiting_text(time) : "-");
+  }
+}
+
 }  // namespace
+
+double busy_share(const runtime::TimeSplit& time) {
+  return time.at_work() > 0 ? time.computing() / time.at_work() : 0;
+}
 
 double decode_rate(const runtime::Statistics& statistics) {
   return per_second(decoded(statistics), statistics.decode_seconds);
@@ -72,15 +98,14 @@ void print_ranks(const std::vector<runtime::RankReport>& ranks) {
   std::size_t isa_width = 6;
   for (const runtime::RankReport& rank : ranks) isa_width = std::max(isa_width, rank.isa.size());
   terminal::tell(
-      "\nrank  host              threads  {:<{}}  weights   KV cache  peak memory  computing  exchanging  "
-      "holds of every layer\n",
+      "\nrank  host              threads  {:<{}}  weights   KV cache  peak memory  holds of every layer\n",
       "isa", isa_width);
   for (const runtime::RankReport& rank : ranks) {
-    terminal::tell("{:<4}  {:<16}  {:<7}  {:<{}}  {:<8}  {:<8}  {:<11}  {:>7.3f} s  {:>8.3f} s  {}\n",
-                   rank.rank, rank.host, rank.threads, rank.isa, isa_width, format_bytes(rank.weight_bytes),
-                   format_bytes(rank.kv_bytes), format_bytes(rank.peak_bytes), rank.compute_seconds,
-                   rank.exchange_seconds, rank.share);
+    terminal::tell("{:<4}  {:<16}  {:<7}  {:<{}}  {:<8}  {:<8}  {:<11}  {}\n", rank.rank, rank.host,
+                   rank.threads, rank.isa, isa_width, format_bytes(rank.weight_bytes),
+                   format_bytes(rank.kv_bytes), format_bytes(rank.peak_bytes), rank.share);
   }
+  print_times(ranks);
 }
 
 std::string context_advice(const runtime::EngineInfo& engine) {

@@ -12,6 +12,9 @@ namespace yoke::cli {
 /// Tokens after the first, for each second of decoding; 0 where there are none.
 double decode_rate(const runtime::Statistics& statistics);
 
+/// Of a rank's time at work, what it computes; 0 to 1.
+double busy_share(const runtime::TimeSplit& time);
+
 /// Of the rank that took longest.
 double longest_load_seconds(const std::vector<runtime::RankReport>& ranks);
 

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "cluster/agreement.h"
+#include "cluster/collectives.h"
 #include "cluster/engine_server.h"
 #include "cluster/introduction.h"
 #include "cluster/mpi_comm.h"
@@ -52,7 +53,7 @@ struct Group {
   const std::vector<runtime::Place>& places() const { return options.places; }
 
   void part() {
-    if (mpi) mpi->finish();
+    if (mpi) mpi->leave();
     if (link) link->goodbye();
     link.reset();
   }
@@ -125,6 +126,19 @@ Findings look(const runtime::RankOptions& options, const RankRoles& roles, int r
   return findings;
 }
 
+/// A collective: what ranks on several machines do otherwise than those of one. How sums are made is not
+/// measured for a model that is computed in no time: `weights` are the bytes of this rank's.
+void prepare_for_network(Group& group, const EngineProcessOptions& options, std::uint64_t weights) {
+  constexpr std::uint64_t worth_measuring = 16 << 20;
+  runtime::EngineOptions& engine = group.options.engine;
+  const bool several = are_on_several_machines(group.places());
+  if (engine.overlap == runtime::Overlap::automatic)
+    engine.overlap = several ? runtime::Overlap::on : runtime::Overlap::off;
+  if (group.comm().size() > 1)
+    choose_collectives(group.comm(), group.places(), engine.collectives, options.links.network,
+                       CollectivesBook(options.collectives), weights >= worth_measuring);
+}
+
 /// What can be told to be wrong before anything is loaded: rank 0 throws then, and the others wait for the
 /// end of the job that follows. Else all know from here on how many pages they have.
 void check_before_loading(Group& group, const EngineProcessOptions& options) {
@@ -138,6 +152,7 @@ void check_before_loading(Group& group, const EngineProcessOptions& options) {
   const auto pages = check_findings(comm, group.places(), mine, group.options.engine.sequences);
   if (pages) {
     group.options.engine.pages = static_cast<std::int32_t>(*pages);
+    prepare_for_network(group, options, mine.memory.need.weights);
   } else {
     group.link->sleep();
   }

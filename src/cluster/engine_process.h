@@ -34,7 +34,8 @@ struct EngineProcessOptions {
   MpiStart job;  // how its starter announced itself to this process
   system::BuildId build = system::this_build();
   LinkOptions links;
-  std::filesystem::path shards;  // where what comes of a far model is kept by default; empty: nowhere
+  std::filesystem::path shards;       // where what comes of a far model is kept by default; empty: nowhere
+  std::filesystem::path collectives;  // the file of the CollectivesBook; empty: none
   LinkTiming timing{};
   RankRoles roles;
   /// For join(): writes a sentence where a person may read it, before the process ends at once; only where

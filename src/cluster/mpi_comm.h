@@ -1,7 +1,6 @@
 // The transport between machines.
 #pragma once
 
-#include <cstddef>
 #include <memory>
 
 #include "cluster/rank_link.h"
@@ -9,19 +8,16 @@
 
 namespace yoke::cluster {
 
-/// Vectors of up to so many bytes are reduced by one exchange of everything with everyone (one latency);
-/// longer ones in two steps by pieces (each byte travels twice). Both add in rank order: the same bits.
-inline constexpr std::size_t direct_exchange_bytes = 32 * 1024;
-
 /// This process as one rank of an MPI job. Every wait ends with an Error when the attached link loses a peer,
 /// and before a link is attached after ten seconds. To be used by one thread at a time.
 class MpiComm : public comm::Comm {
  public:
+  using comm::Comm::Comm;
   /// sleep(), wake_followers() and the watch over the peers are the link's; it outlives the use of the Comm.
   virtual void attach(RankLink& link) = 0;
   /// Takes leave of MPI; a collective. Without it the process must end by _exit: after an error MPI cannot be
   /// left in good order.
-  virtual void finish() = 0;
+  virtual void leave() = 0;
 };
 
 bool built_with_mpi();

@@ -1,47 +1,87 @@
 #include "comm/comm.h"
 
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <chrono>
+
 #include "base/seconds.h"
 
-#include <algorithm>
-#include <array>
-#include <cassert>
-
 namespace yoke::comm {
-
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
+std::size_t travelling_bytes(std::span<const float> x, Wire wire) {
+  return x.size() * (wire == Wire::bf16 ? sizeof(std::uint16_t) : sizeof(float));
+}
+
 }  // namespace
 
-void Comm::all_reduce(std::span<float> x) {
+void Comm::all_reduce(std::span<float> x, Wire wire) {
   if (size() == 1 || x.empty()) return;
+  const ActivityScope exchanging(time(), Activity::exchange);
   const Clock::time_point start = Clock::now();
-  do_all_reduce(x);
-  ++traffic_.calls;
-  traffic_.bytes += x.size_bytes();
+  const auto [bytes, last] = end(begin(x, wire));
+  const double seconds = seconds_since(start);
+  traffic_.seconds += seconds;
+  count_waiting(bytes, last, seconds, true);
+}
+
+PendingSum Comm::start_all_reduce(std::span<float> x, Wire wire) {
+  if (size() == 1 || x.empty()) return {};
+  const ActivityScope exchanging(time(), Activity::exchange);
+  const Clock::time_point start = Clock::now();
+  const PendingSum sum = begin(x, wire);
   traffic_.seconds += seconds_since(start);
+  return sum;
+}
+
+void Comm::finish(PendingSum sum) {
+  if (sum.slot_ < 0) return;
+  const ActivityScope exchanging(time(), Activity::exchange);
+  const Clock::time_point start = Clock::now();
+  const auto [bytes, last] = end(sum);
+  const double seconds = seconds_since(start);
+  traffic_.seconds += seconds;
+  count_waiting(bytes, last, seconds, false);
 }
 
 void Comm::all_gather(std::span<const float> mine, std::span<const std::int64_t> counts,
                       std::span<float> all) {
+  if (size() == 1) return do_all_gather(mine, counts, all);
+  const ActivityScope exchanging(time(), Activity::exchange);
   const Clock::time_point start = Clock::now();
   do_all_gather(mine, counts, all);
-  if (size() > 1) traffic_.seconds += seconds_since(start);
+  traffic_.seconds += seconds_since(start);
 }
 
-void add_in_rank_order(std::span<const float* const> parts, std::span<float> out) {
-  assert(!parts.empty());
-  // A block's sum is complete before any of it is written, so `out` may be one of the parts; and a local
-  // array cannot alias, so the compiler vectorises the addition.
-  std::array<float, 256> sum;
-  for (std::size_t begin = 0; begin < out.size(); begin += sum.size()) {
-    const std::size_t n = std::min(sum.size(), out.size() - begin);
-    std::copy_n(parts[0] + begin, n, sum.begin());
-    for (const float* part : parts.subspan(1))
-      for (std::size_t i = 0; i < n; ++i) sum[i] += part[begin + i];
-    std::copy_n(sum.begin(), n, out.begin() + static_cast<std::ptrdiff_t>(begin));
-  }
+PendingSum Comm::begin(std::span<float> x, Wire wire) {
+  const auto free = std::find(bytes_.begin(), bytes_.end(), 0U);
+  assert(free != bytes_.end() && "more sums than may be under way");
+  *free = travelling_bytes(x, wire);
+  const int slot = static_cast<int>(free - bytes_.begin());
+  ++pending_;
+  ++traffic_.calls;
+  traffic_.bytes += *free;
+  do_start(slot, x, wire);
+  return PendingSum(slot);
+}
+
+std::pair<std::size_t, int> Comm::end(PendingSum sum) {
+  const int last = do_finish(sum.slot_);
+  --pending_;
+  return {std::exchange(bytes_[static_cast<std::size_t>(sum.slot_)], 0U), last};
+}
+
+/// Of the seconds that the caller has waited for a sum.
+void Comm::count_waiting(std::size_t bytes, int last, double seconds, bool at_once) {
+  double& fastest = fastest_[at_once ? 1 : 0][static_cast<std::size_t>(std::bit_width(bytes))];
+  if (fastest == 0 || seconds < fastest) fastest = seconds;
+  if (last < 0 || seconds <= fastest) return;
+  waited_for_.resize(static_cast<std::size_t>(size()));
+  waited_for_[static_cast<std::size_t>(last)] += seconds - fastest;
+  time().move(Activity::exchange, Activity::waiting, seconds - fastest);
 }
 
 }  // namespace yoke::comm

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "base/error.h"
+
 namespace yoke::comm {
 
 void SoloComm::do_all_gather(std::span<const float> mine,
@@ -12,5 +14,14 @@ void SoloComm::do_all_gather(std::span<const float> mine,
 }
 
 void SoloComm::broadcast(std::vector<std::byte>&, [[maybe_unused]] int root) { assert(root == 0); }
+
+void SoloComm::send(std::span<const std::byte>, int to) {
+  fail("a single rank has no rank {} to talk to", to);
+}
+void SoloComm::receive(std::span<std::byte>, int from) {
+  fail("a single rank has no rank {} to hear from", from);
+}
+
+std::unique_ptr<Comm> SoloComm::split(int) { return std::make_unique<SoloComm>(this); }
 
 }  // namespace yoke::comm

@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
+#include <utility>
 
-#include "base/error.h"
-#include "base/output_file.h"
+#include "system/json_file.h"
 
 namespace yoke::hosts {
 
@@ -17,7 +15,6 @@ namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
 constexpr int version = 1;
-constexpr std::uintmax_t longest_file = 1 << 20;
 
 Json json_of(const KnownSpeed& speed) {
   const SpeedKey& key = speed.key;
@@ -40,10 +37,9 @@ KnownSpeed speed_of(const Json& json) {
           json.at("measured").get<std::uint64_t>()};
 }
 
-std::vector<KnownSpeed> parse(const std::string& text) {
+std::vector<KnownSpeed> parse(const Json& json) {
   std::vector<KnownSpeed> speeds;
   try {
-    const Json json = Json::parse(text);
     if (json.at("version").get<int>() != version) return {};
     for (const Json& each : json.at("speeds")) {
       speeds.push_back(speed_of(each));
@@ -72,23 +68,12 @@ void SpeedBook::remember(const KnownSpeed& speed) const {
   if (speeds.size() > most_speeds) speeds.erase(speeds.begin());
   Json list = Json::array();
   for (const KnownSpeed& each : speeds) list.push_back(json_of(each));
-  const std::string text = Json{{"version", version}, {"speeds", std::move(list)}}.dump(
-      1, ' ', false, Json::error_handler_t::replace);
-  try {
-    fs::create_directories(file_.parent_path());
-    OutputFile file(file_);
-    file.append(std::as_bytes(std::span(text)));
-    file.commit(OutputFile::Durability::in_system);
-  } catch (const std::exception&) {
-    // It is measured again next time.
-  }
+  system::write_json_file(file_, {{"version", version}, {"speeds", std::move(list)}});
 }
 
 std::vector<KnownSpeed> SpeedBook::read() const {
-  std::error_code error;
-  if (!fs::is_regular_file(file_, error) || fs::file_size(file_, error) > longest_file || error) return {};
-  std::ifstream file(file_);
-  return parse({std::istreambuf_iterator<char>(file), {}});
+  const std::optional<Json> json = system::read_json_file(file_);
+  return json ? parse(*json) : std::vector<KnownSpeed>();
 }
 
 fs::path speed_file(const system::Environment& environment) {

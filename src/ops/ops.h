@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -486,7 +487,7 @@ class Ops {
   virtual Activations gelu(Activations x) = 0;
   /// Each token's x times the sigmoid of its score, (tokens, 1); consumes x.
   virtual Activations scale_by_sigmoid(Activations x, Activations score) = 0;
-  /// Values of host memory, a row for each of the step's tokens: (tokens, width).
+  /// Values of host memory, (rows, width).
   virtual Activations write(MatrixView<const float> values) = 0;
   /// Of each token x, and y behind it: (tokens, x.width + y.width).
   virtual Activations concat(Activations x, Activations y) = 0;
@@ -505,6 +506,14 @@ class Ops {
   Partial add(Partial&& x, Partial&& y) { return Partial(add(x.addend_, y.addend_)); }
   /// The sum over ranks, the same bits on each.
   Activations all_reduce(Partial&& partial) { return reduce(partial.addend_); }
+  /// The sum over ranks of W·x; a backend may send some of it while it computes the rest.
+  Activations all_reduce(const ColMatrix& w, Activations x) { return reduce_product(w, x); }
+  /// Whether products of one token are sent in two parts, so that the first is on its way while the second is
+  /// computed. The same on every rank; changes no bit.
+  virtual void set_sends_parts(bool sends_parts) = 0;
+  /// Called in all_reduce() once the sum is on its way, before it is waited for: somebody else may compute
+  /// meanwhile, on another backend. Empty: nobody.
+  virtual void set_meanwhile(std::function<void()> meanwhile) = 0;
   /// This rank's values in host memory, (tokens, width), the caller's to change; they live as long as x. A
   /// synchronisation point.
   virtual MatrixView<float> read(Activations x) = 0;
@@ -513,6 +522,7 @@ class Ops {
   virtual Activations partial_matmul(const ColMatrix& w, Activations x) = 0;
   virtual Activations partial_experts(const ExpertUnits& units, const Normed& x, const Routing& routing) = 0;
   virtual Activations reduce(Activations addend) = 0;
+  virtual Activations reduce_product(const ColMatrix& w, Activations x) = 0;
 };
 
 }  // namespace yoke::ops

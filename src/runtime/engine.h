@@ -137,6 +137,27 @@ struct FailedEvent {
 };
 using Event = std::variant<TokenEvent, LogitsEvent, LogProbabilitiesEvent, DoneEvent, FailedEvent>;
 
+/// Where the time of a rank has gone: its working thread's, every moment of it once. Seconds.
+struct TimeSplit {
+  double products = 0;   // with weights: matrices, experts, gated units, and the norms that they begin with
+  double attention = 0;  // over caches, and what recurrent layers do in its place
+  double other = 0;      // the rest of computing
+  double exchange = 0;   // with other ranks: what the network takes
+  /// In exchanges, for ranks that were not as far; of each rank. Not told apart from `exchange` where nothing
+  /// of the size had been seen. Empty: for none.
+  std::vector<double> waiting{};
+  double leading = 0;    // between steps: rank 0 plans and draws, others wait for it
+  double measuring = 0;  // what the machines can do
+  double idle = 0;
+
+  double computing() const { return products + attention + other; }
+  double waited() const;
+  /// In all but `measuring` and `idle`.
+  double at_work() const { return computing() + exchange + waited() + leading; }
+  /// What has been added since `before`, which is of the same rank.
+  TimeSplit since(const TimeSplit& before) const;
+};
+
 /// What one rank holds and how its time was split.
 struct RankReport {
   std::int32_t rank = 0;
@@ -150,9 +171,9 @@ struct RankReport {
   std::string share;  // "heads 0-1 of 8, FFN 0-191 of 768, vocabulary 0-511 of 2048"
   double load_seconds = 0;
   std::uint64_t peak_bytes = 0;  // the most memory the process has had; 0 where unknown
-  // Over the engine's life so far:
-  double compute_seconds = 0;
-  double exchange_seconds = 0;
+  // Since all ranks had loaded:
+  TimeSplit time;
+  double exchange_seconds = 0;  // in sums and gathers, waiting included
   std::uint64_t reduced_bytes = 0;
   std::uint64_t fetched_bytes = 0;  // of the model's files, from another machine, while it loaded
   // Of the cache of packed weights, likewise:

@@ -79,6 +79,18 @@ SchedulerLimits limits_of(const EngineOptions& options, const Worker& worker) {
           .expanded_cell = static_cast<std::int32_t>(config.expanded_cell())};
 }
 
+/// The thread is in the engine: what it does in none of the worker's steps is to lead, or to wait for who
+/// leads.
+class Working {
+ public:
+  explicit Working(comm::Comm& comm)
+      : phase_(comm.pulse(), Phase::computing), activity_(comm.time(), Activity::leading) {}
+
+ private:
+  PhaseScope phase_;
+  ActivityScope activity_;
+};
+
 /// A request that has not ended.
 struct InFlight {
   RequestAccount account;
@@ -115,7 +127,7 @@ class LocalEngine final : public Engine {
         worker_(options, comm, progress),
         scheduler_(limits_of(options.engine, worker_)),
         memory_(worker_.caches().slots) {
-    const PhaseScope working(comm_.pulse(), Phase::computing);
+    const Working working(comm_);
     rest_if_idle();
   }
 
@@ -151,7 +163,7 @@ class LocalEngine final : public Engine {
   void cancel(std::uint64_t request) override { end_early(request, FinishReason::cancelled); }
 
   std::optional<Event> next(std::chrono::milliseconds patience) override {
-    const PhaseScope working(comm_.pulse(), Phase::computing);
+    const Working working(comm_);
     const Clock::time_point deadline = Clock::now() + patience;
     end_overdue();
     while (events_.empty()) {
@@ -166,7 +178,7 @@ class LocalEngine final : public Engine {
   }
 
   std::vector<RankReport> reports() override {
-    const PhaseScope working(comm_.pulse(), Phase::computing);
+    const Working working(comm_);
     command(Command::report);
     std::vector<RankReport> reports = comm::gather(comm_, worker_.report());
     rest_if_idle();
@@ -174,7 +186,7 @@ class LocalEngine final : public Engine {
   }
 
   std::vector<rates::Roofline> measure_rooflines() override {
-    const PhaseScope working(comm_.pulse(), Phase::computing);
+    const Working working(comm_);
     command(Command::roofline);
     std::vector<rates::Roofline> rooflines = comm::gather(comm_, worker_.measure_roofline());
     rest_if_idle();
@@ -409,7 +421,7 @@ std::unique_ptr<Engine> lead(const RankOptions& options, comm::Comm& comm, const
 void follow(const RankOptions& options, comm::Comm& comm, const Progress& progress) {
   Worker worker(options, comm, progress);
   StepMemory memory(worker.caches().slots);
-  const PhaseScope working(comm.pulse(), Phase::computing);
+  const Working working(comm);
   while (true) {
     std::vector<std::byte> message;
     comm.broadcast(message, leader_rank);

@@ -19,6 +19,9 @@ namespace yoke::runtime {
 /// Of packed weights: about what a model of 70 billion weights takes in four bits, and seldom much of a disk.
 inline constexpr std::uint64_t default_cache_bytes = 64'000'000'000;
 
+/// Whether long steps are computed in two halves, each while the other's sums travel.
+enum class Overlap : std::uint8_t { automatic, off, on };
+
 /// The same on every rank: rank 0's are everyone's.
 struct EngineOptions {
   std::int32_t context = 0;          // positions of the KV cache; 0: what the model was trained for
@@ -31,6 +34,13 @@ struct EngineOptions {
   /// Whether ways of computing that differ in speed alone are tried before loading, for a tenth of a second,
   /// and the faster ones taken; where not, or where the environment asks for one, nothing is tried.
   bool tries_kernels = false;
+  /// Automatic: on where ranks run on several machines, which the engine's process finds out; off to an
+  /// engine.
+  Overlap overlap = Overlap::automatic;
+  comm::Wire wire = comm::Wire::f32;  // how activations that are summed travel
+  /// Of sums over ranks, as comm::AlgorithmChoice::parse() reads it. Empty: what the machines' network has
+  /// been measured to do best, where there are several.
+  std::string collectives{};
   /// Of the work, of each rank, relative to the others'; all above 0. Empty: equal.
   std::vector<double> shares{};
 };

@@ -26,6 +26,7 @@ constexpr ActivationType last_enumerator(ActivationType) { return ActivationType
 namespace yoke::runtime {
 
 constexpr FinishReason last_enumerator(FinishReason) { return FinishReason::deadline; }
+constexpr Overlap last_enumerator(Overlap) { return Overlap::on; }
 constexpr PromptReport last_enumerator(PromptReport) { return PromptReport::logits; }
 
 void fields(auto& archive, Is<TokenBias> auto& m) { archive(m.token, m.bias); }
@@ -52,10 +53,13 @@ void fields(auto& archive, Is<LogProbabilitiesEvent> auto& m) {
 }
 void fields(auto& archive, Is<DoneEvent> auto& m) { archive(m.request, m.reason, m.statistics); }
 void fields(auto& archive, Is<FailedEvent> auto& m) { archive(m.request, m.sentence); }
+void fields(auto& archive, Is<TimeSplit> auto& m) {
+  archive(m.products, m.attention, m.other, m.exchange, m.waiting, m.leading, m.measuring, m.idle);
+}
 void fields(auto& archive, Is<RankReport> auto& m) {
   archive(m.rank, m.host, m.pid, m.threads, m.pinned, m.isa, m.weight_bytes, m.kv_bytes, m.share,
-          m.load_seconds, m.peak_bytes, m.compute_seconds, m.exchange_seconds, m.reduced_bytes,
-          m.fetched_bytes, m.cache_read_bytes, m.cache_written_bytes, m.cache_write_seconds, m.notices);
+          m.load_seconds, m.peak_bytes, m.time, m.exchange_seconds, m.reduced_bytes, m.fetched_bytes,
+          m.cache_read_bytes, m.cache_written_bytes, m.cache_write_seconds, m.notices);
 }
 void fields(auto& archive, Is<EngineInfo> auto& m) { archive(m.vocabulary, m.context, m.trained_context); }
 
@@ -64,7 +68,7 @@ void fields(auto& archive, Is<Place> auto& m) {
 }
 void fields(auto& archive, Is<EngineOptions> auto& m) {
   archive(m.context, m.prefill_chunk, m.sequences, m.pages, m.kv_type, m.activations, m.tries_kernels,
-          m.shares);
+          m.overlap, m.wire, m.collectives, m.shares);
 }
 void fields(auto& archive, Is<HostOptions> auto& m) {
   archive(m.model, m.threads, m.cache_dir, m.cache_bytes, m.memory);

@@ -13,11 +13,13 @@
 #include "comm/solo.h"
 #include "kernels/kernels.h"
 #include "model/forward.h"
+#include "model/halves.h"
 #include "model/loader.h"
 #include "ops/cpu/cpu_ops.h"
 #include "rates/gemv_rate.h"
 #include "runtime/page_pool.h"
 #include "runtime/placement.h"
+#include "runtime/sum_times.h"
 #include "shards/kept_as_it_comes.h"
 #include "shards/shard_cache.h"
 
@@ -72,7 +74,7 @@ std::vector<double> shares_of(const EngineOptions& options, int ranks) {
 }
 
 ops::cpu::Options ops_options(const EngineOptions& options) {
-  return {.kv_type = options.kv_type, .activations = options.activations};
+  return {.kv_type = options.kv_type, .activations = options.activations, .wire = options.wire};
 }
 
 /// Pages of layers with such a window: for what each slot stores in a step and the window before it, and for
@@ -216,6 +218,11 @@ Worker::Worker(const RankOptions& options, comm::Comm& comm, const Progress& pro
       kernels_(kernels::best()) {
   const PhaseScope loading(comm.pulse(), Phase::loading);
   ops_ = ops::cpu::make_ops(kernels_, pool_, comm, ops_options(options.engine));
+  if (comm.size() > 1) comm.use(&pool_);
+  if (comm.size() > 1 && options.engine.overlap == Overlap::on) {
+    second_ops_ = ops::cpu::make_ops(kernels_, pool_, comm, ops_options(options.engine));
+    pool_.set_errand({[](void* of_comm) { static_cast<comm::Comm*>(of_comm)->poll(); }, &comm});
+  }
   OpenModel model = open_model(options.host.model, options.open_file, options.engine, *ops_);
   context_ = model.context;
   caches_ = cache_size(options.engine, model);
@@ -249,11 +256,13 @@ Worker::Worker(const RankOptions& options, comm::Comm& comm, const Progress& pro
   report_.share = partition_->describe(comm.rank());
   report_.load_seconds = seconds_since(start) - report_.cache_write_seconds;
   meet();
+  if (comm.size() > 1) measure_sums();
   if (options.when_loaded) options.when_loaded();
   loading_ = comm_.traffic();
+  loading_time_ = time();
 }
 
-Worker::~Worker() = default;
+Worker::~Worker() { comm_.use(nullptr); }
 
 const model::Config& Worker::config() const { return family_->config(); }
 
@@ -261,10 +270,17 @@ void Worker::start_step(model::Batch batch) {
   check(batch);
   strip_.reset();
   batch_ = std::move(batch);
-  timed([&] { wanted_ = model::run_layers(*family_, *ops_, batch_.step()); });
+  const ActivityScope computing(comm_.time(), Activity::other);
+  wanted_ = overlaps(batch_) ? model::run_layers_in_halves(*family_, *ops_, *second_ops_, batch_)
+                             : model::run_layers(*family_, *ops_, batch_.step());
   if (comm_.size() == 1) return;
   digest_.add(batch_);
   if (!batch_.wanted.empty()) digest_.add(ops_->read(wanted_));
+}
+
+/// The same on every rank.
+bool Worker::overlaps(const model::Batch& batch) const {
+  return second_ops_ != nullptr && batch.size() >= least_overlapped;
 }
 
 std::int32_t Worker::window() const {
@@ -275,10 +291,9 @@ const Strip& Worker::compute_strip(std::int32_t first) {
   const auto rows = static_cast<std::int32_t>(batch_.wanted.size());
   require(first >= 0 && first < rows, "a peer asked for row {} of a step that wants {}", first, rows);
   const std::int32_t n = std::min(rows - first, strip_rows);
-  timed([&] {
-    strip_.emplace(*tools_, std::span<const model::WantedRow>(batch_.wanted).subspan(first, n),
-                   model::local_logits(*family_, *ops_, wanted_, first, n), digest_.value());
-  });
+  const ActivityScope computing(comm_.time(), Activity::other);
+  strip_.emplace(*tools_, std::span<const model::WantedRow>(batch_.wanted).subspan(first, n),
+                 model::local_logits(*family_, *ops_, wanted_, first, n), digest_.value());
   const std::optional<std::string> sentence = disagreement(strip_->digests(), places_);
   require(!sentence, "{}", sentence.value_or(""));
   return *strip_;
@@ -287,15 +302,6 @@ const Strip& Worker::compute_strip(std::int32_t first) {
 const Strip& Worker::strip() const {
   require(strip_.has_value(), "a peer asked for more of a row before any was computed");
   return *strip_;
-}
-
-/// Counts as computing the time that `work` does not spend exchanging.
-template <class Work>
-void Worker::timed(Work work) {
-  const auto start = std::chrono::steady_clock::now();
-  const double exchanged_before = comm_.traffic().seconds;
-  work();
-  report_.compute_seconds += seconds_since(start) - (comm_.traffic().seconds - exchanged_before);
 }
 
 void Worker::check(const model::Batch& batch) const {
@@ -346,6 +352,7 @@ void Worker::check_windows(const model::Batch& batch) const {
 
 rates::Roofline Worker::measure_roofline() {
   const PhaseScope measuring(comm_.pulse(), Phase::measuring);
+  const ActivityScope spent(comm_.time(), Activity::measuring);
   return rates::measure_roofline(pool_, ranks_beside_, [this] { meet(); });
 }
 
@@ -354,9 +361,33 @@ void Worker::meet() {
   comm_.all_reduce({&nothing, 1});
 }
 
+/// A collective: threads stay awake through a sum such as a token takes twice in every layer (what waits for
+/// longer waits for a slow rank), and its product is sent in two parts where that is faster.
+void Worker::measure_sums() {
+  constexpr double most_seconds = 0.001;
+  const SumTimes times = time_sums(comm_, static_cast<std::size_t>(config().dim));
+  const double awake = std::min(most_seconds, 2 * times.whole);
+  pool_.stay_awake(std::chrono::nanoseconds(std::llround(1e9 * awake)));
+  ops_->set_sends_parts(second_ops_ != nullptr && times.parts_pay);
+}
+
+TimeSplit Worker::time() const {
+  const auto seconds = comm_.time().read();
+  const auto of = [&](Activity activity) { return seconds[static_cast<std::size_t>(activity)]; };
+  return {.products = of(Activity::products),
+          .attention = of(Activity::attention),
+          .other = of(Activity::other),
+          .exchange = of(Activity::exchange),
+          .waiting = comm_.waited_for(),
+          .leading = of(Activity::leading),
+          .measuring = of(Activity::measuring),
+          .idle = of(Activity::idle)};
+}
+
 RankReport Worker::report() const {
   RankReport report = report_;
   report.peak_bytes = peak_resident_bytes();
+  report.time = time().since(loading_time_);
   report.exchange_seconds = comm_.traffic().seconds - loading_.seconds;
   report.reduced_bytes = comm_.traffic().bytes - loading_.bytes;
   return report;

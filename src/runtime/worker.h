@@ -44,6 +44,9 @@ class MemoryNeeds {
   std::unique_ptr<Opened> opened_;
 };
 
+/// The fewest tokens of a step that is computed in two halves: each of them reads all weights.
+inline constexpr std::int64_t least_overlapped = 128;
+
 /// Rows of logits that are computed at once; scratch memory is reckoned for so many.
 inline constexpr std::int32_t strip_rows = 32;
 
@@ -75,20 +78,23 @@ class Worker {
  private:
   void check(const model::Batch& batch) const;
   void check_windows(const model::Batch& batch) const;
-  template <class Work>
-  void timed(Work work);
+  bool overlaps(const model::Batch& batch) const;
   /// A collective: no rank goes on before all are here.
   void meet();
+  void measure_sums();
+  TimeSplit time() const;
 
   comm::Comm& comm_;
   RankReport report_;
-  comm::Traffic loading_;  // until all had loaded
-  int ranks_beside_ = 1;   // on this machine, with this one
+  comm::Traffic loading_;   // until all had loaded
+  TimeSplit loading_time_;  // likewise
+  int ranks_beside_ = 1;    // on this machine, with this one
   std::int32_t context_ = 0;
   ops::CacheSize caches_;
   ThreadPool pool_;
   kernels::Kernels kernels_;
   std::unique_ptr<ops::Ops> ops_;
+  std::unique_ptr<ops::Ops> second_ops_;  // of the second halves of long steps; null: there are none
   std::unique_ptr<model::Family> family_;
   std::unique_ptr<model::Partition> partition_;
   std::optional<StripTools> tools_;

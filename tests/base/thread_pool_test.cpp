@@ -302,5 +302,57 @@ TEST(ThreadPool, WithMoreThreadsThanCoresNothingIsPinned) {
   EXPECT_EQ(unbound, topology.cores + 1);
 }
 
+TEST(ThreadPool, RunsTheErrandAfterRegionsAndBetweenPiecesOnTheCallersThread) {
+  for (const int threads : {1, 3}) {
+    ThreadPool pool(threads);
+    struct Count {
+      int n = 0;
+      std::thread::id thread;
+    } count;
+    pool.set_errand({[](void* context) {
+                       auto& of = *static_cast<Count*>(context);
+                       ++of.n;
+                       of.thread = std::this_thread::get_id();
+                     },
+                     &count});
+    pool.split(1, 1, [](std::int64_t, std::int64_t) {});
+    EXPECT_EQ(count.n, 1);
+    pool.split(100, 1, [](std::int64_t, std::int64_t) {});
+    EXPECT_EQ(count.n, 2);
+    pool.share(10'000, [](std::int64_t, std::int64_t) {});
+    EXPECT_GT(count.n, 10);
+    EXPECT_EQ(count.thread, std::this_thread::get_id());
+    pool.set_errand({});
+    const int before = count.n;
+    pool.split(100, 1, [](std::int64_t, std::int64_t) {});
+    EXPECT_EQ(count.n, before);
+  }
+}
+
+TEST(ThreadPool, IsBusyInsideOfARegionOnly) {
+  ThreadPool pool(2);
+  EXPECT_FALSE(pool.busy());
+  bool inside = false;
+  pool.run([&](int thread) {
+    if (thread == 0) inside = pool.busy();
+  });
+  EXPECT_TRUE(inside);
+  EXPECT_FALSE(pool.busy());
+  EXPECT_THROW(pool.run([](int) { throw std::runtime_error("no"); }), std::runtime_error);
+  EXPECT_FALSE(pool.busy());
+}
+
+TEST(ThreadPool, WorksAlikeHoweverLongItsThreadsStayAwake) {
+  ThreadPool pool(3);
+  for (const int microseconds : {0, 1, 2000}) {
+    pool.stay_awake(std::chrono::microseconds(microseconds));
+    for (int region = 0; region < 20; ++region) {
+      std::atomic<int> ran{0};
+      pool.run([&](int) { ++ran; });
+      EXPECT_EQ(ran, 3);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace yoke

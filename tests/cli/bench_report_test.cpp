@@ -28,6 +28,12 @@ runtime::RankReport rank_report(std::int32_t rank, const std::string& host) {
 
 /// A gigabyte of weights read for each token, and 10 MB for each position; memory gives 20 GB/s. A token of a
 /// prompt takes 2.4 GOP; the units can do 640 GOP/s.
+/// One is busy nine tenths of its time at work, the other half of it.
+std::vector<runtime::TimeSplit> times() {
+  return {{.products = 6, .attention = 2, .other = 1, .exchange = 0.5, .waiting = {0, 0.25}, .leading = 0.25},
+          {.products = 4, .other = 1, .exchange = 2, .waiting = {3, 0}, .idle = 100}};
+}
+
 BenchReport example() {
   BenchReport report;
   report.model_path = "models/some.gguf";
@@ -44,7 +50,8 @@ BenchReport example() {
   report.version = "0.1.0";
   report.time = "2026-11-22T16:33:45Z";
   // 100, 50 and 50 tokens/s; then 10 and 10 tokens/s.
-  report.rows = {{{100, 0}, {{1, 0.25}, {2, 0.5}, {2, 0.5}}}, {{0, 39}, {{3.9, 0}, {3.9, 3.9}}}};
+  report.rows = {{{100, 0}, {{1, 0.25}, {2, 0.5}, {2, 0.5}}, times()},
+                 {{0, 39}, {{3.9, 0}, {3.9, 3.9}}, times()}};
   return report;
 }
 
@@ -86,13 +93,13 @@ TEST(BenchMarkdown, HasARowPerTestAndARowPerRank) {
   EXPECT_EQ(
       bench_markdown(example()),
       "| model           |    size | params | backend  | threads | ranks |  test |           t/s | % of "
-      "stream | % of int8 | exchange |\n"
+      "stream | % of int8 | exchange | busy |\n"
       "|-----------------|--------:|-------:|----------|--------:|------:|------:|--------------:|------"
-      "------:|----------:|---------:|\n"
+      "------:|----------:|---------:|-----:|\n"
       "| llama 1.5B Q4_0 | 1.10 GB |  1.5 B | CPU avx2 |       2 |     2 | pp100 | 66.67 ± 28.87 |      "
-      "     - |      25.0 |      25% |\n"
+      "     - |      25.0 |      25% |  50% |\n"
       "| llama 1.5B Q4_0 | 1.10 GB |  1.5 B | CPU avx2 |       2 |     2 |  tg39 |  10.00 ± 0.00 |      "
-      "  60.0 |         - |      50% |\n"
+      "  60.0 |         - |      50% |  50% |\n"
       "\n"
       "Stream read bandwidth: 20.0 GB/s with 4 threads. A token reads 1.00 GB of weights, and 10.0 MB "
       "for each position it attends to.\n"
@@ -118,6 +125,7 @@ TEST(BenchMarkdown, SaysWhyThereIsNoLimitAndHidesTheExchangeOfOneRank) {
                 "it with.\n"));
   EXPECT_THAT(text, HasSubstr(" 10.00 ± 0.00 |           - |         - |\n"));
   EXPECT_THAT(text, Not(HasSubstr("exchange")));
+  EXPECT_THAT(text, Not(HasSubstr("busy")));
 }
 
 TEST(BenchJson, NamesWhatLlamaBenchNamesAndAddsOurs) {
@@ -146,6 +154,11 @@ TEST(BenchJson, NamesWhatLlamaBenchNamesAndAddsOurs) {
   EXPECT_EQ(prompt["int8_ops_per_second"], 640e9);
   EXPECT_EQ(prompt["ops_per_prompt_token"], 2.4e9);
   EXPECT_NEAR(prompt["exchange_share"], 0.25, 1e-12);
+  ASSERT_EQ(prompt["times"].size(), 2U);
+  EXPECT_NEAR(prompt["times"][0]["busy_share"], 0.9, 1e-12);
+  EXPECT_NEAR(prompt["times"][1]["busy_share"], 0.5, 1e-12);
+  EXPECT_EQ(prompt["times"][1]["products"], 4);
+  EXPECT_EQ(prompt["times"][1]["waiting_for_rank"], (std::vector<double>{3, 0}));
   EXPECT_EQ(prompt["load_seconds"], 1.5);
   EXPECT_EQ(prompt["ranks"].size(), 2);
   EXPECT_EQ(prompt["ranks"][1]["weight_bytes"], 500'000'000);

@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstring>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -94,17 +95,57 @@ std::vector<float> values_of_rank(int rank, std::size_t n) {
   return x;
 }
 
+/// A long sum and one of n values, both under way.
+void exercise_two_at_once(comm::Comm& comm, std::size_t n, comm::Wire wire,
+                          std::vector<std::vector<float>>& results) {
+  std::vector<float> first = values_of_rank(comm.rank() + 1, 30001), second = values_of_rank(comm.rank(), n);
+  const comm::PendingSum of_first = comm.start_all_reduce(first, wire);
+  const comm::PendingSum of_second = comm.start_all_reduce(second, wire);
+  for (int i = 0; i < 10; ++i) comm.poll();
+  comm.finish(of_first);
+  comm.finish(of_second);
+  results.push_back(first);
+  results.push_back(second);
+}
+
+void exercise_parts(comm::Comm& comm, std::vector<std::vector<float>>& results) {
+  const auto part = comm.split(comm.rank() % 2);
+  results.push_back(values_of_rank(comm.rank(), 1000));
+  part->all_reduce(results.back());
+  results.push_back({static_cast<float>(part->rank()), static_cast<float>(part->size())});
+  comm.all_reduce(results.back());  // nobody's part ends while others use it
+}
+
+/// Around the ranks, longer and longer.
+void exercise_messages(comm::Comm& comm, std::vector<std::vector<float>>& results) {
+  if (comm.size() == 1) return;
+  const int next = (comm.rank() + 1) % comm.size(), before = (comm.rank() + comm.size() - 1) % comm.size();
+  for (const std::size_t n : {0, 1, 100'000}) {
+    std::vector<float> x = values_of_rank(0, n);
+    if (comm.rank() == 0) comm.send(std::as_bytes(std::span(x)), next);
+    std::fill(x.begin(), x.end(), 0.0F);
+    comm.receive(std::as_writable_bytes(std::span(x)), before);
+    if (comm.rank() != 0) comm.send(std::as_bytes(std::span(x)), next);
+    results.push_back(x);
+  }
+}
+
 /// All collectives, as often and in the order that any transport must stand; the result of every one.
 std::vector<std::vector<float>> exercise(comm::Comm& comm) {
   std::vector<std::vector<float>> results;
-  const std::size_t limit = direct_exchange_bytes / sizeof(float);
-  for (const std::size_t n : {std::size_t{1}, std::size_t{2}, std::size_t{5}, std::size_t{2048}, limit,
-                              limit + 1, std::size_t{60001}}) {
-    for (int repeat = 0; repeat < 2; ++repeat) {
-      results.push_back(values_of_rank(comm.rank() + repeat, n));
-      comm.all_reduce(results.back());
+  for (const comm::Algorithm algorithm : comm::algorithms) {
+    comm.choose(comm::AlgorithmChoice(algorithm));
+    for (const comm::Wire wire : {comm::Wire::f32, comm::Wire::bf16}) {
+      for (const std::size_t n : {1, 2, 5, 2048, 8193, 60001}) {
+        results.push_back(values_of_rank(comm.rank(), n));
+        comm.all_reduce(results.back(), wire);
+        exercise_two_at_once(comm, n, wire, results);
+      }
     }
   }
+  comm.choose(comm::AlgorithmChoice());
+  exercise_parts(comm, results);
+  exercise_messages(comm, results);
   for (const std::int64_t base : {0, 3, 20000}) {
     std::vector<std::int64_t> counts;
     std::int64_t total = 0;
@@ -143,7 +184,7 @@ int compare_collectives() {
       if (results.at(i) != expected[i]) fail("result {} of rank {} differs", i, comm.rank());
   });
   if (mpi->rank() == 0) fmt::print("{} collectives agree on {} ranks\n", results.size(), mpi->size());
-  mpi->finish();
+  mpi->leave();
   return 0;
 }
 

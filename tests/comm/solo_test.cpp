@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/error.h"
+
 namespace yoke::comm {
 namespace {
 
@@ -22,6 +24,13 @@ TEST(Solo, EveryOperationIsTheIdentity) {
   std::vector<std::byte> message{std::byte{7}};
   comm.broadcast(message, 0);
   EXPECT_EQ(message, std::vector<std::byte>{std::byte{7}});
+
+  comm.finish(comm.start_all_reduce(x));
+  EXPECT_EQ(x, (std::vector<float>{1, 2, 3}));
+  const std::unique_ptr<Comm> part = comm.split(5);
+  EXPECT_EQ(part->size(), 1);
+  EXPECT_THROW(comm.send(message, 1), Error);
+  EXPECT_THROW(comm.receive(message, 1), Error);
 
   comm.sleep();  // nobody to wait for
   comm.wake_followers();

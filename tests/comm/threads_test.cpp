@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "quant/half.h"
 
 namespace yoke::comm {
 namespace {
@@ -59,6 +60,87 @@ TEST_P(Threads, AllReduceCountsCallsBytesAndTime) {
     EXPECT_EQ(comm.traffic().calls, ranks == 1 ? 0U : 5U);
     EXPECT_EQ(comm.traffic().bytes, ranks == 1 ? 0U : 5U * 400U);
     EXPECT_EQ(comm.traffic().seconds > 0, ranks > 1);
+  });
+}
+
+TEST_P(Threads, SumsAsBf16AreThoseOfRoundedAddendsRounded) {
+  const int ranks = GetParam();
+  const auto rounded = [](float value) { return quant::bf16_to_f32(quant::f32_to_bf16(value)); };
+  std::vector<float> expected = values_of_rank(0, 100);
+  if (ranks > 1) {
+    for (float& value : expected) value = rounded(value);
+    for (int r = 1; r < ranks; ++r) {
+      const auto addend = values_of_rank(r, 100);
+      for (std::size_t i = 0; i < 100; ++i) expected[i] += rounded(addend[i]);
+    }
+    for (float& value : expected) value = rounded(value);
+  }
+  run_ranks(ranks, [&](Comm& comm) {
+    std::vector<float> x = values_of_rank(comm.rank(), 100);
+    comm.all_reduce(x, Wire::bf16);
+    EXPECT_EQ(x, expected);
+    EXPECT_EQ(comm.traffic().bytes, ranks == 1 ? 0U : 200U);
+  });
+}
+
+TEST_P(Threads, TwoSumsMayBeUnderWay) {
+  run_ranks(GetParam(), [&](Comm& comm) {
+    std::vector<float> a = values_of_rank(comm.rank(), 10), b = values_of_rank(comm.rank() + 100, 500);
+    std::vector<float> expected_a = a, expected_b = b;
+    comm.all_reduce(expected_a);
+    comm.all_reduce(expected_b);
+    for (int i = 0; i < 3; ++i) {
+      std::vector<float> x = a, y = b;
+      const PendingSum first = comm.start_all_reduce(x);
+      const PendingSum second = comm.start_all_reduce(y);
+      comm.poll();
+      comm.finish(first);
+      EXPECT_EQ(x, expected_a);
+      comm.finish(second);
+      EXPECT_EQ(y, expected_b);
+    }
+    comm.finish(comm.start_all_reduce({}));
+  });
+}
+
+std::vector<std::byte> bytes_of(int value, std::size_t n) {
+  return std::vector<std::byte>(n, static_cast<std::byte>(value));
+}
+
+TEST_P(Threads, MessagesGoAroundInTheOrderTheyWereSent) {
+  const int ranks = GetParam();
+  if (ranks == 1) return;
+  run_ranks(ranks, [&](Comm& comm) {
+    const int next = (comm.rank() + 1) % ranks, before = (comm.rank() + ranks - 1) % ranks;
+    for (int i = 0; i < 5; ++i) {
+      const auto n = static_cast<std::size_t>(i * 1000);
+      std::vector<std::byte> received(n);
+      if (comm.rank() == 0) {
+        comm.send(bytes_of(i, n), next);
+        comm.receive(received, before);
+      } else {
+        comm.receive(received, before);
+        comm.send(received, next);
+      }
+      EXPECT_EQ(received, bytes_of(i, n));
+    }
+  });
+}
+
+TEST_P(Threads, APartIsAGroupOfItsOwn) {
+  const int ranks = GetParam();
+  run_ranks(ranks, [&](Comm& comm) {
+    const int color = comm.rank() % 2;
+    const std::unique_ptr<Comm> part = comm.split(color);
+    EXPECT_EQ(part->size(), (ranks + 1 - color) / 2);
+    EXPECT_EQ(part->rank(), comm.rank() / 2);
+    EXPECT_EQ(&part->pulse(), &comm.pulse());
+    std::vector<float> x{static_cast<float>(comm.rank())};
+    part->all_reduce(x);
+    float expected = 0;
+    for (int r = color; r < ranks; r += 2) expected += static_cast<float>(r);
+    EXPECT_EQ(x[0], expected);
+    comm.all_reduce(x);  // nobody ends while others may still use its part
   });
 }
 
@@ -156,6 +238,25 @@ TEST(ThreadsMisuse, DifferentSizesAndDifferentCollectivesAreErrors) {
   };
   EXPECT_THAT(sentence_of([&] { run_ranks(2, collectives_differ); }),
               testing::HasSubstr("different collectives"));
+}
+
+TEST(ThreadsMisuse, AMessageOfAnotherLengthIsRefused) {
+  const auto lengths_differ = [](Comm& comm) {
+    if (comm.rank() == 0) return comm.send(bytes_of(1, 7), 1);
+    std::vector<std::byte> received(8);
+    comm.receive(received, 0);
+  };
+  EXPECT_EQ(sentence_of([&] { run_ranks(2, lengths_differ); }), "rank 0 has sent 7 bytes; expected 8");
+}
+
+TEST(ThreadsMisuse, APartFailsWithItsGroup) {
+  const auto one_fails = [](Comm& comm) {
+    const std::unique_ptr<Comm> part = comm.split(comm.rank() / 2);
+    if (comm.rank() == 0) throw std::runtime_error("the first");
+    std::vector<float> x(1);
+    for (;;) part->all_reduce(x);
+  };
+  EXPECT_EQ(sentence_of([&] { run_ranks(4, one_fails); }), "the first");
 }
 
 TEST(ThreadsMisuse, AbortFromOutsideEndsAPendingCall) {

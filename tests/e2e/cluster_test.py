@@ -70,6 +70,38 @@ class Start(HostsTest):
         self.assertRegex(out, r"dynamic_ipv4_ports 45[01]\d\d ")
         self.assertIn("# messages go by tcp, for no host has an RDMA port that is up\n", out)
 
+    def test_how_sums_are_made_is_kept_on_the_first_host(self):
+        kept = self.root("node3") / "root/.cache/yoke/collectives.json"
+        self.assertFalse(kept.exists())
+        expected = self.generate("--ranks", 2)
+        hosts = self.addresses(3, 4)
+        self.assertEqual(self.run_on_hosts(hosts)[:2], (0, expected))
+        self.assertFalse(kept.exists(), "of so small a model it is not worth measuring")
+        self.assertEqual(self.run_on_hosts(hosts, "--collectives", "measure")[:2], (0, expected))
+        choices = json.loads(kept.read_text(encoding="utf-8"))["choices"]
+        self.assertEqual([choice["group"] for choice in choices], ["node3 node4 in 10.77.1.0/24"])
+        choices[0]["choice"] = "doubling,pieces:77"
+        text = json.dumps({"version": 1, "choices": choices})
+        kept.write_text(text, encoding="utf-8")
+        self.assertEqual(self.run_on_hosts(hosts)[:2], (0, expected))
+        self.assertEqual(kept.read_text(encoding="utf-8"), text)
+
+    def test_long_prompts_give_the_same_text_however_sums_travel(self):
+        prompt = " ".join(f"The {i}th of them." for i in range(60))
+
+        def write(*arguments):
+            code, out, err = self.yoke_on("node1", "run", DEMO, "-p", prompt, "-n", 20, "-H", self.addresses(1, 2, 3),
+                                          *arguments)
+            self.assertEqual(code, 0, err)
+            return out
+
+        expected = write("--overlap", "off", "--collectives", "direct")
+        for arguments in ((), ("--collectives", "pieces"), ("--collectives", "doubling"), ("--overlap", "off")):
+            with self.subTest(arguments=arguments):
+                self.assertEqual(write(*arguments), expected)
+        rounded = write("--wire", "bf16", "--collectives", "direct")
+        self.assertEqual(write("--wire", "bf16", "--collectives", "pieces", "--overlap", "off"), rounded)
+
     def test_several_at_once(self):
         runs = [self.start_on("node1", YOKE, "run", DEMO, "-q", "-p", PROMPT, "-n", TOKENS, "-H", self.addresses())
                 for _ in range(3)]

@@ -18,6 +18,7 @@
 #include "model/batch.h"
 #include "model/family.h"
 #include "model/forward.h"
+#include "model/halves.h"
 #include "model/loader.h"
 #include "ops/cpu/cpu_ops.h"
 
@@ -77,11 +78,14 @@ inline void gather(MatrixView<float> mine, const Partition& partition, comm::Com
 
 /// All wanted rows of logits of a batch, (wanted, vocabulary), on every rank: computed in strips, whose
 /// columns are then gathered.
+/// With a second backend, layers are computed in two halves where there are two tokens.
 inline std::vector<float> forward(Family& family, ops::Ops& ops, const Partition& partition, comm::Comm& comm,
-                                  const Batch& batch) {
+                                  const Batch& batch, ops::Ops* second = nullptr) {
   constexpr std::int64_t strip = 32;
   std::vector<float> result;
-  const ops::Activations wanted = run_layers(family, ops, batch.step());
+  const ops::Activations wanted = second != nullptr && batch.size() > 1
+                                      ? run_layers_in_halves(family, ops, *second, batch)
+                                      : run_layers(family, ops, batch.step());
   for (std::int64_t first = 0; first < wanted.tokens; first += strip) {
     const std::int64_t n = std::min(strip, wanted.tokens - first);
     gather(local_logits(family, ops, wanted, first, n), partition, comm, result);
@@ -104,27 +108,31 @@ inline ops::CacheSize caches_of(const std::vector<Batch>& batches, std::int64_t 
 
 /// Loads `path` on `ranks` ranks of `threads` threads, computes the batches one after the other and returns
 /// all wanted logits of rank `reporter`, concatenated. Unless a test asks for less, nothing is rounded but
-/// float32: that alone would err by more than the references' tolerances.
+/// float32: that alone would err by more than the references' tolerances. With `halves`
+/// sums are overlapped: those of several tokens as forward() does it, those of one in two parts.
 inline std::vector<float> run_batches(const std::filesystem::path& path, int ranks,
                                       const std::vector<Batch>& batches, const ops::CacheSize& caches,
                                       const std::vector<double>& shares, int threads = 1, int reporter = 0,
                                       const std::string& isa = "",
-                                      const ops::cpu::Options& options = exact_arithmetic) {
+                                      const ops::cpu::Options& options = exact_arithmetic,
+                                      bool halves = false) {
   std::vector<float> result;
   const gguf::Model file = gguf::Model::open(path);
   comm::run_ranks(ranks, [&](comm::Comm& comm) {
     ThreadPool pool(threads);
     const Config config = read_config(file);
     const auto family = make_family(config);
-    const auto ops =
-        ops::cpu::make_ops(isa.empty() ? kernels::best() : kernels::named(isa), pool, comm, options);
+    const kernels::Kernels& kernels = isa.empty() ? kernels::best() : kernels::named(isa);
+    const auto ops = ops::cpu::make_ops(kernels, pool, comm, options);
+    const auto second = halves ? ops::cpu::make_ops(kernels, pool, comm, options) : nullptr;
+    ops->set_sends_parts(halves);
     const std::vector<TensorEntry> table = family->tensors();
     check_tensors(file, config, table, *ops);
     const Partition partition(config, table, file, shares);
     load_tensors(file, table, partition, comm.rank(), *ops, [](std::uint64_t, std::uint64_t) {});
     family->prepare(*ops, partition, comm.rank(), caches);
     for (const Batch& batch : batches) {
-      const std::vector<float> logits = forward(*family, *ops, partition, comm, batch);
+      const std::vector<float> logits = forward(*family, *ops, partition, comm, batch, second.get());
       if (comm.rank() == reporter) result.insert(result.end(), logits.begin(), logits.end());
     }
   });

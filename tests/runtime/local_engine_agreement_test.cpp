@@ -11,6 +11,9 @@
 namespace yoke::runtime {
 namespace {
 
+// The last bits may vanish where the sum is added to a larger number.
+constexpr std::uint32_t turned_bit = 1U << 12;
+
 /// A rank whose sum number `flawed` has one bit turned.
 class FlawedComm final : public comm::Comm {
  public:
@@ -19,14 +22,18 @@ class FlawedComm final : public comm::Comm {
   int rank() const override { return sound_.rank(); }
   int size() const override { return sound_.size(); }
   void broadcast(std::vector<std::byte>& message, int root) override { sound_.broadcast(message, root); }
+  void send(std::span<const std::byte> bytes, int to) override { sound_.send(bytes, to); }
+  void receive(std::span<std::byte> bytes, int from) override { sound_.receive(bytes, from); }
+  std::unique_ptr<Comm> split(int color) override { return sound_.split(color); }
   void sleep() override { sound_.sleep(); }
   void wake_followers() override { sound_.wake_followers(); }
 
  private:
-  void do_all_reduce(std::span<float> x) override {
-    sound_.all_reduce(x);
-    if (left_-- == 0) x.back() = std::bit_cast<float>(std::bit_cast<std::uint32_t>(x.back()) ^ 1U);
+  void do_start(int, std::span<float> x, comm::Wire wire) override {
+    sound_.all_reduce(x, wire);
+    if (left_-- == 0) x.back() = std::bit_cast<float>(std::bit_cast<std::uint32_t>(x.back()) ^ turned_bit);
   }
+  int do_finish(int) override { return -1; }
   void do_all_gather(std::span<const float> mine, std::span<const std::int64_t> counts,
                      std::span<float> all) override {
     sound_.all_gather(mine, counts, all);

@@ -367,11 +367,33 @@ TEST(LocalEngine, EveryRankReportsWhatItHolds) {
       EXPECT_EQ(reports[rank].rank, rank);
       EXPECT_THAT(reports[rank].share, HasSubstr(fmt::format("heads {}-{} of 8", 2 * rank, 2 * rank + 1)));
       EXPECT_GT(reports[rank].weight_bytes, 0);
-      EXPECT_GT(reports[rank].compute_seconds, 0);
+      EXPECT_GT(reports[rank].time.products, 0);
+      EXPECT_GT(reports[rank].time.attention, 0);
+      EXPECT_GT(reports[rank].time.other, 0);
       EXPECT_GT(reports[rank].exchange_seconds, 0);
       EXPECT_EQ(reports[rank].reduced_bytes, reports[0].reduced_bytes);
     }
   });
+}
+
+TEST(LocalEngine, TimesOfEveryRankAddUpToTheWall) {
+  for (const int ranks : {1, 2, 3, 4}) {
+    with_engine(ranks, demo_options(), [&](Engine& engine) {
+      const std::vector<RankReport> before = engine.reports();
+      const auto start = std::chrono::steady_clock::now();
+      engine.submit(request(1, prompt, 400));
+      drain(engine);
+      const std::vector<RankReport> after = engine.reports();
+      const double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      for (std::size_t rank = 0; rank < after.size(); ++rank) {
+        const TimeSplit time = after[rank].time.since(before[rank].time);
+        EXPECT_NEAR(time.at_work() + time.measuring + time.idle, wall, 0.02 * wall)
+            << "rank " << rank << " of " << ranks;
+        EXPECT_EQ(time.exchange + time.waited() > 0, ranks > 1);
+        EXPECT_GT(time.leading, 0);
+      }
+    });
+  }
 }
 
 TEST(LocalEngine, RefusesAModelThatIsNotThere) {

@@ -154,5 +154,31 @@ TEST(WorkersCache, IsNotUsedWhereNothingIsPacked) {
   EXPECT_TRUE(folder.empty());
 }
 
+TEST(WorkersOverlap, GivesTheSameLogitsAndTokensOnAnyNumberOfRanks) {
+  std::vector<Token> text;
+  for (Token i = 0; i < 300; ++i) text.push_back(i * 37 % 2000);
+  const auto run_text = [&](int ranks, Overlap overlap) {
+    RankOptions options = demo_options();
+    options.host.threads = 2;
+    options.engine.prefill_chunk = 200;
+    options.engine.overlap = overlap;
+    std::pair<std::vector<float>, std::vector<Token>> found;
+    with_engine(ranks, options, [&](Engine& engine) {
+      Request logits = request(1, text, 0);
+      logits.report = PromptReport::logits;
+      engine.submit(std::move(logits));
+      engine.submit(request(2, text, 5));
+      auto answers = drain(engine);
+      found = {answers[1].logits, answers[2].tokens};
+    });
+    return found;
+  };
+  for (const int ranks : {1, 2, 3, 4}) {
+    const auto expected = run_text(ranks, Overlap::off);
+    ASSERT_EQ(expected.second.size(), 5U);
+    EXPECT_EQ(run_text(ranks, Overlap::on), expected) << ranks;
+  }
+}
+
 }  // namespace
 }  // namespace yoke::runtime

@@ -10,8 +10,9 @@
 namespace yoke::model {
 namespace {
 
-/// Both blocks read the same norm of the residual, side by side. Layers that see all know no positions where
-/// others have a window. Yang et al., https://arxiv.org/abs/2501.18795.
+/// Both blocks read the same norm of the residual, side by side, so that one sum over ranks takes what both
+/// add. Layers that see all know no positions where others have a window. Yang et al.,
+/// https://arxiv.org/abs/2501.18795.
 struct Layer {
   LayerNorm norm;
   QkvProjection qkv;
@@ -38,8 +39,9 @@ struct Layer {
                               ops::Activations x) {
     const ops::Normed normed = norm(ops, config, x);
     const Qkv heads = head_norms(ops, qkv(ops, normed), config);
-    x = ops.add(x, attention(ops, rotates ? rotated(ops, rope, heads, config.k_dim) : heads));
-    return ops.add(x, feed_forward(ops, normed));
+    const Qkv turned = rotates ? rotated(ops, rope, heads, config.k_dim) : heads;
+    x = ops.add(x, ops.all_reduce(ops.add(attention.addend(ops, turned), feed_forward.addend(ops, normed))));
+    return ops.add_bias(ops.add_bias(x, attention.output_bias), feed_forward.down_bias);
   }
 };
 

@@ -120,7 +120,11 @@ void Attention::prepare(ops::Ops& ops, const Config& config, const Partition& pa
 
 ops::Activations Attention::operator()(ops::Ops& ops, const Qkv& x) {
   const ops::Activations attended = ops.attend(heads, kv, x.q, x.k, x.v, spec);
-  return ops.add_bias(ops.all_reduce(ops.matmul(output, attended)), output_bias);
+  return ops.add_bias(ops.all_reduce(output, attended), output_bias);
+}
+
+ops::Partial Attention::addend(ops::Ops& ops, const Qkv& x) {
+  return ops.matmul(output, ops.attend(heads, kv, x.q, x.k, x.v, spec));
 }
 
 }  // namespace yoke::model

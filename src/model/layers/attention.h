@@ -92,6 +92,8 @@ struct Attention {
                const ops::CacheSize& caches);
   /// What the block adds to the residual, the same on every rank: (tokens, dim).
   ops::Activations operator()(ops::Ops& ops, const Qkv& x);
+  /// This rank's addend of it, without the bias.
+  ops::Partial addend(ops::Ops& ops, const Qkv& x);
 };
 
 }  // namespace yoke::model

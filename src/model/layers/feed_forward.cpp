@@ -15,7 +15,11 @@ void GatedFeedForward::add_tensors(TableBuilder& table, const Config& config, in
 
 ops::Activations GatedFeedForward::operator()(ops::Ops& ops, const ops::Normed& x, ops::Gate kind) const {
   const ops::Activations hidden = ops.gated(kind, gate, gate_bias, up, up_bias, x);
-  return ops.add_bias(ops.all_reduce(ops.matmul(down, hidden)), down_bias);
+  return ops.add_bias(ops.all_reduce(down, hidden), down_bias);
+}
+
+ops::Partial GatedFeedForward::addend(ops::Ops& ops, const ops::Normed& x, ops::Gate kind) const {
+  return ops.matmul(down, ops.gated(kind, gate, gate_bias, up, up_bias, x));
 }
 
 void FusedGatedFeedForward::add_tensors(TableBuilder& table, const Config& config, int index) {
@@ -30,7 +34,7 @@ ops::Activations FusedGatedFeedForward::operator()(ops::Ops& ops, const ops::Nor
   const std::int64_t units = both.width / 2;
   const ops::Activations hidden =
       ops.gated(kind, ops.columns(both, 0, units), ops.columns(both, units, units));
-  return ops.all_reduce(ops.matmul(down, hidden));
+  return ops.all_reduce(down, hidden);
 }
 
 void PlainFeedForward::add_tensors(TableBuilder& table, const Config& config, int index) {
@@ -44,7 +48,7 @@ void PlainFeedForward::add_tensors(TableBuilder& table, const Config& config, in
 
 ops::Activations PlainFeedForward::operator()(ops::Ops& ops, const ops::Normed& x) const {
   const ops::Activations hidden = ops.gelu(ops.matmul(up, x, up_bias));
-  return ops.add_bias(ops.all_reduce(ops.matmul(down, hidden)), down_bias);
+  return ops.add_bias(ops.all_reduce(down, hidden), down_bias);
 }
 
 void FeedForward::add_tensors(TableBuilder& table, const Config& config, int index) {

@@ -21,6 +21,8 @@ struct GatedFeedForward {
   void add_tensors(TableBuilder& table, const Config& config, int index);
   /// What the block adds to the residual, the same on every rank: (tokens, dim).
   ops::Activations operator()(ops::Ops& ops, const ops::Normed& x, ops::Gate kind = ops::Gate::silu) const;
+  /// This rank's addend of it, without the bias.
+  ops::Partial addend(ops::Ops& ops, const ops::Normed& x, ops::Gate kind = ops::Gate::silu) const;
 };
 
 /// The same with gate and up in one matrix, in this order.

@@ -29,7 +29,7 @@ ops::Activations GatedAttention::operator()(ops::Ops& ops, const Config& config,
   const ops::Activations attended =
       ops.attend(attention.heads, attention.kv, turned.q, turned.k, turned.v, attention.spec);
   const ops::Activations passed = ops.gated(ops::Gate::sigmoid, gates, attended);
-  return ops.add_bias(ops.all_reduce(ops.matmul(attention.output, passed)), attention.output_bias);
+  return ops.add_bias(ops.all_reduce(attention.output, passed), attention.output_bias);
 }
 
 }  // namespace yoke::model

@@ -50,7 +50,7 @@ ops::Activations GatedDeltaNet::operator()(ops::Ops& ops, const Config& config, 
                                                  .rate = rate,
                                                  .epsilon = config.norm_epsilon});
   const ops::Activations normed = ops.rms_norm_heads(found, norm, config.norm_epsilon);
-  return ops.all_reduce(ops.matmul(output, ops.gated(ops::Gate::silu, z, normed)));
+  return ops.all_reduce(output, ops.gated(ops::Gate::silu, z, normed));
 }
 
 }  // namespace yoke::model

@@ -63,7 +63,7 @@ ops::Activations LatentAttention::operator()(ops::Ops& ops, const Config& config
   const double magnitude = config.rope.score_magnitude();
   const double scale = magnitude * magnitude / std::sqrt(static_cast<double>(config.k_dim));
   const ops::LatentSpec spec{.k_b = k_b, .v_b = v_b, .scale = static_cast<float>(scale)};
-  return ops.all_reduce(ops.matmul(output, ops.attend_latents(heads, kv, queries, keys, spec)));
+  return ops.all_reduce(output, ops.attend_latents(heads, kv, queries, keys, spec));
 }
 
 }  // namespace yoke::model

@@ -5,12 +5,15 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/arena.h"
 #include "base/thread_pool.h"
+#include "base/time_account.h"
 #include "comm/comm.h"
 #include "kernels/kernels.h"
 #include "ops/cpu/cpu_matrix.h"
@@ -58,6 +61,8 @@ class Backend final : public Ops {
   Activations write(MatrixView<const float> from) override;
   Activations wanted(Activations x) override;
   MatrixView<float> read(Activations x) override;
+  void set_sends_parts(bool sends_parts) override { sends_parts_ = sends_parts; }
+  void set_meanwhile(std::function<void()> meanwhile) override { meanwhile_ = std::move(meanwhile); }
 
   // Norms: backend_norms.cpp.
   Normed rms_norm(Activations x, const Vector& weight, float epsilon) override;
@@ -105,16 +110,24 @@ class Backend final : public Ops {
   Activations partial_experts(const ExpertUnits& units, const Normed& x, const Routing& routing) override;
   // Of the steps.
   Activations reduce(Activations addend) override;
+  Activations reduce_product(const ColMatrix& w, Activations x) override;
 
  private:
   std::unique_ptr<WeightMatrix> load_matrix(const Slice& slice);
   std::unique_ptr<Storage> load_experts(std::span<const Slice> slices);
   /// The norm is made in the first product that reads it.
   Normed normed(Activations x, const Vector& weight, const Vector& bias, float epsilon, bool centred);
+  /// As reduce_product(), of one token: the rows before `cut` are sent before the others are computed.
+  Activations reduce_in_parts(const ColMatrix& w, Activations x, std::int64_t cut);
+  comm::PendingSum start_sum(float* first, std::int64_t n) {
+    return comm_.start_all_reduce({first, static_cast<std::size_t>(n)}, options_.wire);
+  }
   /// Takes back what lives until the layer ends.
   void forget();
 
   std::int64_t tokens() const { return static_cast<std::int64_t>(step_.tokens.size()); }
+  /// Until it ends, the time counts as this.
+  ActivityScope spend_on(Activity activity) { return {comm_.time(), activity}; }
   Tools tools() { return {kernels_, pool_, scratch_}; }
   Activations make(std::int64_t n_tokens, std::int64_t width) {
     return {scratch_.floats(n_tokens * width).data(), n_tokens, width};
@@ -146,6 +159,8 @@ class Backend final : public Ops {
   std::deque<Operand> operands_;  // of what has been normalised
   std::deque<RoutedTokens> routings_;
   std::vector<float> carried_;
+  std::function<void()> meanwhile_;
+  bool sends_parts_ = false;
 };
 
 }  // namespace yoke::ops::cpu

@@ -75,7 +75,7 @@ void Backend::rms_norm_split(std::span<const SplitNorm> norms, float epsilon) {
       row(sums, t)[i] = kernels_.sum_of_squares(row(norm.x, t) + norm.first_counted, norm.counted);
     });
   }
-  reduce(sums);
+  comm_.all_reduce({data(sums), static_cast<std::size_t>(sums.tokens * sums.width)});
   for (std::int64_t i = 0; i < sums.width; ++i) {
     const SplitNorm& norm = norms[i];
     for_tokens(norm.x, [&](std::int64_t t) {

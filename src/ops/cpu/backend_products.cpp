@@ -29,6 +29,7 @@ kernels::Kernels::GateMul unit_of(Gate kind, const kernels::Kernels& kernels) {
 }  // namespace
 
 void Backend::matmul(std::span<const Linear> products, const Normed& x) {
+  const ActivityScope spent = spend_on(Activity::products);
   std::vector<Product> all;
   for (const Linear& each : products) {
     *each.out = make(x.value.tokens, each.w.rows);
@@ -39,6 +40,7 @@ void Backend::matmul(std::span<const Linear> products, const Normed& x) {
 }
 
 Activations Backend::partial_matmul(const ColMatrix& w, Activations x) {
+  const ActivityScope spent = spend_on(Activity::products);
   const Activations out = make(x.tokens, w.rows);
   const ArenaScope scope(scratch_);
   Operand read = operand(x);
@@ -47,8 +49,30 @@ Activations Backend::partial_matmul(const ColMatrix& w, Activations x) {
   return out;
 }
 
+Activations Backend::reduce_product(const ColMatrix& w, Activations x) {
+  const std::int64_t grain = matrix(w.storage).grain();
+  const std::int64_t cut = w.rows / 2 / grain * grain;
+  return sends_parts_ && x.tokens == 1 && cut > 0 ? reduce_in_parts(w, x, cut) : reduce(partial_matmul(w, x));
+}
+
+Activations Backend::reduce_in_parts(const ColMatrix& w, Activations x, std::int64_t cut) {
+  const ActivityScope spent = spend_on(Activity::products);
+  const Activations out = make(1, w.rows);
+  const ArenaScope scope(scratch_);
+  Operand read = operand(x);
+  const Product product{&matrix(w.storage), data(out)};
+  multiply_rows(product, read, 0, cut, tools());
+  const comm::PendingSum first = start_sum(data(out), cut);
+  multiply_rows(product, read, cut, w.rows, tools());
+  const comm::PendingSum second = start_sum(data(out) + cut, w.rows - cut);
+  comm_.finish(first);
+  comm_.finish(second);
+  return out;
+}
+
 Activations Backend::gated(Gate kind, const RowMatrix& gate, const Vector& gate_bias, const RowMatrix& up,
                            const Vector& up_bias, const Normed& x) {
+  const ActivityScope spent = spend_on(Activity::products);
   const Activations out = make(x.value.tokens, gate.rows);
   const Activations other = make(x.value.tokens, up.rows);
   const GatedProduct product{.gate = {&matrix(gate.storage), data(out)},
@@ -75,6 +99,7 @@ Routing Backend::route(Activations scores, const RouteSpec& spec, const Vector& 
 }
 
 Activations Backend::partial_experts(const ExpertUnits& units, const Normed& x, const Routing& routing) {
+  const ActivityScope spent = spend_on(Activity::products);
   const Activations out = make(x.value.tokens, x.value.width);
   std::fill_n(data(out), out.tokens * out.width, 0.0f);
   const ExpertsProduct experts{.gate = expert_matrices(units.gate.storage),

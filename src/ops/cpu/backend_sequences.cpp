@@ -14,15 +14,16 @@ namespace yoke::ops::cpu {
 
 Activations Backend::rope(const Rope& rope, Activations x, std::int64_t head_dim) {
   auto& table = static_cast<RopeTable&>(*rope.storage);
-  table.prepare(step_number_, step_.positions);
+  const RopeTable::Angles& angles = table.angles_of(step_number_, step_.positions);
   split_tokens(x, [&](std::int64_t begin, std::int64_t end) {
-    table.rotate({data(x), x.tokens, x.width}, begin, end, head_dim, kernels_);
+    table.rotate({data(x), x.tokens, x.width}, begin, end, head_dim, angles, kernels_);
   });
   return x;
 }
 
 Activations Backend::attend(const Heads& heads, KvCache& cache, Activations q, Activations k, Activations v,
                             const AttendSpec& spec) {
+  const ActivityScope spent = spend_on(Activity::attention);
   assert(q.width == heads.n_heads * heads.k_dim);
   assert(k.width == (heads.keys_hold_values ? 1 : heads.n_kv_heads) * heads.k_dim);
   assert(heads.keys_hold_values || v.width == heads.n_kv_heads * heads.v_dim);
@@ -37,6 +38,7 @@ Activations Backend::attend(const Heads& heads, KvCache& cache, Activations q, A
 
 Activations Backend::attend_latents(const Heads& heads, KvCache& cache, Activations q, Activations latents,
                                     const LatentSpec& spec) {
+  const ActivityScope spent = spend_on(Activity::attention);
   const auto& pages = static_cast<const PagedKv&>(*cache.storage);
   assert(heads.keys_hold_values && latents.width == heads.k_dim);
   assert(q.width == heads.n_heads * (spec.k_b.cols + heads.k_dim - heads.v_dim));
@@ -52,6 +54,7 @@ Activations Backend::attend_latents(const Heads& heads, KvCache& cache, Activati
 }
 
 Activations Backend::convolve(Convolution& convolution, Activations x) {
+  const ActivityScope spent = spend_on(Activity::attention);
   auto& storage = static_cast<ShortConvolution&>(*convolution.storage);
   assert(x.width == storage.channels);
   const Activations out = make(x.tokens, x.width);
@@ -60,6 +63,7 @@ Activations Backend::convolve(Convolution& convolution, Activations x) {
 }
 
 Activations Backend::delta_rule(const DeltaHeads& heads, DeltaState& state, const DeltaInputs& x) {
+  const ActivityScope spent = spend_on(Activity::attention);
   assert(x.qkv.width == heads.channels() && x.scores.width == 2 * heads.n_v_heads());
   assert(x.score_bias.size == heads.n_v_heads() && x.rate.size == heads.n_v_heads());
   const Activations out = make(tokens(), heads.n_v_heads() * heads.v_dim);

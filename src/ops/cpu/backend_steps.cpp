@@ -1,6 +1,6 @@
 // Steps: how one begins, what outlives a layer, what comes in and goes out, and the sum over ranks.
 #include <algorithm>
-#include <cassert>
+#include <atomic>
 
 #include "ops/cpu/backend.h"
 #include "ops/cpu/cpu_weights.h"
@@ -8,9 +8,19 @@
 
 namespace yoke::ops::cpu {
 
+namespace {
+
+/// Steps of all backends: what is made once for a step is told apart by it.
+std::uint64_t next_step_number() {
+  static std::atomic<std::uint64_t> last = 0;
+  return ++last;
+}
+
+}  // namespace
+
 void Backend::begin_step(const Step& step) {
   step_ = step;
-  ++step_number_;
+  step_number_ = next_step_number();
   forget();
 }
 
@@ -41,7 +51,6 @@ Activations Backend::embed_positions(const Embedding& table) {
 }
 
 Activations Backend::write(MatrixView<const float> from) {
-  assert(from.rows == tokens());
   const Activations out = make(from.rows, from.cols);
   for (std::int64_t t = 0; t < out.tokens; ++t) std::copy_n(from.row(t).data(), out.width, row(out, t));
   return out;
@@ -56,7 +65,9 @@ Activations Backend::wanted(Activations x) {
 MatrixView<float> Backend::read(Activations x) { return {data(x), x.tokens, x.width}; }
 
 Activations Backend::reduce(Activations addend) {
-  comm_.all_reduce({data(addend), static_cast<std::size_t>(addend.tokens * addend.width)});
+  const comm::PendingSum sum = start_sum(data(addend), addend.tokens * addend.width);
+  if (meanwhile_) meanwhile_();
+  comm_.finish(sum);
   return addend;
 }
 

@@ -153,7 +153,7 @@ class Attention {
     const auto attend = heads_.keys_hold_values ? cache_.kernels.attend_shared : cache_.kernels.attend;
     attend(rows.data(), static_cast<int>(block.rows()), cache_.tile(block.kv_head, page),
            static_cast<int>(heads_.k_dim), static_cast<int>(heads_.v_dim), {spec_.scale, spec_.score_cap});
-    tools_.pool.pulse().tick(thread);
+    tools_.pool.end_piece(thread);
   }
 
   /// This thread's rows of the blocks that were cut.

@@ -150,7 +150,7 @@ void share(std::span<Operand* const> operands, std::int64_t grains, std::int64_t
       const std::int64_t begin = next.fetch_add(grains_at_once, std::memory_order_relaxed);
       if (begin >= grains) return;
       body(begin, std::min(begin + grains_at_once, grains));
-      tools.pool.pulse().tick(thread);
+      tools.pool.end_piece(thread);
     }
   };
   if (make.is_needed()) {
@@ -215,6 +215,19 @@ void multiply(std::span<const Product> products, Operand& x, const Tools& tools)
   }
   for (const auto& [matrix, y] : products) prepared.push_back({matrix, x, y, matrix->rows});
   multiply(prepared, x, tools);
+}
+
+void multiply_rows(const Product& product, Operand& x, std::int64_t begin, std::int64_t end,
+                   const Tools& tools) {
+  const WeightMatrix& matrix = *product.matrix;
+  assert(matrix.cols == x.width && begin % matrix.grain() == 0);
+  matrix.prepare(x, tools);
+  Operand* const operand = &x;
+  const std::int64_t grains = (end - begin + matrix.grain() - 1) / matrix.grain();
+  share({&operand, 1}, grains, x.tokens, tools, [&](std::int64_t first, std::int64_t last) {
+    const std::int64_t row = begin + first * matrix.grain();
+    matrix.multiply(x, row, std::min(begin + last * matrix.grain(), end), product.y + row, matrix.rows);
+  });
 }
 
 void multiply(std::span<const PreparedProduct> products, Operand& whole, const Tools& tools) {

@@ -51,6 +51,10 @@ struct Product {
 /// region. So are the operands of the functions below.
 void multiply(std::span<const Product> products, Operand& x, const Tools& tools);
 
+/// Rows [begin, end) of one product; both are multiples of the matrix's grain, or the end of its rows.
+void multiply_rows(const Product& product, Operand& x, std::int64_t begin, std::int64_t end,
+                   const Tools& tools);
+
 /// A matrix, an operand that it has prepared, and where the product goes, tokens `stride` floats apart.
 struct PreparedProduct {
   const WeightMatrix* matrix;

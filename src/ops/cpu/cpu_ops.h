@@ -14,6 +14,7 @@ namespace yoke::ops::cpu {
 struct Options {
   kernels::KvType kv_type = kernels::KvType::f16;
   kernels::ActivationType activations = kernels::ActivationType::q8;
+  comm::Wire wire = comm::Wire::f32;  // how the addends of Ops::all_reduce travel
 };
 
 /// Pool, Comm and kernels outlive the backend; one thread at a time uses it.
