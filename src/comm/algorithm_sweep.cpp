@@ -71,16 +71,20 @@ void AlgorithmSweep::record(double seconds) {
   ++round_;
   const bool enough = round_ >= most_rounds || (round_ >= least_rounds && spent_ >= most_seconds);
   if (enough) end_length();
-  candidate_ = static_cast<std::size_t>(std::find_if(candidates_.begin(), candidates_.end(),
-                                                     [](const Candidate& each) { return !each.is_out; }) -
-                                        candidates_.begin());
+  candidate_ = candidate_in_play();
+}
+
+std::size_t AlgorithmSweep::candidate_in_play() const {
+  const auto found = std::find_if(candidates_.begin(), candidates_.end(),
+                                  [](const Candidate& each) { return !each.is_out; });
+  return static_cast<std::size_t>(found - candidates_.begin());
 }
 
 void AlgorithmSweep::end_length() {
   const auto time_of = [](const Candidate& each) { return median(each.seconds); };
-  const Candidate* best = nullptr;
+  const Candidate* best = &candidates_[candidate_in_play()];
   for (const Candidate& each : candidates_) {
-    if (!each.is_out && (best == nullptr || time_of(each) < time_of(*best))) best = &each;
+    if (!each.is_out && time_of(each) < time_of(*best)) best = &each;
   }
   const double fastest = time_of(*best);
   for (const Candidate& each : candidates_) {

@@ -42,6 +42,8 @@ class AlgorithmSweep {
   };
 
   Trial trial() const;
+  /// The first that is not out; one never is.
+  std::size_t candidate_in_play() const;
   void end_length();
 
   std::vector<Candidate> candidates_;

@@ -94,7 +94,7 @@ struct ThreadGroup::State {
 
   /// A state of the ranks that have been split off from this one, which fails with it.
   std::shared_ptr<State> make_part(std::size_t ranks) {
-    const auto part = std::make_shared<State>(static_cast<int>(ranks));
+    auto part = std::make_shared<State>(static_cast<int>(ranks));
     const std::lock_guard lock(mutex);
     parts.push_back(part);
     if (aborted) part->aborted = true;

@@ -37,11 +37,11 @@ struct TokenEmbedding {
 template <class Layer, class Norm = RmsNorm, class Embedding = TokenEmbedding>
 class Decoder final : public Family {
  public:
-  Decoder(const Config& config, Rotation rotation)
-      : Family(config),
+  Decoder(Config config, Rotation rotation)
+      : Family(std::move(config)),
         rotation_(std::move(rotation)),
-        layers_(config.layers.size()),
-        drafts_(static_cast<std::size_t>(config.n_drafting)) {}
+        layers_(config_.layers.size()),
+        drafts_(static_cast<std::size_t>(config_.n_drafting)) {}
 
   std::vector<TensorEntry> tensors() override {
     TableBuilder table;

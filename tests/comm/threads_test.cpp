@@ -256,7 +256,9 @@ TEST(ThreadsMisuse, APartFailsWithItsGroup) {
     std::vector<float> x(1);
     for (;;) part->all_reduce(x);
   };
-  EXPECT_EQ(sentence_of([&] { run_ranks(4, one_fails); }), "the first");
+  // Its part is gone a moment before its group hears why.
+  EXPECT_THAT(sentence_of([&] { run_ranks(4, one_fails); }),
+              testing::AnyOf("the first", "rank 0 has left the group while others wait for it"));
 }
 
 TEST(ThreadsMisuse, AbortFromOutsideEndsAPendingCall) {
