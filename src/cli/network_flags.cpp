@@ -51,7 +51,7 @@ void add_network_flags(CLI::App& command, runtime::EngineOptions& engine) {
       .add_option("--collectives", engine.collectives,
                   "How ranks add up: direct, pieces, doubling, or for long vectors another way, as in "
                   "direct,pieces:32769; measure: as their network does it best, even where that is known "
-                  "(default: measured once)")
+                  "(default: measured once where ranks run on several machines)")
       ->type_name("HOW")
       ->check(check_collectives);
 }

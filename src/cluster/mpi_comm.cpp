@@ -207,8 +207,7 @@ class OpenMpiComm final : public MpiComm {
 
  private:
   void do_start(int slot, std::span<float> x, comm::Wire wire) override {
-    const std::size_t bytes = x.size() * (wire == comm::Wire::bf16 ? 2 : 4);
-    of(slot).start(x, wire, choice().of(bytes));
+    of(slot).start(x, wire, choice().of(comm::bytes_on(wire, x.size())));
   }
 
   void do_poll() override { advance_all(); }

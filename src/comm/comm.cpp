@@ -12,10 +12,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-std::size_t travelling_bytes(std::span<const float> x, Wire wire) {
-  return x.size() * (wire == Wire::bf16 ? sizeof(std::uint16_t) : sizeof(float));
-}
-
 }  // namespace
 
 void Comm::all_reduce(std::span<float> x, Wire wire) {
@@ -59,7 +55,7 @@ void Comm::all_gather(std::span<const float> mine, std::span<const std::int64_t>
 PendingSum Comm::begin(std::span<float> x, Wire wire) {
   const auto free = std::find(bytes_.begin(), bytes_.end(), 0U);
   assert(free != bytes_.end() && "more sums than may be under way");
-  *free = travelling_bytes(x, wire);
+  *free = bytes_on(wire, x.size());
   const int slot = static_cast<int>(free - bytes_.begin());
   ++pending_;
   ++traffic_.calls;

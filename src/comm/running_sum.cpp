@@ -4,12 +4,6 @@
 #include <cassert>
 
 namespace yoke::comm {
-namespace {
-
-std::size_t bytes_of(Wire wire) { return wire == Wire::bf16 ? sizeof(std::uint16_t) : sizeof(float); }
-
-}  // namespace
-
 void RunningSum::start(std::span<float> x, Wire wire, Algorithm algorithm, Messenger& messenger) {
   assert(!is_under_way() && !x.empty());
   if (x.size() != x_.size() || algorithm != algorithm_ || plan_.rounds.empty())
@@ -19,7 +13,7 @@ void RunningSum::start(std::span<float> x, Wire wire, Algorithm algorithm, Messe
   wire_ = wire;
   messenger_ = &messenger;
   round_ = 0;
-  room_.resize(plan_.room * comm::bytes_of(wire));
+  room_.resize(bytes_on(wire, plan_.room));
   if (wire == Wire::bf16) {
     narrow_.resize(x.size());
     narrow(x, narrow_);
@@ -49,8 +43,7 @@ std::span<std::byte> RunningSum::bytes_of(const Stretch& stretch) {
   std::span<std::byte> all = room_;
   if (stretch.of == Stretch::Of::vector)
     all = wire_ == Wire::bf16 ? std::as_writable_bytes(std::span(narrow_)) : std::as_writable_bytes(x_);
-  const std::size_t size = comm::bytes_of(wire_);
-  return all.subspan(stretch.first * size, stretch.count * size);
+  return all.subspan(bytes_on(wire_, stretch.first), bytes_on(wire_, stretch.count));
 }
 
 void RunningSum::begin_round() {
