@@ -15,6 +15,7 @@
 #include "cli/bench_report.h"
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
+#include "cli/model_file.h"
 #include "cli/number_check.h"
 #include "cli/usage.h"
 #include "gguf/reader.h"
@@ -145,7 +146,8 @@ int bench(const BenchOptions& options) {
     throw UsageError("there is nothing to measure: expected tokens to compute (-p) or generate (-n)");
   BenchReport report;
   report.model_path = flags.host.model;
-  report.model = runtime::summarise(flags.host.model, flags.engine.kv_type);
+  const ModelFile file = find_model(flags.host.model).value_or(ModelFile{flags.host.model});
+  report.model = runtime::summarise(file.path, flags.engine.kv_type, file.opener);
   report.kv_type = flags.engine.kv_type;
   report.prefill_chunk = flags.engine.prefill_chunk;
   report.version = YOKE_VERSION;
@@ -155,8 +157,7 @@ int bench(const BenchOptions& options) {
   const std::unique_ptr<runtime::Engine> engine = start_engine(flags);
   if (engine == nullptr) return 0;  // --dry-run
   report.ranks = engine->reports();
-  Runner runner(options, *engine,
-                {gguf::Model::open(flags.host.model).metadata(), report.model.vocabulary, seed});
+  Runner runner(options, *engine, {open_model(flags.host.model).metadata(), report.model.vocabulary, seed});
   measure(tests, *engine, runner, report);
 
   fmt::print("{}", options.output == "json" ? bench_json(report) : bench_markdown(report));

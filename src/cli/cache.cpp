@@ -17,6 +17,7 @@
 #include "cli/usage.h"
 #include "gguf/input_file.h"
 #include "gguf/reader.h"
+#include "shards/replica.h"
 #include "shards/shard_cache.h"
 #include "shards/shard_folder.h"
 #include "terminal/table.h"
@@ -41,9 +42,16 @@ struct Listed {
   std::string trouble;                  // empty where the next start can use it
 };
 
-/// What is wrong with a shard as far as its header and its model's file tell.
-std::string trouble_of(const shards::ShardKey& key) {
+bool is_of_replica(const shards::ShardKey& key) { return key.layout == shards::layout_of_file; }
+
+/// What is wrong with a shard as far as its header and its model's file tell; of a part of a replica, as far as
+/// it tells itself.
+std::string trouble_of(const fs::path& shard, const shards::ShardKey& key) {
   try {
+    if (is_of_replica(key)) {
+      shards::ReplicaPart{shard};
+      return {};
+    }
     const gguf::Model model = gguf::Model::open(key.model);
     return shards::shard_difference(key, shards::shard_key(model, key.rank, key.ranks));
   } catch (const Error& error) {
@@ -54,7 +62,7 @@ std::string trouble_of(const shards::ShardKey& key) {
 Listed examine(const shards::CachedShard& shard) {
   try {
     const shards::ShardKey key = shards::read_shard_header(gguf::InputFile(shard.path, "a shard")).key;
-    return {shard, key, trouble_of(key)};
+    return {shard, key, trouble_of(shard.path, key)};
   } catch (const Error& error) {
     return {shard, std::nullopt, error.what()};
   }
@@ -85,6 +93,7 @@ void print_json(const std::vector<Listed>& shards) {
     const auto& key = each.key;
     list.push_back({{"file", each.shard.path.string()},
                     {"model_filename", key ? Json(key->model) : Json()},
+                    {"kind", !key ? Json() : is_of_replica(*key) ? "replica" : "packed"},
                     {"rank", key ? Json(key->rank) : Json()},
                     {"ranks", key ? Json(key->ranks) : Json()},
                     {"bytes", each.shard.bytes},
@@ -96,6 +105,12 @@ void print_json(const std::vector<Listed>& shards) {
   fmt::print("{}\n", all.dump(2, ' ', false, Json::error_handler_t::replace));
 }
 
+/// A part of a replica is nobody's. They are counted from 1.
+std::string whose(const shards::ShardKey& key) {
+  return is_of_replica(key) ? fmt::format("part {} of {}", key.rank + 1, key.ranks)
+                            : fmt::format("{} of {}", key.rank, key.ranks);
+}
+
 void print_table(const std::vector<Listed>& shards) {
   using Align = terminal::Table::Align;
   if (!shards.empty()) {
@@ -104,7 +119,7 @@ void print_table(const std::vector<Listed>& shards) {
     for (const Listed& each : shards) {
       table.add_row({escaped_piece(each.shard.path.filename().string()),
                      each.key ? escaped_piece(each.key->model) : "-",
-                     each.key ? fmt::format("{} of {}", each.key->rank, each.key->ranks) : "-",
+                     each.key ? whose(*each.key) : "-",
                      format_bytes(each.shard.bytes), time_text(each.shard.used),
                      each.trouble.empty() ? "valid"
                      : each.key           ? "stale"
@@ -180,9 +195,9 @@ void add_list(CLI::App& cache, Action& action) {
   add_folder(*command, *options);
   command->add_flag("--json", options->json, "Print JSON");
   command->footer(
-      "A shard is what one rank holds of a model. It is valid if its header is sound and the model's file "
-      "is\n"
-      "still the one it was packed from; what follows the header is checked when a start reads it.\n\n"
+      "A shard is what one rank holds of a model, or a part of what hosts keep of its file (--replicate). It is\n"
+      "valid if its header is sound and, of a rank, the model's file is still the one it was packed from; what\n"
+      "follows the header is checked when a start reads it.\n\n"
       "Example:\n  yoke cache ls --cache-dir ~/.cache/yoke");
   command->callback([options, &action] { action = [options] { return list_shards(*options); }; });
 }

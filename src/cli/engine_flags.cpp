@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/host_start.h"
+#include "cli/model_file.h"
 #include "cli/network_flags.h"
 #include "cli/number_check.h"
 #include "cli/size_flag.h"
@@ -84,6 +85,10 @@ void add_engine_flags(CLI::App& command, EngineFlags& flags) {
   add_activations(command, flags.engine.activations);
   add_network_flags(command, flags.engine);
   add_cache_flags(command, flags.host);
+  command.add_flag(
+      "--replicate", flags.engine.replicate,
+      "Let hosts without the model's file keep so much of it on their disks that any one host may be "
+      "lost, that with the file, too");
   add_host_flags(command, flags.hosts);
   add_mpi_flags(command, flags.hosts);
   add_key_file(command, flags.links);
@@ -130,7 +135,7 @@ cluster::EngineProcessOptions this_process(const cluster::LinkOptions& links) {
   cluster::EngineProcessOptions options;
   const system::Environment environment = system::current_environment();
   options.job = cluster::detect_mpi(environment);
-  options.shards = system::user_file(environment, "XDG_CACHE_HOME", ".cache", "yoke/shards");
+  options.shards = shards_folder();
   options.collectives = system::user_file(environment, "XDG_CACHE_HOME", ".cache", "yoke/collectives.json");
   options.links = links;
   if (options.links.network.empty()) options.links.network = options.job.network;

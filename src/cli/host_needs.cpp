@@ -1,19 +1,18 @@
 #include "cli/host_needs.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <memory>
-#include <system_error>
+#include <optional>
 
+#include "cli/model_file.h"
 #include "runtime/worker.h"
 
 namespace yoke::cli {
 
 hosts::ShareNeeds share_needs(const std::string& model, const runtime::EngineOptions& engine) {
-  std::error_code error;
-  if (model.empty() || !std::filesystem::exists(model, error))
-    return [](const std::vector<double>&) { return std::vector<hosts::RankNeed>(); };
-  const auto needs = std::make_shared<const runtime::MemoryNeeds>(model, engine);
+  const std::optional<ModelFile> file = find_model(model);
+  if (!file) return [](const std::vector<double>&) { return std::vector<hosts::RankNeed>(); };
+  const auto needs = std::make_shared<const runtime::MemoryNeeds>(file->path, engine, file->opener);
   return [needs](const std::vector<double>& shares) {
     std::vector<hosts::RankNeed> of_ranks;
     for (const runtime::MemoryNeed& need : needs->of_all(shares))

@@ -3,11 +3,11 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <map>
-#include <system_error>
+#include <optional>
 
 #include "cli/host_needs.h"
+#include "cli/model_file.h"
 #include "gguf/reader.h"
 #include "quant/format.h"
 #include "runtime/model_summary.h"
@@ -15,8 +15,9 @@
 namespace yoke::cli {
 
 hosts::SpeedQuestion speed_question(const std::string& model, int threads, bool anew) {
-  if (std::error_code error; model.empty() || !std::filesystem::exists(model, error)) return {};
-  const gguf::Model file = gguf::Model::open(model);
+  const std::optional<ModelFile> found = find_model(model);
+  if (!found) return {};
+  const gguf::Model file = gguf::Model::open(found->path, found->opener);
   std::map<quant::Type, std::uint64_t> bytes;
   for (const gguf::TensorInfo& tensor : file.tensors())
     if (tensor.shape.size() >= 2) bytes[tensor.type] += tensor.bytes;
@@ -31,8 +32,9 @@ namespace {
 /// What a token takes. An exchange is taken to last as long as small ones do on a switch of 1 to 10 Gbit/s.
 hosts::TokenCost token_cost(const std::string& model, const runtime::EngineOptions& engine) {
   constexpr double exchange = 100e-6;
-  if (std::error_code error; model.empty() || !std::filesystem::exists(model, error)) return {};
-  const runtime::ModelSummary summary = runtime::summarise(model, engine.kv_type);
+  const std::optional<ModelFile> found = find_model(model);
+  if (!found) return {};
+  const runtime::ModelSummary summary = runtime::summarise(found->path, engine.kv_type, found->opener);
   return {static_cast<double>(summary.reads.weights) / static_cast<double>(summary.bytes),
           2 * exchange * static_cast<double>(summary.layers)};
 }

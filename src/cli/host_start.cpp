@@ -99,7 +99,11 @@ void tell_who_reads_from_whom(const std::vector<hosts::SurveyedHost>& surveyed) 
   std::vector<std::string> readers;
   for (const hosts::SurveyedHost& each : surveyed)
     if (each.survey && each.survey->model.absent) readers.push_back(each.host.name);
-  if (readers.empty() || source == surveyed.end()) return;
+  if (readers.empty()) return;
+  if (source == surveyed.end()) {
+    terminal::tell("no host has the model's file: its parts come from the hosts that keep them\n");
+    return;
+  }
   terminal::tell("{} {} no copy of the model: what is not kept there comes from {}\n",
                  fmt::join(readers, ", "), readers.size() == 1 ? "has" : "have", source->host.name);
 }
@@ -229,6 +233,7 @@ std::unique_ptr<runtime::Engine> HostStarter::start(const Progress& progress) {
   if (!attempt.diagnosis.sound()) fail("{}", sentence_of(attempt.diagnosis));
   list_.network = attempt.diagnosis.network->cidr;
   for (const hosts::SurveyedHost& each : attempt.answers.surveyed) names_.push_back(each.survey->host);
+  if (!flags_.dry_run) tell_who_reads_from_whom(attempt.answers.surveyed);
   return launch(attempt, places_of(attempt.answers.surveyed), engine_, progress);
 }
 
@@ -318,7 +323,6 @@ std::unique_ptr<runtime::Engine> HostStarter::launch(Attempt& attempt, const Pla
     return nullptr;
   }
   if (flags_.verbose) terminal::tell("{}\n", describe(transport));
-  tell_who_reads_from_whom(attempt.answers.surveyed);
   if (!launch.starts_here) make_own_folder(attempt.answers.request);
   require_fresh(attempt.began);
   return cluster::launch_on_hosts(launch, attempt.ssh, std::move(attempt.folder), std::move(attempt.sweeper),

@@ -18,6 +18,7 @@
 #include "cli/host_answers.h"
 #include "cli/host_flags.h"
 #include "cli/host_shares.h"
+#include "cli/model_file.h"
 #include "cli/number_check.h"
 #include "gguf/reader.h"
 #include "model/family.h"
@@ -239,7 +240,7 @@ Ranks ranks_of(const InfoOptions& options) {
 }
 
 int info(const InfoOptions& options) {
-  const gguf::Model file = gguf::Model::open(options.model);
+  const gguf::Model file = open_model(options.model);
   const model::Config config = model::read_config(file);
   const std::unique_ptr<model::Family> family = model::make_family(config);
   const Ranks ranks = ranks_of(options);

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "cli/model_file.h"
 #include "gguf/reader.h"
 
 namespace yoke::cli {
@@ -33,7 +34,7 @@ std::optional<text::ChatTemplate> read_template_of(const gguf::Metadata& metadat
 }  // namespace
 
 ModelTokenizer read_tokenizer(const std::string& model, ReadTemplate read_template) {
-  const gguf::Model file = gguf::Model::open(model);
+  const gguf::Model file = open_model(model);
   const gguf::Metadata& metadata = file.metadata();
   require(metadata.has("tokenizer.ggml.model"),
           "{}: has no tokenizer (tokenizer.ggml.model is missing), which a text needs; yoke logits works "

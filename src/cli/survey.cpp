@@ -4,17 +4,20 @@
 
 #include <cerrno>
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
 #include "cli/commands.h"
+#include "cli/model_file.h"
 #include "hosts/abandoned_runs.h"
 #include "hosts/run_folder.h"
 #include "hosts/run_processes.h"
 #include "hosts/survey.h"
 #include "hosts/transfer_server.h"
+#include "shards/replica.h"
 
 namespace yoke::cli {
 namespace {
@@ -47,6 +50,17 @@ std::string read_key_line() {
 // The kernel takes a while to free the memory of a process that it has ended.
 constexpr std::chrono::milliseconds end_patience{3000};
 
+/// What this machine keeps of a model whose file it has not.
+void add_kept_parts(hosts::ModelState& model, const std::string& cache_dir) {
+  if (!model.absent) return;
+  const std::filesystem::path folder = cache_dir.empty() ? shards_folder() : std::filesystem::path(cache_dir);
+  if (folder.empty()) return;
+  const auto replica = shards::Replica::find(folder, model.path);
+  if (!replica) return;
+  model.kept = replica->parts();
+  model.kept_of = replica->key().ranks;
+}
+
 int survey(const SurveyOptions& options) {
   if (!options.end.empty()) {
     hosts::kill_processes_of_run(options.end);
@@ -70,7 +84,9 @@ int survey(const SurveyOptions& options) {
     hosts::remove_abandoned_runs();
     hosts::make_run_folder(options.run, read_key_line());
   }
-  fmt::print("{}", hosts::write_survey(hosts::take_survey(options.questions)));
+  hosts::Survey survey = hosts::take_survey(options.questions);
+  add_kept_parts(survey.model, options.questions.cache_dir);
+  fmt::print("{}", hosts::write_survey(survey));
   return 0;
 }
 

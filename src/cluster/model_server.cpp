@@ -46,9 +46,9 @@ std::uint64_t frame_checksum(std::span<const std::byte> bytes) {
   return XXH3_64bits(bytes.data(), bytes.size());
 }
 
-ModelServer::ModelServer(const std::vector<std::string>& paths, Door door, std::size_t most_connections)
-    : door_(std::move(door)), most_connections_(most_connections), tls_(door_.key) {
-  for (const std::string& path : paths) files_.push_back(std::make_unique<const gguf::InputFile>(path));
+ModelServer::ModelServer(std::vector<std::unique_ptr<const gguf::Input>> files, Door door,
+                         std::size_t most_connections)
+    : door_(std::move(door)), most_connections_(most_connections), files_(std::move(files)), tls_(door_.key) {
   listener_ = std::thread([this] { listen(); });
 }
 
@@ -124,7 +124,7 @@ void ModelServer::answer(PatientStream& reader, const PieceRequest& request) con
   const gguf::EvenPieces& all = request.pieces;
   try {
     check(request, files_.size());
-    const gguf::InputFile& file = *files_[request.file];
+    const gguf::Input& file = *files_[request.file];
     const std::uint64_t at_once = pieces_of_frame(all.bytes);
     for (std::uint64_t first = 0; first < all.n; first += at_once) {
       const std::uint64_t n = std::min(at_once, all.n - first);

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "cluster/rendezvous.h"
-#include "gguf/input_file.h"
+#include "gguf/input.h"
 #include "system/socket.h"
 #include "system/tls.h"
 
@@ -24,9 +24,8 @@ struct PieceRequest;
 /// the same stretch of the file, so the disk gives each byte once.
 class ModelServer {
  public:
-  /// The files at `paths`, behind `door`; at most so many connections at once, others are dropped. Throws
-  /// Error where a file cannot be read.
-  ModelServer(const std::vector<std::string>& paths, Door door, std::size_t most_connections);
+  /// The files behind `door`; at most so many connections at once, others are dropped.
+  ModelServer(std::vector<std::unique_ptr<const gguf::Input>> files, Door door, std::size_t most_connections);
   /// Ends the connections there are.
   ~ModelServer();
   ModelServer(const ModelServer&) = delete;
@@ -47,7 +46,7 @@ class ModelServer {
 
   const Door door_;
   const std::size_t most_connections_;
-  std::vector<std::unique_ptr<const gguf::InputFile>> files_;
+  const std::vector<std::unique_ptr<const gguf::Input>> files_;
   system::Tls tls_;
   system::Alarm stop_;
   std::mutex mutex_;

@@ -177,10 +177,12 @@ const TensorInfo* Model::find(std::string_view name) const {
   return found != by_name_.end() && tensors_[*found].name == name ? &tensors_[*found] : nullptr;
 }
 
-const Input& Model::input(const TensorInfo& tensor) const {
-  assert(tensor.file >= 0 && tensor.file < files());
-  return *inputs_[static_cast<std::size_t>(tensor.file)];
+const Input& Model::input(int file) const {
+  assert(file >= 0 && file < files());
+  return *inputs_[static_cast<std::size_t>(file)];
 }
+
+const Input& Model::input(const TensorInfo& tensor) const { return input(tensor.file); }
 
 void Model::read(const TensorInfo& tensor, std::uint64_t offset, std::span<std::byte> to) const {
   assert(offset <= tensor.bytes && to.size() <= tensor.bytes - offset);

@@ -50,6 +50,8 @@ class Model {
   /// Pieces of the tensor, as Input has them; the offset counts within the tensor.
   void read_pieces(const TensorInfo& tensor, const EvenPieces& pieces, std::span<std::byte> to) const;
   void expect_pieces(const TensorInfo& tensor, const EvenPieces& pieces) const;
+  /// What one of the files is read through.
+  const Input& input(int file) const;
   /// Throws Error if a file was written to since it was opened, as far as its size and time tell: then what
   /// has been read is of no use.
   void check_unchanged() const;

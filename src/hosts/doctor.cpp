@@ -7,6 +7,7 @@
 #include <array>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "base/error.h"
 #include "base/printable.h"
@@ -83,14 +84,36 @@ Finding judge_memory(const SurveyedHost& host, std::uint64_t need) {
                  "free some there, give it fewer slots, add hosts, or choose a smaller context (--ctx)");
 }
 
-/// `source`: who has the model, as the first; null where nobody has.
-void judge_model(const SurveyedHost& host, std::uint64_t bytes, const SurveyedHost* source, Findings& to) {
+/// Where hosts without the model get their parts.
+struct ModelSource {
+  const SurveyedHost* host = nullptr;  // the first that has it
+  int parts = 0;                       // where none has it: in so many hosts keep it; 0: they do not
+  std::vector<int> missing{};          // of those, counted from 1
+};
+
+void judge_absent_model(const SurveyedHost& host, const ModelSource& source, Findings& to) {
+  if (source.host != nullptr) {
+    to.push_back(
+        ok(host, "model", fmt::format("not there: its part comes from {}", name_of_host(*source.host))));
+  } else if (source.missing.empty()) {
+    to.push_back(ok(host, "model",
+                    fmt::format("not there: its part comes from the hosts that keep it in {} part{}",
+                                source.parts, source.parts == 1 ? "" : "s")));
+  } else {
+    to.push_back(
+        failure(host, "model",
+                fmt::format("no host has {}, and of the {} parts in which they keep it {} {} missing",
+                            host.survey->model.path, source.parts, fmt::join(source.missing, ", "),
+                            source.missing.size() == 1 ? "is" : "are"),
+                "bring back a host that keeps it, or copy the model to one"));
+  }
+}
+
+void judge_model(const SurveyedHost& host, std::uint64_t bytes, const ModelSource& source, Findings& to) {
   const ModelState& model = host.survey->model;
   if (model.path.empty()) return;
-  if (model.absent && source != nullptr) {
-    to.push_back(ok(host, "model", fmt::format("not there: its part comes from {}", name_of_host(*source))));
-    return;
-  }
+  if (model.absent && (source.host != nullptr || source.parts > 0))
+    return judge_absent_model(host, source, to);
   const std::string copy = fmt::format("copy it there: scp MODEL {}:{}", destination(host.host), model.path);
   if (!model.readable) {
     to.push_back(
@@ -200,11 +223,19 @@ std::uint64_t largest_model(const Examination& examination) {
   return bytes;
 }
 
-const SurveyedHost* first_with_model(const std::vector<SurveyedHost>& hosts) {
-  const auto found = std::find_if(hosts.begin(), hosts.end(), [](const SurveyedHost& host) {
-    return host.survey && host.survey->model.readable;
-  });
-  return found == hosts.end() ? nullptr : &*found;
+ModelSource find_model_source(const std::vector<SurveyedHost>& hosts) {
+  ModelSource source;
+  std::set<int> kept;
+  for (const SurveyedHost& host : hosts) {
+    if (!host.survey) continue;
+    const ModelState& model = host.survey->model;
+    if (model.readable && source.host == nullptr) source.host = &host;
+    if (source.parts == 0) source.parts = model.kept_of;
+    if (source.parts == model.kept_of) kept.insert(model.kept.begin(), model.kept.end());
+  }
+  for (int part = 0; part < source.parts; ++part)
+    if (!kept.contains(part)) source.missing.push_back(part + 1);
+  return source;
 }
 
 /// Hosts that are one machine under two names would share its cores without knowing it.
@@ -242,7 +273,7 @@ void judge_host(const Examination& examination, std::size_t index, bool whole, F
   to.push_back(judge_memory(host, need));
   if (whole && index < examination.shares.size() && need > 0 && examination.hosts.size() > 1)
     to.push_back(judge_share(examination, index));
-  judge_model(host, largest_model(examination), first_with_model(examination.hosts), to);
+  judge_model(host, largest_model(examination), find_model_source(examination.hosts), to);
   judge_cache(host, need, to);
   judge_temporary(host, to);
   if (whole) judge_state(host, to);

@@ -32,6 +32,9 @@ struct ModelState {
   bool absent = false;  // there is nothing of that name
   std::uint64_t bytes = 0;
   std::string why_not;
+  // Where it is absent: the parts of a replica that are kept there, from 0 on, of how many.
+  std::vector<int> kept{};
+  int kept_of = 0;
 };
 
 struct Survey {

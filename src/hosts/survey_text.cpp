@@ -64,6 +64,8 @@ void fields(auto& archive, Is<ModelState> auto& model) {
   archive("absent", model.absent);
   archive("bytes", model.bytes);
   archive("why_not", model.why_not);
+  archive("kept", model.kept);
+  archive("kept_of", model.kept_of);
 }
 
 void fields(auto& archive, Is<HostSpeed> auto& speed) {

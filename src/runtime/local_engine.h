@@ -43,6 +43,8 @@ struct EngineOptions {
   std::string collectives{};
   /// Of the work, of each rank, relative to the others'; all above 0. Empty: equal.
   std::vector<double> shares{};
+  /// Whether machines without the model's file keep so much of it that no machine is irreplaceable.
+  bool replicate = false;
 };
 
 /// What belongs to a rank's machine.
@@ -54,6 +56,14 @@ struct HostOptions {
   std::uint64_t memory = 0;  // most that all ranks of the machine take; 0: what is free
 };
 
+/// Parts of a replica (shards/replica.h) that a rank is to keep on its machine.
+struct KeepParts {
+  std::string model;       // the path by which it is asked for there
+  std::vector<int> parts;  // which, from 0 on
+  int of = 0;              // how many there are
+  std::string folder;
+};
+
 /// All that a rank knows before it loads.
 struct RankOptions {
   EngineOptions engine;
@@ -61,6 +71,7 @@ struct RankOptions {
   std::vector<Place> places;  // of all ranks, with their threads
   /// Opens the model's files where they lie on another machine; empty: they are read here.
   gguf::Opener open_file{};
+  KeepParts keep{};
   /// Called once all ranks have loaded; may be empty.
   std::function<void()> when_loaded{};
 };

@@ -39,8 +39,8 @@ std::string size_label(std::int64_t weights) {
   return fmt::format("{}", weights);
 }
 
-ModelSummary summarise(const std::string& path, kernels::KvType kv_type) {
-  const gguf::Model file = gguf::Model::open(path);
+ModelSummary summarise(const std::string& path, kernels::KvType kv_type, const gguf::Opener& open_file) {
+  const gguf::Model file = gguf::Model::open(path, open_file);
   const std::unique_ptr<model::Family> family = model::make_family(model::read_config(file));
   const model::Config& config = family->config();
   const std::vector<model::TensorEntry> table = family->tensors();

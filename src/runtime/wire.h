@@ -68,7 +68,7 @@ void fields(auto& archive, Is<Place> auto& m) {
 }
 void fields(auto& archive, Is<EngineOptions> auto& m) {
   archive(m.context, m.prefill_chunk, m.sequences, m.pages, m.kv_type, m.activations, m.tries_kernels,
-          m.overlap, m.wire, m.collectives, m.shares);
+          m.overlap, m.wire, m.collectives, m.shares, m.replicate);
 }
 void fields(auto& archive, Is<HostOptions> auto& m) {
   archive(m.model, m.threads, m.cache_dir, m.cache_bytes, m.memory);

@@ -1,5 +1,7 @@
 #include "runtime/worker.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -21,6 +23,7 @@
 #include "runtime/placement.h"
 #include "runtime/sum_times.h"
 #include "shards/kept_as_it_comes.h"
+#include "shards/replica.h"
 #include "shards/shard_cache.h"
 
 namespace yoke::runtime {
@@ -110,28 +113,37 @@ const Place& place_of(const RankOptions& options, int rank) {
   return options.places.at(static_cast<std::size_t>(rank));
 }
 
-/// Loads a rank's share, from the cache where that has it and into the cache where not. Tells of it in
-/// `report`.
+/// Loads a rank's share, from the cache where that has it and into the cache where not; then keeps what its
+/// machine is to keep of the model's replica. Tells of it in `report`.
 class Loading {
  public:
   Loading(const RankOptions& options, const OpenModel& model, const model::Partition& partition, int rank,
           ThreadPool& pool, const Progress& progress)
-      : model_(model), partition_(partition), rank_(rank), pulse_(pool.pulse()), progress_(progress) {
+      : model_(model),
+        partition_(partition),
+        rank_(rank),
+        keep_(options.keep),
+        bound_(bound(options.host)),
+        pulse_(pool.pulse()),
+        progress_(progress) {
+    for (const int part : keep_.parts) to_keep_ += shards::replica_part_bytes(model.file, part, keep_.of);
     if (options.host.cache_dir.empty() || options.engine.activations != kernels::ActivationType::q8) return;
     const shards::ShardKey key = shards::shard_key(model.file, rank, partition.size());
     const std::filesystem::path folder = options.host.cache_dir;
-    cache_.emplace(folder, bound(options.host), key, pool);
+    cache_.emplace(folder, bound_, key, pool);
     if (model.file.is_far()) kept_.emplace(*cache_, folder, key);
   }
 
   void run(ops::Ops& ops, RankReport& report) {
     const auto read = [&](std::uint64_t done, std::uint64_t total) {
       // What is to be written as well is about as much.
-      progress_(done, cache_ && !kept_ && !cache_->sound() ? 2 * total : total);
+      loaded_ = cache_ && !kept_ && !cache_->sound() ? 2 * total : total;
+      progress_(done, loaded_ + to_keep_);
     };
     model::load_tensors(model_.file, model_.table, partition_, rank_, ops, read, store(), &pulse_);
-    report.fetched_bytes = model_.file.fetched();
     if (cache_) write(report);
+    for (const int part : keep_.parts) keep(part, report);
+    report.fetched_bytes = model_.file.fetched();
   }
 
  private:
@@ -139,16 +151,38 @@ class Loading {
     const auto start = std::chrono::steady_clock::now();
     const std::uint64_t weights = model::weight_bytes(model_.file, model_.table, partition_, rank_);
     if (!kept_ || !kept_->finish()) {
+      loaded_ = 2 * weights;
       cache_->write([&](std::uint64_t done, std::uint64_t total) {
         pulse_.tick();
         const double share = static_cast<double>(done) / static_cast<double>(total);
-        progress_(weights + static_cast<std::uint64_t>(share * static_cast<double>(weights)), 2 * weights);
+        progress_(weights + static_cast<std::uint64_t>(share * static_cast<double>(weights)),
+                  loaded_ + to_keep_);
       });
     }
     report.cache_read_bytes = cache_->bytes_read();
     report.cache_written_bytes = cache_->bytes_written();
     report.cache_write_seconds = report.cache_written_bytes == 0 ? 0 : seconds_since(start);
     report.notices = cache_->notices();
+  }
+
+  /// Trouble with it is not the start's.
+  void keep(int part, RankReport& report) {
+    bool interrupted = false;
+    const auto kept = [&](std::uint64_t done, std::uint64_t) {
+      interrupted = true;
+      pulse_.tick();
+      progress_(loaded_ + kept_bytes_ + done, loaded_ + to_keep_);
+      interrupted = false;
+    };
+    try {
+      const shards::ShardKey key = shards::replica_key(keep_.model, model_.file, part, keep_.of);
+      shards::keep_replica_part(model_.file, key, keep_.folder, bound_, kept);
+    } catch (const Error& error) {
+      if (interrupted) throw;
+      report.notices.push_back(
+          fmt::format("{}; part {} of {} of the model is not kept here", error.what(), part + 1, keep_.of));
+    }
+    kept_bytes_ += shards::replica_part_bytes(model_.file, part, keep_.of);
   }
 
   model::PackedStore* store() {
@@ -165,8 +199,13 @@ class Loading {
   const OpenModel& model_;
   const model::Partition& partition_;
   const int rank_;
+  const KeepParts& keep_;
+  const std::uint64_t bound_;
   Pulse& pulse_;
   const Progress& progress_;
+  std::uint64_t loaded_ = 0;      // what loading and writing count for
+  std::uint64_t to_keep_ = 0;     // bytes of the replica's parts
+  std::uint64_t kept_bytes_ = 0;  // of those that have been dealt with
   std::optional<shards::ShardCache> cache_;
   std::optional<shards::KeptAsItComes> kept_;
 };

@@ -185,16 +185,10 @@ void ShardCache::write(const std::function<void(std::uint64_t, std::uint64_t)>& 
 
 void ShardCache::adopt(const fs::path& file, std::uint64_t bytes) {
   try {
-    const FolderLock lock(path_.parent_path());
-    make_room(path_, bytes, bound_, Room::taken);
-    std::error_code error;
-    fs::rename(file, path_, error);
-    require(!error, "{}: cannot be renamed: {}", file.string(), error.message());
+    shards::adopt(file, bytes, path_, bound_);
     bytes_written_ = bytes;
   } catch (const Error& error) {
     notices_.push_back(fmt::format("{}; the packed weights are not kept", error.what()));
-    std::error_code ignored;
-    fs::remove(file, ignored);
   }
 }
 

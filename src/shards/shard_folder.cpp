@@ -15,7 +15,6 @@
 #include <optional>
 #include <tuple>
 
-#include "base/bytes.h"
 #include "base/error.h"
 #include "base/topology.h"
 
@@ -30,6 +29,7 @@ constexpr milliseconds lock_period{10};
 constexpr std::uint64_t second = 1'000'000'000;
 constexpr std::uint64_t abandoned_after = 3600 * second;  // a writer appends many times a second
 constexpr std::uint64_t unwanted_after = 7 * 24 * 3600 * second;
+constexpr std::string_view replica_kind = "replica-";
 
 /// As a part of a file's name: letters, digits, '.', '-' and '_', not too many.
 std::string plain(std::string name) {
@@ -43,10 +43,27 @@ std::string plain(std::string name) {
   return name.substr(0, longest);
 }
 
-/// What the shards of one run's ranks have in common: "llama-1.5b-0123456789abcdef."
-std::string run_of(const std::string& shard) {
-  const std::size_t suffix = shard.size() - std::min(shard.size(), shard_suffix.size());
-  return shard.substr(0, shard.rfind('.', suffix == 0 ? 0 : suffix - 1) + 1);
+/// What a shard's name tells: "llama-1.5b-0123456789abcdef", "replica-", "4".
+struct NameParts {
+  std::string_view model;
+  std::string_view kind;  // empty: of packed weights
+  std::string_view of;    // ranks, or parts
+};
+NameParts split_name(std::string_view name) {
+  name.remove_suffix(name.ends_with(shard_suffix) ? shard_suffix.size() : 0);
+  const std::size_t dot = std::min(name.rfind('.'), name.size());
+  NameParts parts{name.substr(0, dot), {}, {}};
+  name.remove_prefix(std::min(dot + 1, name.size()));
+  if (name.starts_with(replica_kind)) parts.kind = replica_kind;
+  const std::size_t of = name.find("-of-");
+  if (of != std::string_view::npos) parts.of = name.substr(of + 4);
+  return parts;
+}
+
+/// Whether what one start keeps may have both names.
+bool belong_together(std::string_view a, std::string_view b) {
+  const NameParts of_a = split_name(a), of_b = split_name(b);
+  return of_a.model == of_b.model && (of_a.kind != of_b.kind || of_a.of == of_b.of);
 }
 
 std::uint64_t nanoseconds(const timespec& time) {
@@ -102,11 +119,21 @@ void check_disk(const fs::path& folder, std::uint64_t bytes, std::uint64_t freed
 }  // namespace
 
 std::string shard_name(const ShardKey& key) {
-  ByteWriter writer;
-  writer(key.model, key.ranks);
-  const std::vector<std::byte> identity = writer.take();
-  return fmt::format("{}-{:016x}.{}-of-{}{}", plain(fs::path(key.model).stem().string()),
-                     XXH3_64bits(identity.data(), identity.size()), key.rank, key.ranks, shard_suffix);
+  return fmt::format("{}-{:016x}.{}{}-of-{}{}", plain(fs::path(key.model).stem().string()),
+                     XXH3_64bits(key.model.data(), key.model.size()),
+                     key.layout == layout_of_file ? replica_kind : "", key.rank, key.ranks, shard_suffix);
+}
+
+std::vector<fs::path> replica_parts(const fs::path& folder, const std::string& model) {
+  const std::string name = shard_name({layout_of_file, model, 0, {}, 0, 1});
+  std::vector<fs::path> found;
+  for (const CachedShard& shard : cached_shards(folder)) {
+    const std::string file = shard.path.filename();
+    const NameParts parts = split_name(file);
+    if (parts.kind == replica_kind && parts.model == split_name(name).model) found.push_back(shard.path);
+  }
+  std::reverse(found.begin(), found.end());
+  return found;
 }
 
 std::vector<CachedShard> cached_shards(const fs::path& folder) {
@@ -145,24 +172,36 @@ FolderLock::FolderLock(const fs::path& folder)
 void make_room(const fs::path& path, std::uint64_t bytes, std::uint64_t bound, Room room) {
   const fs::path folder = folder_of(path);
   remove_abandoned(folder);
-  const std::string run = run_of(path.filename().string());
+  const std::string name = path.filename().string();
   std::uint64_t kept = 0, others = 0;
   std::vector<CachedShard> removable;
   for (const CachedShard& shard : cached_shards(folder)) {
     if (shard.path.filename() == path.filename()) continue;  // which is replaced
-    const bool of_this_run = run_of(shard.path.filename().string()) == run;
+    const bool of_this_run = belong_together(shard.path.filename().native(), name);
     (of_this_run ? kept : others) += shard.bytes;
     if (!of_this_run) removable.push_back(shard);
   }
-  require(bytes <= bound && kept <= bound - bytes,
-          "{}: the bound of {} has no room for {} of packed weights{}", folder.string(), format_bytes(bound),
-          format_bytes(bytes),
-          kept == 0 ? "" : fmt::format(" besides {} of other ranks", format_bytes(kept)));
+  require(bytes <= bound && kept <= bound - bytes, "{}: the bound of {} has no room for {} of weights{}",
+          folder.string(), format_bytes(bound), format_bytes(bytes),
+          kept == 0 ? "" : fmt::format(" besides {} of the same model", format_bytes(kept)));
   std::uint64_t freed = 0;
   std::size_t n = 0;
   while (kept + others - freed > bound - bytes) freed += removable[n++].bytes;
   if (room == Room::wanted) check_disk(folder, bytes, freed);
   for (const CachedShard& shard : std::span(removable).first(n)) ::unlink(shard.path.c_str());
+}
+
+void adopt(const fs::path& file, std::uint64_t bytes, const fs::path& shard, std::uint64_t bound) {
+  std::error_code error;
+  try {
+    const FolderLock lock(shard.parent_path());
+    make_room(shard, bytes, bound, Room::taken);
+    fs::rename(file, shard, error);
+    require(!error, "{}: cannot be renamed: {}", file.string(), error.message());
+  } catch (const Error&) {
+    fs::remove(file, error);
+    throw;
+  }
 }
 
 }  // namespace yoke::shards

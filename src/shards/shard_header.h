@@ -23,13 +23,16 @@
 
 namespace yoke::shards {
 
+/// Of what is as it is in the model's file: parts of a replica (replica.h).
+inline constexpr std::uint32_t layout_of_file = 0;
+
 /// What a shard was made of. One with another key is of no use.
 struct ShardKey {
-  std::uint32_t layout = 0;  // kernels::panel_layout_version
-  std::string model;         // absolute path of the model's first file
+  std::uint32_t layout = layout_of_file;  // kernels::panel_layout_version
+  std::string model;                      // absolute path of the model's first file
   std::uint64_t fingerprint = 0;
   std::vector<gguf::FileVersion> files;
-  std::int32_t rank = 0;
+  std::int32_t rank = 0;  // of a replica: which part, and of how many
   std::int32_t ranks = 1;
 };
 

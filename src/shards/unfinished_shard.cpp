@@ -61,11 +61,15 @@ void UnfinishedShard::read_records() {
   }
 }
 
+bool UnfinishedShard::has(const std::string& name, std::uint64_t bytes) const {
+  const auto found = kept_.find(name);
+  return found != kept_.end() && found->second.bytes == bytes;
+}
+
 bool UnfinishedShard::fill(const std::string& name, std::span<std::byte> to,
                            const model::PackedStore::Filled& filled) const {
-  const auto found = kept_.find(name);
-  if (found == kept_.end() || found->second.bytes != to.size()) return false;
-  const ShardMatrix& matrix = found->second;
+  if (!has(name, to.size())) return false;
+  const ShardMatrix& matrix = kept_.find(name)->second;
   for (std::size_t i = 0; i < matrix.checksums.size(); ++i) {
     const std::uint64_t begin = i * shard_piece_bytes;
     const auto piece = to.subspan(begin, std::min<std::uint64_t>(shard_piece_bytes, to.size() - begin));

@@ -26,6 +26,8 @@ class UnfinishedShard {
 
   /// As model::PackedStore has it.
   bool fill(const std::string& name, std::span<std::byte> to, const model::PackedStore::Filled& filled) const;
+  /// Whether there is one of that name and size, which may be damaged.
+  bool has(const std::string& name, std::uint64_t bytes) const;
   /// Throws Error where the disk takes no more.
   void append(const std::string& name, std::span<const std::byte> packed);
 

@@ -16,6 +16,7 @@
 #include "cluster/model_server.h"
 #include "common/error_of.h"
 #include "common/scratch.h"
+#include "gguf/input_file.h"
 
 namespace yoke::cluster {
 namespace {
@@ -130,7 +131,9 @@ class RemoteModelTest : public testing::Test {
   void serve() {
     const std::vector<runtime::Place> places{{0, "node1", "m", "n", 100, 1, {}, 1},
                                              {1, "node2", "m", "n", 101, 1, {}, 1}};
-    server_ = std::make_unique<ModelServer>(std::vector<std::string>{path_}, open_door(places, {}), 8);
+    std::vector<std::unique_ptr<const gguf::Input>> files;
+    files.push_back(std::make_unique<const gguf::InputFile>(path_));
+    server_ = std::make_unique<ModelServer>(std::move(files), open_door(places, {}), 8);
   }
   ModelInvitation invitation() const { return {server_->invitation(), {path_}, server_->versions()}; }
   static std::shared_ptr<RemoteModel> remote(const ModelInvitation& invitation) {

@@ -17,9 +17,9 @@ LOST = r"\n[^\n]+ \(starting again\)\n"
 class HostsConversationTest(RanksTest, ConversationTest):
     nodes = 3
 
-    def converse_on(self, start, *arguments):
+    def converse_on(self, start, *arguments, model=DEMO):
         """A conversation that has shown its first prompt, from a host."""
-        command = self.command_on(start, YOKE, "run", DEMO, "-n", TOKENS, *arguments)
+        command = self.command_on(start, YOKE, "run", model, "-n", TOKENS, *arguments)
         run = TerminalRun(command, {"XDG_STATE_HOME": "/root", "HOME": "/root"})
         self.addCleanup(run.close)
         run.greeting = run.expect_prompt()

@@ -6,6 +6,7 @@ import shutil
 import signal
 
 import gguf
+from conversation_hosts_test import HostsConversationTest
 from harness import DEMO, PROMPT, YOKE, main
 from on_hosts import HostsTest, TOKENS
 
@@ -111,6 +112,64 @@ class FarModel(HostsTest):
         code, out, err = self.yoke_on("node2", "doctor", "-H", self.addresses(), "-m", "/root/model.gguf")
         self.assertEqual(code, 0, out + err)
         self.assertEqual(out.count(f"not there: its part comes from {self.addresses(2)}"), 2, out)
+
+
+class LostSource(HostsConversationTest):
+    """The host with the model's file is lost."""
+    options = ("--network", "10.77.23.0/24")
+
+    def setUp(self):
+        super().setUp()
+        self.model = gguf.write_llama(self.scratch() / "model.gguf", context=512, dim=512, ffn=1536, layers=4)
+        for number in range(1, self.nodes + 1):
+            shutil.rmtree(self.root(number) / "root/.cache/yoke/shards", ignore_errors=True)
+            (self.root(number) / "root/model.gguf").unlink(missing_ok=True)
+        shutil.copy(self.model, self.root(2) / "root/model.gguf")
+
+    def kept(self, number):
+        return [path.name.partition(".")[2] for path in (self.root(number) / "root/.cache/yoke/shards").glob("*.replica-*")]
+
+    def run_on(self, start, hosts, *arguments):
+        return self.yoke_on(start, "run", "/root/model.gguf", "-p", "Go on", "-n", 20, "-H", hosts, *arguments)
+
+    def test_others_go_on_for_good(self):
+        self.assertGreater(self.model.stat().st_size, 3 * 8e6)
+        code, out, err = self.run_on("node2", self.addresses(), "--replicate")
+        self.assertEqual(code, 0, err)
+        self.assertEqual(self.kept(1), ["replica-0-of-2.yoke-shard"])
+        self.assertEqual(self.kept(2), [])
+        self.assertEqual(self.kept(3), ["replica-1-of-2.yoke-shard"])
+        code, out, err = self.yoke_on("node3", "cache", "ls", "--cache-dir", "/root/.cache/yoke/shards")
+        self.assertRegex(out, r"part 2 of 2 \|[^\n]* valid")
+        (self.root(2) / "root/model.gguf").unlink()
+        self.plant("off", "node2")
+        # On fewer hosts each has another part than before. The starter has no file, either.
+        code, out, err = self.run_on("node1", self.addresses(1, 3))
+        self.assertEqual(code, 0, err)
+        self.assertEqual(out, self.generate("--ranks", 2, model=self.model, prompt="Go on", tokens=20))
+        self.assertIn("no host has the model's file: its parts come from the hosts that keep them\n", err)
+        code, out, err = self.yoke_on("node1", "doctor", "-H", self.addresses(1, 3), "-m", "/root/model.gguf")
+        self.assertEqual(code, 0, out + err)
+        self.assertEqual(out.count("not there: its part comes from the hosts that keep it in 2 parts"), 2, out)
+        # Not without one of them, which the other could replace only if both kept all of it: that is asked for now.
+        result = self.run_on("node1", self.addresses(1))
+        self.assertEqual(result[:2], (1, ""))
+        self.assertIn("of the 2 parts in which they keep it 2 is missing", result[2])
+        code, _, err = self.run_on("node1", self.addresses(1, 3), "--replicate")
+        self.assertEqual(code, 0, err)
+        for number in (1, 3):
+            self.assertEqual(sorted(self.kept(number)), ["replica-0-of-2.yoke-shard", "replica-1-of-2.yoke-shard"])
+
+    def test_a_conversation_goes_on(self):
+        shutil.copy(self.model, self.root("outside") / "root/model.gguf")  # for its vocabulary
+        expected = self.generate("--ranks", 3, model=self.model, tokens=400)
+        run = self.converse_on("outside", "-H", self.addresses(), "--replicate", "--no-chat", model="/root/model.gguf")
+        shown = self.interrupt(run, lambda: self.plant("off", "node2"))
+        lost = re.compile(r"\n[^\n]+ \(starting again; node2 is gone, node[13] does its part too\)\n")
+        self.assertEqual(len(lost.findall(shown)), 1, shown)
+        self.assertEqual(PROMPT + self.answer(lost.sub("", shown)) + "\n", expected)
+        run.type("\x04")
+        self.assertEqual(run.end()[0], 0)
 
 
 if __name__ == "__main__":

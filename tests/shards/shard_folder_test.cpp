@@ -95,7 +95,7 @@ TEST(MakeRoom, RefusesWhatIsLargerThanTheBoundAndRemovesNothing) {
   const ScratchFolder folder;
   put(folder, "a-1.0-of-1.yoke-shard", 400, 1);
   EXPECT_THAT(error_of([&] { make_room(folder / "b-2.0-of-1.yoke-shard", 1001, 1000); }),
-              HasSubstr("the bound of 1.00 KB has no room for 1.00 KB of packed weights"));
+              HasSubstr("the bound of 1.00 KB has no room for 1.00 KB of weights"));
   EXPECT_EQ(names_in(folder).size(), 1u);
 }
 
@@ -115,7 +115,7 @@ TEST(MakeRoom, RanksOfOneRunDoNotDriveEachOtherOut) {
   put(folder, "m-1.1-of-3.yoke-shard", 400, 2);
   put(folder, "other-2.0-of-1.yoke-shard", 100, 3);
   EXPECT_THAT(error_of([&] { make_room(folder / "m-1.2-of-3.yoke-shard", 400, 1000); }),
-              HasSubstr("besides 800 bytes of other ranks"));
+              HasSubstr("besides 800 bytes of the same model"));
   EXPECT_EQ(names_in(folder).size(), 3u);
   make_room(folder / "m-1.2-of-3.yoke-shard", 200, 1000);
   EXPECT_THAT(names_in(folder), ElementsAre("m-1.0-of-3.yoke-shard", "m-1.1-of-3.yoke-shard"));
