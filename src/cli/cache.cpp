@@ -44,8 +44,8 @@ struct Listed {
 
 bool is_of_replica(const shards::ShardKey& key) { return key.layout == shards::layout_of_file; }
 
-/// What is wrong with a shard as far as its header and its model's file tell; of a part of a replica, as far as
-/// it tells itself.
+/// What is wrong with a shard as far as its header and its model's file tell; of a part of a replica, as far
+/// as it tells itself.
 std::string trouble_of(const fs::path& shard, const shards::ShardKey& key) {
   try {
     if (is_of_replica(key)) {
@@ -93,7 +93,9 @@ void print_json(const std::vector<Listed>& shards) {
     const auto& key = each.key;
     list.push_back({{"file", each.shard.path.string()},
                     {"model_filename", key ? Json(key->model) : Json()},
-                    {"kind", !key ? Json() : is_of_replica(*key) ? "replica" : "packed"},
+                    {"kind", !key                  ? Json()
+                             : is_of_replica(*key) ? "replica"
+                                                   : "packed"},
                     {"rank", key ? Json(key->rank) : Json()},
                     {"ranks", key ? Json(key->ranks) : Json()},
                     {"bytes", each.shard.bytes},
@@ -118,8 +120,7 @@ void print_table(const std::vector<Listed>& shards) {
         {{"file"}, {"model"}, {"rank", Align::right}, {"size", Align::right}, {"last used"}, {"state"}});
     for (const Listed& each : shards) {
       table.add_row({escaped_piece(each.shard.path.filename().string()),
-                     each.key ? escaped_piece(each.key->model) : "-",
-                     each.key ? whose(*each.key) : "-",
+                     each.key ? escaped_piece(each.key->model) : "-", each.key ? whose(*each.key) : "-",
                      format_bytes(each.shard.bytes), time_text(each.shard.used),
                      each.trouble.empty() ? "valid"
                      : each.key           ? "stale"
@@ -195,8 +196,10 @@ void add_list(CLI::App& cache, Action& action) {
   add_folder(*command, *options);
   command->add_flag("--json", options->json, "Print JSON");
   command->footer(
-      "A shard is what one rank holds of a model, or a part of what hosts keep of its file (--replicate). It is\n"
-      "valid if its header is sound and, of a rank, the model's file is still the one it was packed from; what\n"
+      "A shard is what one rank holds of a model, or a part of what hosts keep of its file (--replicate). It "
+      "is\n"
+      "valid if its header is sound and, of a rank, the model's file is still the one it was packed from; "
+      "what\n"
       "follows the header is checked when a start reads it.\n\n"
       "Example:\n  yoke cache ls --cache-dir ~/.cache/yoke");
   command->callback([options, &action] { action = [options] { return list_shards(*options); }; });
