@@ -23,9 +23,10 @@ namespace yoke::cluster {
 namespace {
 
 constexpr std::chrono::seconds unwatched_patience{10};
-// A wait polls so often before it starts to offer its core to others; where nobody wants it that costs
-// nothing.
-constexpr std::int64_t polls_before_yielding = 200;
+// A wait polls so often before it starts to offer its core to others. Where nobody wants it that costs
+// nothing; where another rank or a stranger does, every poll more is taken from what it computes (200: a
+// quarter of a token's time).
+constexpr std::int64_t polls_before_yielding = 10;
 // And so seldom it counts how much has come meanwhile.
 constexpr std::int64_t polls_per_count = 4096;
 // Who has waited so long, as a rank that has loaded before the others, leaves the core to others from then
