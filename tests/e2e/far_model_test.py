@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import time
 
 import gguf
 from conversation_hosts_test import HostsConversationTest
@@ -118,8 +119,15 @@ class LostSource(HostsConversationTest):
     """The host with the model's file is lost."""
     options = ("--network", "10.77.23.0/24")
 
+    def reaches_all(self, host):
+        """Whether the host finds the way to every node: one that was without power is not known to others at once."""
+        return all(self.on(host, "ssh", self.addresses(number), "true")[0] == 0 for number in range(1, self.nodes + 1))
+
     def setUp(self):
         super().setUp()
+        deadline = time.monotonic() + 20
+        while not all(self.reaches_all(f"node{number}") for number in range(1, self.nodes + 1)):
+            self.assertLess(time.monotonic(), deadline, "a node cannot be reached")
         self.model = gguf.write_llama(self.scratch() / "model.gguf", context=512, dim=512, ffn=1536, layers=4)
         for number in range(1, self.nodes + 1):
             shutil.rmtree(self.root(number) / "root/.cache/yoke/shards", ignore_errors=True)
