@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "cluster/model_wire.h"
 #include "cluster/replication.h"
 #include "cluster/spread_file.h"
 #include "comm/gather.h"
@@ -44,6 +45,8 @@ struct Offer {
   std::string trouble;
 };
 void fields(auto& archive, Is<Offer> auto& m) { archive(m.invitation, m.trouble); }
+
+static_assert(shards::replica_block_bytes <= largest_piece, "a block is fetched as one piece");
 
 using Inputs = std::vector<std::unique_ptr<const gguf::Input>>;
 
@@ -103,7 +106,8 @@ class Sharing {
     if (!replica) return;
     const std::vector<int> servers = ranks_with_parts(holders(*replica), replica->of);
     require_all_parts(servers);
-    const bool serves = std::find(servers.begin(), servers.end(), comm_.rank()) != servers.end();
+    const bool serves =
+        comm_.size() > 1 && std::find(servers.begin(), servers.end(), comm_.rank()) != servers.end();
     const std::vector<Offer> offers =
         comm::gather(comm_, serves ? serve([this] { return open_kept_files(); }) : Offer());
     for (const int server : servers) require_no_trouble(offers[static_cast<std::size_t>(server)], server);
@@ -205,7 +209,9 @@ class Sharing {
       const Offer& offer = offers[static_cast<std::size_t>(server)];
       remotes.push_back(server == comm_.rank() ? nullptr : connect(offer, server));
     }
-    const std::vector<std::string> names = offers[static_cast<std::size_t>(servers.front())].invitation.names;
+    // A rank alone has no other to ask.
+    const std::vector<std::string> names =
+        replica_ ? replica_->names() : offers[static_cast<std::size_t>(servers.front())].invitation.names;
     options_.open_file = [names, remotes, here = replica_,
                           part_of = shards::replica_parts_of_blocks(replica.files, replica.of)](
                              const fs::path& path) -> std::unique_ptr<const gguf::Input> {
@@ -251,7 +257,6 @@ class Sharing {
 
 SharedModel share_model(comm::Comm& comm, runtime::RankOptions& options, const LinkOptions& links,
                         const fs::path& shards) {
-  if (comm.size() == 1) return {};
   return Sharing(comm, options, links, shards).run();
 }
 

@@ -29,10 +29,10 @@ struct SharedModel {
 /// A collective: where some ranks have the file that their options name and others have not, the first that
 /// has it serves it, and what the others are told to open is changed to that; what they pack they keep, in
 /// the cache folder of the options or else in `shards`, if there is one. Where none has it, but their
-/// machines keep all parts of a replica (shards/replica.h), all read that. Where replication is asked for,
-/// the options say which parts this rank's machine is to keep. Where all have the file, or none any of it,
-/// nothing changes. Throws Error on whichever rank cannot do its part, and on all where a part of a replica
-/// is nowhere.
+/// machines keep all parts of a replica (shards/replica.h), all read that; so does a single rank. Where
+/// replication is asked for, the options say which parts this rank's machine is to keep. Where all have the
+/// file, or none any of it, nothing changes. Throws Error on whichever rank cannot do its part, and on all
+/// where a part of a replica is nowhere.
 SharedModel share_model(comm::Comm& comm, runtime::RankOptions& options, const LinkOptions& links,
                         const std::filesystem::path& shards);
 

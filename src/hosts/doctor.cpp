@@ -223,18 +223,24 @@ std::uint64_t largest_model(const Examination& examination) {
   return bytes;
 }
 
+/// Of replicas in different numbers of parts, that of which the fewest are missing.
 ModelSource find_model_source(const std::vector<SurveyedHost>& hosts) {
   ModelSource source;
-  std::set<int> kept;
+  std::map<int, std::set<int>> kept;  // by how many parts there are
   for (const SurveyedHost& host : hosts) {
     if (!host.survey) continue;
     const ModelState& model = host.survey->model;
     if (model.readable && source.host == nullptr) source.host = &host;
-    if (source.parts == 0) source.parts = model.kept_of;
-    if (source.parts == model.kept_of) kept.insert(model.kept.begin(), model.kept.end());
+    if (model.kept_of > 0) kept[model.kept_of].insert(model.kept.begin(), model.kept.end());
   }
-  for (int part = 0; part < source.parts; ++part)
-    if (!kept.contains(part)) source.missing.push_back(part + 1);
+  for (const auto& [parts, there] : kept) {
+    std::vector<int> missing;
+    for (int part = 0; part < parts; ++part)
+      if (!there.contains(part)) missing.push_back(part + 1);
+    if (source.parts > 0 && missing.size() >= source.missing.size()) continue;
+    source.parts = parts;
+    source.missing = std::move(missing);
+  }
   return source;
 }
 

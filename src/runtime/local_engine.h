@@ -71,7 +71,7 @@ struct RankOptions {
   std::vector<Place> places;  // of all ranks, with their threads
   /// Opens the model's files where they lie on another machine; empty: they are read here.
   gguf::Opener open_file{};
-  KeepParts keep{};
+  KeepParts keep{};  // fetched once the rank has loaded
   /// Called once all ranks have loaded; may be empty.
   std::function<void()> when_loaded{};
 };

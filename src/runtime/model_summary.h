@@ -22,7 +22,7 @@ struct ModelSummary {
 };
 
 /// `path` is that of a GGUF file, any part of a split one. Throws Error where it cannot be run. What tokens
-/// read counts keys and values as `kv_type`.
+/// read counts keys and values as `kv_type`. `open_file` as RankOptions has it.
 ModelSummary summarise(const std::string& path, kernels::KvType kv_type, const gguf::Opener& open_file = {});
 
 /// "1.5B", "3.7M", "360K", "12": a number of weights as model names have it.

@@ -147,10 +147,11 @@ bool is_there(const fs::path& path, const ShardKey& key) {
 
 void remove_other_replicas(const fs::path& folder, const ShardKey& key) {
   for (const fs::path& path : replica_parts(folder, key.model)) {
-    ShardKey same = key;
     try {
-      same.rank = ReplicaPart(path).key().rank;
-      if (shard_difference(ReplicaPart(path).key(), same).empty()) continue;
+      const ReplicaPart part(path);
+      ShardKey same = key;
+      same.rank = part.key().rank;
+      if (shard_difference(part.key(), same).empty()) continue;
     } catch (const Error&) {
       // of no use to anybody
     }

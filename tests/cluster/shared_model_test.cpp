@@ -115,6 +115,15 @@ TEST_F(SharedModelTest, AnyMachineMayBeLostAndReplacedOneAfterTheOther) {
   EXPECT_THAT(start({4, 2}, false), Each(""));
 }
 
+TEST_F(SharedModelTest, TheLastOfTwoHasItAlone) {
+  make_machines(2);
+  fs::copy_file(original_, model_on(0));
+  EXPECT_THAT(start({0, 1}, true), Each(""));
+  EXPECT_EQ(parts_on(1), std::vector<int>{0});
+  EXPECT_THAT(start({1}, false), Each(""));
+  EXPECT_THAT(start({1, 1}, false), Each(""));  // two ranks there
+}
+
 TEST_F(SharedModelTest, APartThatIsNowhereIsNamed) {
   make_machines(4);
   fs::copy_file(original_, model_on(0));

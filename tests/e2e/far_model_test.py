@@ -167,6 +167,9 @@ class LostSource(HostsConversationTest):
         self.assertEqual(code, 0, err)
         for number in (1, 3):
             self.assertEqual(sorted(self.kept(number)), ["replica-0-of-2.yoke-shard", "replica-1-of-2.yoke-shard"])
+        code, out, err = self.run_on("node1", self.addresses(1))
+        self.assertEqual(code, 0, err)
+        self.assertEqual(out, self.generate(model=self.model, prompt="Go on", tokens=20))
 
     def test_a_conversation_goes_on(self):
         shutil.copy(self.model, self.root("outside") / "root/model.gguf")  # for its vocabulary
