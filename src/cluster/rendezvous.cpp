@@ -101,10 +101,10 @@ std::string missing_ranks(std::span<const std::unique_ptr<Channel>> channels,
 }
 
 /// Between machines something may stand.
-std::string hint_on_firewall(const Door& door) {
-  if (!door.invitation.key.empty()) return {};
-  return fmt::format(": is there a firewall that drops TCP port {} of {}?", door.invitation.port,
-                     fmt::join(door.invitation.addresses, ", "));
+std::string hint_on_firewall(const Invitation& invitation) {
+  if (!invitation.key.empty()) return {};
+  return fmt::format(": is there a firewall that drops TCP port {} of {}?", invitation.port,
+                     fmt::join(invitation.addresses, ", "));
 }
 
 constexpr const char* how_to_get_a_key =
@@ -212,7 +212,7 @@ std::vector<std::unique_ptr<Channel>> gather_followers(const Door& door,
 
   while (missing > 0) {
     require(Clock::now() < deadline, "after {} ms rank 0 had no connection from {}{}", patience.count(),
-            missing_ranks(channels, places), hint_on_firewall(door));
+            missing_ranks(channels, places), hint_on_firewall(door.invitation));
     std::vector<pollfd> polled;
     for (const Candidate& stranger : strangers) polled.push_back(stranger.awaited());
     for (const FileDescriptor& listener : door.listeners) polled.push_back({listener.get(), POLLIN, 0});
@@ -260,8 +260,8 @@ std::unique_ptr<Channel> join_leader(const Invitation& invitation, int rank, con
     const bool over = Clock::now() >= deadline;
     require(other_key.empty() || !(over || refusals == invitation.addresses.size()), "{}",
             sentence_on_other_key(invitation, other_key, options));
-    require(!over, "no connection to rank 0 within {} ms on port {} of {}", patience.count(), invitation.port,
-            fmt::join(invitation.addresses, ", "));
+    require(!over, "rank {} had no connection to rank 0 after {} ms{}", rank, patience.count(),
+            hint_on_firewall(invitation));
     if (attempts.empty()) {
       refusals = 0;
       for (const std::string& address : invitation.addresses)

@@ -204,7 +204,20 @@ TEST(Rendezvous, AFollowerTriesEveryAddressAndGivesUpInTheEnd) {
   gathered.get();
   invitation.addresses.pop_back();
   EXPECT_THAT(error_of([&] { join_leader(invitation, 1, {}, milliseconds(100)); }),
-              HasSubstr("no connection to rank 0 within 100 ms"));
+              "rank 1 had no connection to rank 0 after 100 ms");
+}
+
+TEST(Rendezvous, BothSidesNameTheFirewallThatMayStandBetweenMachines) {
+  if (system::local_addresses().empty()) GTEST_SKIP() << "this machine has no address beyond loopback";
+  const Keyed keyed;
+  const auto places = distant_places();
+  Door door = open_door(places, keyed.options);
+  door.listeners.clear();
+  const std::string hint =
+      fmt::format("is there a firewall that drops TCP port {} of ", door.invitation.port);
+  EXPECT_THAT(error_of([&] { gather_followers(door, places, milliseconds(100)); }), HasSubstr(hint));
+  EXPECT_THAT(error_of([&] { join_leader(door.invitation, 1, keyed.options, milliseconds(100)); }),
+              AllOf(HasSubstr("rank 1 had no connection to rank 0 after 100 ms"), HasSubstr(hint)));
 }
 
 TEST(Rendezvous, AFollowerWithAnotherKeyFileIsToldSoAtOnce) {
@@ -251,7 +264,7 @@ TEST(Rendezvous, AFollowerDoesNotTrustAListenerWithoutTheKey) {
   });
   const Invitation invitation{impostor.port, {"127.0.0.1"}, 0, std::vector<std::uint8_t>(32, 1)};
   EXPECT_THAT(error_of([&] { join_leader(invitation, 1, {}, milliseconds(300)); }),
-              HasSubstr("no connection to rank 0"));
+              HasSubstr("had no connection to rank 0"));
   served.get();
 }
 
