@@ -1,6 +1,7 @@
 #include "cli/engine_flags.h"
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -11,8 +12,11 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
+#include "base/saturating.h"
+#include "base/topology.h"
 #include "cli/commands.h"
 #include "cli/host_start.h"
 #include "cli/model_file.h"
@@ -154,9 +158,19 @@ cluster::EngineProcessOptions this_process(const cluster::LinkOptions& links) {
 
 std::string load_note(const cluster::GroupProgress& progress) {
   if (progress.ranks == 1 || progress.all.done == progress.all.total) return {};
-  const auto [done, total] = progress.slowest_rank;
-  const double share = total == 0 ? 0 : static_cast<double>(done) / static_cast<double>(total);
-  return fmt::format("rank {} at {}%", progress.slowest, static_cast<int>(100 * share));
+  const cluster::LoadProgress& behind = progress.slowest_rank;
+  const double share =
+      behind.total == 0 ? 0 : static_cast<double>(behind.done) / static_cast<double>(behind.total);
+  const std::string slowest = fmt::format("rank {} at {}%", progress.slowest, static_cast<int>(100 * share));
+  if (progress.all.fetched.empty()) return slowest;
+  std::uint64_t bytes = 0;
+  std::vector<std::int32_t> sources;
+  for (const cluster::Fetched& fetched : progress.all.fetched) {
+    bytes = saturating_sum(bytes, fetched.bytes);
+    sources.push_back(fetched.from);
+  }
+  return fmt::format("{}, {} came from rank{} {}", slowest, format_bytes(bytes),
+                     sources.size() == 1 ? "" : "s", fmt::join(sources, ", "));
 }
 
 bool is_follower() { return cluster::detect_mpi(system::current_environment()).rank > 0; }

@@ -204,7 +204,7 @@ runtime::Progress progress_of(Group& group, std::shared_ptr<ProgressDisplay> dis
     const auto now = Clock::now();
     if (now < next && done != total) return;
     next = now + progress_period;
-    const LoadProgress mine{done, total};
+    const LoadProgress mine{done, total, group.shared_model.fetched()};
     if (group.link) group.link->report_progress(mine);
     if (display) display->update(group.link ? group.link->progress() : summarise({&mine, 1}));
   };

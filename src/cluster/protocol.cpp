@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <map>
 #include <utility>
 
 #include "base/error.h"
@@ -13,7 +14,8 @@ namespace yoke::cluster {
 
 void fields(auto& archive, Is<Hello> auto& m) { archive(m.build.protocol, m.build.commit, m.rank, m.job); }
 void fields(auto& archive, Is<RanksMet> auto& m) { archive(m.places); }
-void fields(auto& archive, Is<LoadProgress> auto& m) { archive(m.done, m.total); }
+void fields(auto& archive, Is<Fetched> auto& m) { archive(m.from, m.bytes); }
+void fields(auto& archive, Is<LoadProgress> auto& m) { archive(m.done, m.total, m.fetched); }
 void fields(auto& archive, Is<GroupProgress> auto& m) { archive(m.all, m.ranks, m.slowest, m.slowest_rank); }
 void fields(auto& archive, Is<Ready> auto& m) { archive(m.info); }
 void fields(auto& archive, Is<Submit> auto& m) { archive(m.request); }
@@ -58,10 +60,13 @@ GroupProgress summarise(std::span<const LoadProgress> ranks) {
                       static_cast<std::int32_t>(ranks.size()),
                       static_cast<std::int32_t>(slowest - ranks.begin()),
                       *slowest};
+  std::map<std::int32_t, std::uint64_t> fetched;
   for (const LoadProgress& one : ranks) {
     group.all.done = saturating_sum(group.all.done, one.done);
     group.all.total = saturating_sum(group.all.total, one.total);
+    for (const auto& [from, bytes] : one.fetched) fetched[from] = saturating_sum(fetched[from], bytes);
   }
+  for (const auto& [from, bytes] : fetched) group.all.fetched.push_back({from, bytes});
   return group;
 }
 

@@ -44,12 +44,19 @@ struct RanksMet {
   std::vector<runtime::Place> places;
 };
 
+/// Bytes of a model that came from another rank's machine.
+struct Fetched {
+  std::int32_t from = 0;
+  std::uint64_t bytes = 0;
+};
 /// Bytes of a rank's share that it has loaded, and all of them. Others → rank 0.
 struct LoadProgress {
   std::uint64_t done = 0;
   std::uint64_t total = 0;  // 0 until its file is open
+  std::vector<Fetched> fetched{};
 };
-/// How far the ranks are together, and the one that is furthest behind. Engine → starter.
+/// How far the ranks are together, with what came from each by rank, and the one that is furthest behind.
+/// Engine → starter.
 struct GroupProgress {
   LoadProgress all;
   std::int32_t ranks = 1;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -240,6 +241,10 @@ void RemoteModel::read(std::uint32_t file, std::uint64_t offset, std::span<std::
   }
   lock.lock();
   if (goes_on && offset == start.size()) start.insert(start.end(), to.begin(), to.end());
+}
+
+std::uint64_t RemoteModel::fetched() const {
+  return std::accumulate(fetched_.begin(), fetched_.end(), std::uint64_t{0});
 }
 
 void RemoteModel::close() {

@@ -48,6 +48,9 @@ class RemoteModel : public std::enable_shared_from_this<RemoteModel> {
   /// Opens the file of that name; `this` lives on in it. Throws Error where there is none.
   std::unique_ptr<const gguf::Input> open(const std::string& name);
 
+  /// Bytes that have arrived, of all files. Any thread.
+  std::uint64_t fetched() const;
+
   /// Nothing more is read.
   void close();
 

@@ -190,9 +190,10 @@ class Sharing {
   }
 
   std::shared_ptr<RemoteModel> connect(const Offer& offer, int source) {
-    return shared_.remotes.emplace_back(
-        std::make_shared<RemoteModel>(offer.invitation, link_key(offer.invitation.at, links_),
-                                      runtime::describe(place(source)), &comm_.pulse()));
+    const auto remote = std::make_shared<RemoteModel>(offer.invitation, link_key(offer.invitation.at, links_),
+                                                      runtime::describe(place(source)), &comm_.pulse());
+    shared_.remotes.push_back({source, remote});
+    return remote;
   }
 
   /// What is read is kept under that name.
@@ -254,6 +255,19 @@ class Sharing {
 };
 
 }  // namespace
+
+std::vector<Fetched> SharedModel::fetched() const {
+  std::vector<Fetched> all;
+  for (const auto& [rank, model] : remotes)
+    if (const std::uint64_t bytes = model->fetched()) all.push_back({rank, bytes});
+  return all;
+}
+
+void SharedModel::end() {
+  for (const Remote& remote : remotes) remote.model->close();
+  remotes.clear();
+  server.reset();
+}
 
 SharedModel share_model(comm::Comm& comm, runtime::RankOptions& options, const LinkOptions& links,
                         const fs::path& shards) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cluster/model_server.h"
+#include "cluster/protocol.h"
 #include "cluster/remote_model.h"
 #include "comm/comm.h"
 #include "runtime/local_engine.h"
@@ -15,15 +16,17 @@ namespace yoke::cluster {
 
 /// What this rank has open for it, until all have loaded.
 struct SharedModel {
+  struct Remote {
+    int rank;  // whose machine has it
+    std::shared_ptr<RemoteModel> model;
+  };
   std::unique_ptr<ModelServer> server;
-  std::vector<std::shared_ptr<RemoteModel>> remotes;
+  std::vector<Remote> remotes;
 
+  /// So far, from each that anything came from.
+  std::vector<Fetched> fetched() const;
   /// All have loaded.
-  void end() {
-    for (const auto& remote : remotes) remote->close();
-    remotes.clear();
-    server.reset();
-  }
+  void end();
 };
 
 /// A collective: where some ranks have the file that their options name and others have not, the first that

@@ -13,7 +13,7 @@
 namespace yoke::system {
 
 /// Counts the changes of what processes of this program say to each other.
-inline constexpr std::uint32_t protocol_number = 6;
+inline constexpr std::uint32_t protocol_number = 7;
 
 struct BuildId {
   std::uint32_t protocol = 0;

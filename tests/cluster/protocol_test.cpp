@@ -83,7 +83,7 @@ template <>
 std::vector<FromEngine> messages() {
   return {heartbeat(),
           RanksMet{{{0, "a", "m", "n", 1, 2, {3, 4}, 5}, {1, "b", "m2", "n2", 2, 1, {}, 1}}},
-          GroupProgress{{25, 30}, 3, 2, {4, 11}},
+          GroupProgress{{25, 30, {{0, 7}, {2, 9}}}, 3, 2, {4, 11, {{0, 3}}}},
           Ready{{32000, 4096, 131072}},
           Reports{{rank_report(), rank_report()}},
           Rooflines{{{{1, 2}, "why", {3, 4}, {5}}}},
@@ -100,7 +100,7 @@ std::vector<ToFollower> messages() {
 }
 template <>
 std::vector<FromFollower> messages() {
-  return {heartbeat(), LoadProgress{5, 10}, Failure{"a sentence"}, Goodbye{}};
+  return {heartbeat(), LoadProgress{5, 10, {{0, 3}, {1, 2}}}, Failure{"a sentence"}, Goodbye{}};
 }
 
 std::span<const std::byte> payload(const std::vector<std::byte>& frame) {
@@ -127,6 +127,17 @@ TEST(Summarise, AddsUpTheRanksAndNamesTheOneFurthestBehind) {
   EXPECT_EQ(group.slowest, 1);
   EXPECT_EQ(group.slowest_rank.done, 9U);
   EXPECT_EQ(group.slowest_rank.total, 30U);
+}
+
+TEST(Summarise, AddsUpWhatCameFromEach) {
+  const std::vector<LoadProgress> ranks{
+      {50, 100}, {9, 30, {{3, 5}}}, {90, 100, {{0, 40}, {3, 50}}}, {3, 10, {{0, 2}}}};
+  const GroupProgress group = summarise(ranks);
+  ASSERT_EQ(group.all.fetched.size(), 2U);
+  EXPECT_EQ(group.all.fetched[0].from, 0);
+  EXPECT_EQ(group.all.fetched[0].bytes, 42U);
+  EXPECT_EQ(group.all.fetched[1].from, 3);
+  EXPECT_EQ(group.all.fetched[1].bytes, 55U);
 }
 
 TEST(Summarise, ARankThatHasNotBegunIsFurthestBehind) {

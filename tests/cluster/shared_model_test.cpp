@@ -46,6 +46,7 @@ class SharedModelTest : public testing::Test {
       place.network = "all on loopback";
     }
     std::vector<std::string> sentences(machines.size());
+    fetched_.assign(machines.size(), {});
     comm::run_ranks(static_cast<int>(machines.size()), [&](comm::Comm& comm) {
       const auto rank = static_cast<std::size_t>(comm.rank());
       sentences[rank] = error_of([&] { start_rank(comm, machines[rank], places, replicate); });
@@ -80,6 +81,7 @@ class SharedModelTest : public testing::Test {
       std::vector<std::byte> nothing;
       comm.broadcast(nothing, rank);
     }
+    fetched_[static_cast<std::size_t>(comm.rank())] = shared.fetched();
     shared.end();
     require(sentence.empty(), "{}", sentence);
   }
@@ -95,6 +97,9 @@ class SharedModelTest : public testing::Test {
     const auto replica = shards::Replica::find(home(machine) / "shards", model_on(machine));
     return replica ? replica->parts() : std::vector<int>();
   }
+
+  /// By each rank of the last start.
+  std::vector<std::vector<Fetched>> fetched_;
 
   ScratchFolder folder_;
   const fs::path original_ = write_block_model(folder_ / "original.gguf", 9'000'000, 1);
@@ -113,6 +118,25 @@ TEST_F(SharedModelTest, AnyMachineMayBeLostAndReplacedOneAfterTheOther) {
   EXPECT_THAT(start({3, 4, 2}, true), Each(""));
   EXPECT_THAT(start({4, 3}, false), Each(""));
   EXPECT_THAT(start({4, 2}, false), Each(""));
+}
+
+TEST_F(SharedModelTest, TellsFromWhomEachRankReads) {
+  make_machines(3);
+  fs::copy_file(original_, model_on(1));
+  const auto sources = [this](std::size_t rank) {
+    std::vector<int> ranks;
+    for (const Fetched& each : fetched_.at(rank)) ranks.push_back(each.from);
+    return ranks;
+  };
+  EXPECT_THAT(start({0, 1, 2}, true), Each(""));
+  EXPECT_EQ(sources(0), std::vector<int>{1});
+  EXPECT_EQ(sources(1), std::vector<int>());
+  EXPECT_EQ(sources(2), std::vector<int>{1});
+  // A part of it is the block that follows the header, and more.
+  EXPECT_GE(fetched_[0][0].bytes, shards::replica_block_bytes);
+  EXPECT_THAT(start({0, 2}, false), Each(""));
+  EXPECT_EQ(sources(0), std::vector<int>{1});
+  EXPECT_EQ(sources(1), std::vector<int>{0});
 }
 
 TEST_F(SharedModelTest, TheLastOfTwoHasItAlone) {

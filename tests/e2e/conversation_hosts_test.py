@@ -11,6 +11,7 @@ from on_hosts import LIMIT_LEFT, RanksTest
 from terminal import TerminalRun
 
 TOKENS = 400
+SLOW = ("--rate", "50mbit")  # so that an answer takes a second and more, and what strikes it comes in time
 LOST = r"\n[^\n]+ \(starting again\)\n"
 
 
@@ -40,7 +41,7 @@ class HostsConversationTest(RanksTest, ConversationTest):
 
 
 class Failure(HostsConversationTest):
-    options = ("--network", "10.77.8.0/24")
+    options = ("--network", "10.77.8.0/24", *SLOW)
 
     def assert_outlives(self, strike, *mentions, start="node1", sampling=()):
         options = ("-H", self.addresses(), *sampling)
@@ -76,7 +77,7 @@ class Failure(HostsConversationTest):
 
 
 class LostMachine(HostsConversationTest):
-    options = ("--network", "10.77.9.0/24")
+    options = ("--network", "10.77.9.0/24", *SLOW)
 
     def setUp(self):
         super().setUp()
@@ -132,7 +133,7 @@ class LostMachine(HostsConversationTest):
 
 class LittleMemory(HostsConversationTest):
     """Machines on which no rank fits beside another."""
-    options = ("--network", "10.77.12.0/24")
+    options = ("--network", "10.77.12.0/24", *SLOW)
 
     def need(self, ranks):
         """The bytes that the largest of so many ranks takes."""
